@@ -1,0 +1,85 @@
+/*
+ * user_copy.S - the instructions that touch user memory.  A fault continues at the fixup beside them.
+ */
+#include <asm/smap.h>
+
+	.text
+/* size_t user_copy(void *dst, const void *src, size_t n): bytes NOT copied. */
+	.globl user_copy
+	.type user_copy, @function
+user_copy:
+	pushl %edi
+	pushl %esi
+	movl 12(%esp), %edi
+	movl 16(%esp), %esi
+	movl 20(%esp), %ecx
+	movl %ecx, %edx
+	SMAP_STAC
+	andl $3, %edx
+	shrl $2, %ecx
+1:	rep movsl
+	movl %edx, %ecx
+2:	rep movsb
+3:	SMAP_CLAC
+	movl %ecx, %eax
+	popl %esi
+	popl %edi
+	ret
+4:	leal (%edx, %ecx, 4), %ecx /* find the exact byte */
+	jmp 2b
+	EXTABLE(1b, 4b)
+	EXTABLE(2b, 3b)
+
+/* size_t user_clear(void *dst, size_t n): bytes NOT cleared. */
+	.globl user_clear
+	.type user_clear, @function
+user_clear:
+	pushl %edi
+	movl 8(%esp), %edi
+	movl 12(%esp), %ecx
+	movl %ecx, %edx
+	SMAP_STAC
+	xorl %eax, %eax
+	andl $3, %edx
+	shrl $2, %ecx
+1:	rep stosl
+	movl %edx, %ecx
+2:	rep stosb
+3:	SMAP_CLAC
+	movl %ecx, %eax
+	popl %edi
+	ret
+4:	leal (%edx, %ecx, 4), %ecx
+	jmp 2b
+	EXTABLE(1b, 4b)
+	EXTABLE(2b, 3b)
+
+/* long user_string(char *dst, const char *src, size_t n): length before the NUL, n if there is none, -1: fault. */
+	.globl user_string
+	.type user_string, @function
+user_string:
+	pushl %edi
+	pushl %esi
+	movl 12(%esp), %edi
+	movl 16(%esp), %esi
+	movl 20(%esp), %edx
+	SMAP_STAC
+	xorl %eax, %eax
+	testl %edx, %edx
+	jz 2f
+1:	movb (%esi, %eax), %cl
+	movb %cl, (%edi, %eax)
+	testb %cl, %cl
+	jz 2f
+	incl %eax
+	cmpl %edx, %eax
+	jb 1b
+2:	SMAP_CLAC
+	popl %esi
+	popl %edi
+	ret
+3:	movl $-1, %eax
+	jmp 2b
+	EXTABLE(1b, 3b)
+
+	.section .note.GNU-stack, "", @progbits

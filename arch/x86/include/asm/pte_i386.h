@@ -1,0 +1,232 @@
+/*
+ * asm/pte_i386.h - the 4-byte entries of i386 without PAE.  Layer 1 (x86).
+ * Included only by asm/pte.h.
+ *
+ * Page entries as in pte_common.h, frame numbers of 20 bits, no XD: a page that may be read may be executed.
+ * Page-less entries (bit 0 and bit 8 clear, not all zero):
+ *
+ *              31         30..9                8  7          6          5        4        3..2     1  0
+ *   file       payload, bits 25..3             0  payload, bits 2..0            uffd-wp  grant    1  0
+ *   swap-like  no access  payload (22 bits)    0  granted W  exclusive  uffd-wp  code (3 bits)     0  0
+ *
+ *   file grant: 0 none, 1 R, 2 RW.  Codes: 1..3 swap area 0..2, 4 migration, 5 the same and exclusive, 6 the
+ *   same and writable, 7 marker.  Migration payload: 19..0 pfn, 20 A, 21 D.  Marker payload: its type.
+ *
+ * "No access" costs the swap slot one of the 23 bits that the specification counts (16 GiB instead of 32 GiB
+ * for each of the three areas), and lets every kind keep every grant.  Granted W lies in bit 7, which must be
+ * clear one level up: there such entries cannot grant W.
+ */
+#ifndef ASM_PTE_I386_H
+#define ASM_PTE_I386_H
+
+#include "kernel/lib/assert.h"
+#include "kernel/lib/types.h"
+
+typedef u32 __attribute__((may_alias)) pteval_t;
+typedef struct {
+	pteval_t pteval;
+} pte_t;
+
+#define X86_PTE_PFN ((pteval_t)0xfffff000)
+#define X86_PTE_XD ((pteval_t)0)
+
+#include <asm/pte_common.h>
+
+#define X86_SOFT_FILE ((pteval_t)1 << 1)
+#define X86_SOFT_FILE_GRANT_SHIFT 2
+#define X86_SOFT_FILE_GRANT ((pteval_t)3 << X86_SOFT_FILE_GRANT_SHIFT)
+#define X86_SOFT_FILE_UFFD_WP ((pteval_t)1 << 4)
+#define X86_SOFT_FILE_LOW ((pteval_t)7 << 5)
+#define X86_SOFT_FILE_HIGH ((pteval_t)0x7fffff << 9)
+
+enum x86_soft_code {
+	X86_SOFT_NONE,
+	X86_SOFT_SWAP, /* area 0; 2 and 3 are areas 1 and 2 */
+	X86_SOFT_MIGR_R = 4,
+	X86_SOFT_MIGR_R_EXCL,
+	X86_SOFT_MIGR_W,
+	X86_SOFT_MARKER,
+};
+
+#define X86_SOFT_CODE_SHIFT 2
+#define X86_SOFT_CODE ((pteval_t)7 << X86_SOFT_CODE_SHIFT)
+#define X86_SOFT_UFFD_WP ((pteval_t)1 << 5)
+#define X86_SOFT_EXCLUSIVE ((pteval_t)1 << 6)
+#define X86_SOFT_GRANTED_W ((pteval_t)1 << 7)
+#define X86_SOFT_NO_ACCESS ((pteval_t)1 << 31)
+#define X86_SOFT_PAYLOAD_SHIFT 9
+#define X86_SOFT_PAYLOAD ((pteval_t)0x3fffff << X86_SOFT_PAYLOAD_SHIFT)
+#define X86_SOFT_PFN_MAX 0xfffff
+#define X86_SOFT_A ((pteval_t)1 << 29)
+#define X86_SOFT_D ((pteval_t)1 << 30)
+
+#define PTE_FILE_PGOFF_MAX (((u64)1 << 26) - 1)
+#define PTE_SWAP_TYPE_MAX 2
+#define PTE_SWAP_SLOT_MAX (((u64)1 << 22) - 1)
+
+_Static_assert((X86_SOFT_FILE | X86_SOFT_FILE_GRANT | X86_SOFT_FILE_UFFD_WP | X86_SOFT_FILE_LOW | X86_SOFT_FILE_HIGH) ==
+                   0xfffffefe,
+               "a file entry uses every bit but 0 and 8");
+_Static_assert((X86_SOFT_CODE ^ X86_SOFT_UFFD_WP ^ X86_SOFT_EXCLUSIVE ^ X86_SOFT_GRANTED_W ^ X86_SOFT_NO_ACCESS ^
+                X86_SOFT_PAYLOAD) == 0xfffffefc,
+               "a swap-like entry uses every bit but 0, 1 and 8, each once");
+
+static inline bool pte_is_file(pte_t pte)
+{
+	return (pte.pteval & (X86_PTE_P | X86_PTE_PROTNONE | X86_SOFT_FILE)) == X86_SOFT_FILE;
+}
+
+static inline enum x86_soft_code x86_soft_code(pteval_t v)
+{
+	return (enum x86_soft_code)((v & X86_SOFT_CODE) >> X86_SOFT_CODE_SHIFT);
+}
+
+static inline enum pte_kind x86_soft_kind(pteval_t v)
+{
+	if (v & X86_SOFT_FILE)
+		return PTE_KIND_FILE;
+	switch (x86_soft_code(v)) {
+	case X86_SOFT_NONE:
+		return PTE_KIND_NONE;
+	case X86_SOFT_MIGR_R:
+	case X86_SOFT_MIGR_R_EXCL:
+	case X86_SOFT_MIGR_W:
+		return PTE_KIND_MIGRATION;
+	case X86_SOFT_MARKER:
+		return PTE_KIND_MARKER;
+	default:
+		return PTE_KIND_SWAP;
+	}
+}
+
+static inline unsigned x86_soft_grant(pteval_t v)
+{
+	bool none, write;
+
+	if (v & X86_SOFT_FILE) {
+		none = !(v & X86_SOFT_FILE_GRANT);
+		write = v & (pteval_t)2 << X86_SOFT_FILE_GRANT_SHIFT;
+	} else {
+		none = v == 0 || (v & X86_SOFT_NO_ACCESS);
+		write = v & X86_SOFT_GRANTED_W;
+	}
+	return none ? GRANT_NONE : GRANT_R | GRANT_X | (write ? GRANT_W : 0);
+}
+
+static inline bool x86_soft_uffd_wp(pteval_t v)
+{
+	return v & (v & X86_SOFT_FILE ? X86_SOFT_FILE_UFFD_WP : X86_SOFT_UFFD_WP);
+}
+
+static inline pteval_t x86_soft_file_grant(unsigned grant)
+{
+	return (pteval_t)(grant & GRANT_W ? 2 : grant ? 1 : 0) << X86_SOFT_FILE_GRANT_SHIFT;
+}
+
+static inline pteval_t x86_soft_other_grant(unsigned grant)
+{
+	return grant & GRANT_W ? X86_SOFT_GRANTED_W : grant ? 0 : X86_SOFT_NO_ACCESS;
+}
+
+static inline pteval_t x86_soft_with_grant(pteval_t v, unsigned grant)
+{
+	if (v & X86_SOFT_FILE)
+		return (v & ~X86_SOFT_FILE_GRANT) | x86_soft_file_grant(grant);
+	return (v & ~(X86_SOFT_NO_ACCESS | X86_SOFT_GRANTED_W)) | x86_soft_other_grant(grant);
+}
+
+static inline pteval_t x86_soft_file(pgoff_t pgoff, unsigned grant)
+{
+	ASSERT(pgoff <= PTE_FILE_PGOFF_MAX);
+	return X86_SOFT_FILE | x86_soft_file_grant(grant) | (pteval_t)(pgoff & 7) << 5 | (pteval_t)(pgoff >> 3) << 9;
+}
+
+static inline pgoff_t x86_soft_file_pgoff(pteval_t v)
+{
+	return (v & X86_SOFT_FILE_LOW) >> 5 | (v & X86_SOFT_FILE_HIGH) >> 9 << 3;
+}
+
+static inline bool x86_soft_valid(const struct pte_view *w, unsigned level)
+{
+	if (level > 0 && (w->grant & GRANT_W))
+		return false;
+	switch (w->kind) {
+	case PTE_KIND_FILE:
+		return level == 0 && !w->exclusive && !w->type && w->payload <= PTE_FILE_PGOFF_MAX;
+	case PTE_KIND_SWAP:
+		return w->type <= PTE_SWAP_TYPE_MAX && w->payload <= PTE_SWAP_SLOT_MAX;
+	case PTE_KIND_MIGRATION:
+		return !w->type && w->payload <= X86_SOFT_PFN_MAX;
+	case PTE_KIND_MARKER:
+		return !w->exclusive && w->type <= PTE_MARKER_TYPE_MAX && !w->payload;
+	default:
+		return false;
+	}
+}
+
+/* Code and payload of a swap-like entry. */
+static inline pteval_t x86_soft_core(const struct pte_view *w)
+{
+	pteval_t payload = (pteval_t)w->payload << X86_SOFT_PAYLOAD_SHIFT;
+	unsigned code;
+
+	if (w->kind == PTE_KIND_SWAP) {
+		code = X86_SOFT_SWAP + w->type;
+		payload |= w->exclusive ? X86_SOFT_EXCLUSIVE : 0;
+	} else if (w->kind == PTE_KIND_MIGRATION) {
+		code = w->write ? X86_SOFT_MIGR_W : w->exclusive ? X86_SOFT_MIGR_R_EXCL : X86_SOFT_MIGR_R;
+		payload |= (w->accessed ? X86_SOFT_A : 0) | (w->dirty ? X86_SOFT_D : 0);
+	} else {
+		code = X86_SOFT_MARKER;
+		payload = (pteval_t)w->type << X86_SOFT_PAYLOAD_SHIFT;
+	}
+	return (pteval_t)code << X86_SOFT_CODE_SHIFT | payload;
+}
+
+static inline pteval_t x86_soft_encode(const struct pte_view *w)
+{
+	if (w->kind == PTE_KIND_FILE)
+		return x86_soft_file((pgoff_t)w->payload, w->grant) | (w->uffd_wp ? X86_SOFT_FILE_UFFD_WP : 0);
+	return x86_soft_core(w) | x86_soft_other_grant(w->grant) | (w->uffd_wp ? X86_SOFT_UFFD_WP : 0);
+}
+
+static inline void x86_soft_decode(pteval_t v, struct pte_view *w)
+{
+	enum x86_soft_code code = x86_soft_code(v);
+
+	w->kind = x86_soft_kind(v);
+	w->grant = (u8)x86_soft_grant(v);
+	w->uffd_wp = x86_soft_uffd_wp(v);
+	w->payload = (v & X86_SOFT_PAYLOAD) >> X86_SOFT_PAYLOAD_SHIFT;
+	switch (w->kind) {
+	case PTE_KIND_FILE:
+		w->payload = x86_soft_file_pgoff(v);
+		break;
+	case PTE_KIND_SWAP:
+		w->type = (u8)(code - X86_SOFT_SWAP);
+		w->exclusive = v & X86_SOFT_EXCLUSIVE;
+		break;
+	case PTE_KIND_MIGRATION:
+		w->payload &= X86_SOFT_PFN_MAX;
+		w->write = code == X86_SOFT_MIGR_W;
+		w->exclusive = code != X86_SOFT_MIGR_R;
+		w->accessed = v & X86_SOFT_A;
+		w->dirty = v & X86_SOFT_D;
+		break;
+	case PTE_KIND_MARKER:
+		w->type = (u8)w->payload;
+		w->payload = 0;
+		break;
+	default:
+		break;
+	}
+}
+
+static inline pte_t pte_mk_table(pfn_t pfn, unsigned level)
+{
+	return x86_mk_table(pfn);
+}
+
+#include <asm/pte_word.h>
+
+#endif
