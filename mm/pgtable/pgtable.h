@@ -1,0 +1,77 @@
+/*
+ * pgtable.h - the hardware page tables of one address space, walked by one loop over the level table.
+ *
+ * Layer 4 (mm/pgtable).  Nobody above touches a table page; nobody here knows what an entry looks like.
+ */
+#ifndef MM_PGTABLE_PGTABLE_H
+#define MM_PGTABLE_PGTABLE_H
+
+#include <arch/pgtable.h>
+#include "kernel/sync/spinlock.h"
+#include "mm/phys/page.h"
+
+struct pgtable {
+	struct page *root;
+	paddr_t root_pa;
+	spinlock_t lock;          /* guards non-leaf entries; rank LOCK_PT_UPPER */
+	unsigned long cpu_mask;   /* CPUs that may hold translations; atomic */
+	unsigned long nr_tables;  /* table pages, root included */
+	unsigned long nr_pages;   /* accounted pages mapped (RSS); atomic */
+};
+
+int pgtable_init(struct pgtable *pt);       /* 0 or -ENOMEM */
+void pgtable_destroy(struct pgtable *pt);   /* => every leaf entry is empty, no CPU has it loaded */
+void pgtable_load(struct pgtable *pt);      /* this CPU; NULL: the kernel's own tree */
+/* Forget translations on every CPU that may hold some. => any context that may hold a PTL */
+void pgtable_flush_range(struct pgtable *pt, vaddr_t start, vaddr_t end);
+void pgtable_flush_page(struct pgtable *pt, vaddr_t va);
+static inline void pgtable_account(struct pgtable *pt, long pages)
+{
+	__atomic_fetch_add(&pt->nr_pages, (unsigned long)pages, __ATOMIC_RELAXED);
+}
+
+/* A leaf table, found and locked. */
+struct pt_slot {
+	struct hw_pte *hw;   /* the entry of the address asked for; NULL: no table there */
+	struct page *table;
+};
+
+/* Find and lock the leaf entry of @va; slot.hw == NULL when no leaf table exists. Pair with pt_unlock(). */
+struct pt_slot pt_lock(struct pgtable *pt, vaddr_t va);
+/* The same for a second address space while one PTL is held (fork: parent before child). */
+struct pt_slot pt_lock_nested(struct pgtable *pt, vaddr_t va);
+/* Find and lock the entry of @va while the lock of table @held is held: the same table is not locked twice.
+ * Two movers cannot meet crosswise: both hold the mmap lock for writing. */
+struct pt_slot pt_lock_pair(struct pgtable *pt, vaddr_t va, struct page *held);
+void pt_unlock_pair(struct pt_slot slot, struct page *held);
+void pt_unlock(struct pt_slot slot);
+/* The leaf entry without any lock, or NULL. => interrupts off */
+struct hw_pte *pt_lookup_lockless(struct pgtable *pt, vaddr_t va);
+/* Make sure that leaf tables exist for [start, end). 0 or -ENOMEM (some may have been made: harmless). => sleeps */
+int pt_populate(struct pgtable *pt, vaddr_t start, vaddr_t end);
+
+struct mmu_gather;
+/* Unlink the tables that [start, end) touches and whose whole span lies in [floor, ceiling), where no range
+ * is mapped any more; their frames go through @g. => mmap lock for writing (or the last user) */
+void pt_free_tables(struct pgtable *pt, struct mmu_gather *g, vaddr_t start, vaddr_t end, vaddr_t floor,
+                    vaddr_t ceiling);
+
+/* The part of one leaf table that a walk covers; its lock is held. */
+struct pt_extent {
+	struct pgtable *pt;
+	vaddr_t va, end;
+	struct hw_pte *hw;    /* entry of va */
+	struct page *table;
+};
+/* Called once for each existing leaf table that [start, end) touches. Nonzero stops the walk and is returned. */
+typedef int pt_extent_fn(struct pt_extent *x, void *ctx);
+int pt_walk(struct pgtable *pt, vaddr_t start, vaddr_t end, pt_extent_fn *fn, void *ctx);
+
+/* for (each page of the extent) with hw at its entry and va its address; x is used up. */
+static inline void pt_extent_next(struct pt_extent *x)
+{
+	x->va += PAGE_SIZE;
+	x->hw = hw_pte_next(x->hw);
+}
+
+#endif

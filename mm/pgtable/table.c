@@ -1,0 +1,133 @@
+/*
+ * table.c - table pages: made on the way down, freed only through a gather.
+ *
+ * Layer 4 (mm/pgtable).  Interfaces: pgtable.h (pt_populate, pt_free_tables) and table.h.
+ *
+ * A table page is linked into the tree under pt->lock and from then on found by lockless descents.  It is
+ * unlinked only when no range of the address space lies in its span (the caller holds the mmap lock for
+ * writing and has already removed the reverse links), and its frame goes back after the TLB flush.
+ */
+#include "mm/pgtable/table.h"
+
+#include "kernel/lib/assert.h"
+#include "kernel/lib/errno.h"
+#include "mm/pgtable/gather.h"
+
+struct page *table_alloc(void)
+{
+	struct page *table = page_alloc(0, GFP_KERNEL | GFP_ZERO);
+
+	if (table) {
+		page_set(table, PG_TABLE);
+		spin_init(&table->ptl, LOCK_PTL);
+	}
+	return table;
+}
+
+void table_free(struct page *table)
+{
+	ASSERT(page_test(table, PG_TABLE));
+	page_clear(table, PG_TABLE);
+	table->private = 0;
+	page_put(table);
+}
+
+/* Link a fresh table below the empty entry @hw at @level, unless another thread was faster. */
+static int table_link(struct pgtable *pt, struct hw_pte *hw, unsigned level)
+{
+	struct page *table = table_alloc();
+
+	if (!table)
+		return -ENOMEM;
+	spin_lock(&pt->lock);
+	if (!pte_is_table(hw_pte_get(hw), level)) {
+		hw_pte_set(hw, pte_mk_table(page_to_pfn(table), level));
+		arch_pgtable_table_changed(level, pt->root_pa);
+		pt->nr_tables++;
+		table = NULL;
+	}
+	spin_unlock(&pt->lock);
+	if (table)
+		table_free(table);
+	return 0;
+}
+
+/* Make the path to the leaf table of @va. */
+static int table_path(struct pgtable *pt, vaddr_t va)
+{
+	struct page *table = pt->root;
+
+	for (unsigned level = PT_LEVELS - 1; level > 0; level--) {
+		struct hw_pte *hw = hw_pte_at(page_address(table), pt_index(level, va));
+
+		if (!pte_is_table(hw_pte_get_lockless(hw), level)) {
+			int err = table_link(pt, hw, level);
+
+			if (err)
+				return err;
+		}
+		table = pfn_to_page(pte_table_pfn(hw_pte_get_lockless(hw)));
+	}
+	return 0;
+}
+
+int pt_populate(struct pgtable *pt, vaddr_t start, vaddr_t end)
+{
+	for (vaddr_t va = ALIGN_DOWN(start, pt_span(1)); va < end; va += pt_span(1)) {
+		int err = table_path(pt, va);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* What pt_free_tables() may free: tables in whose span nothing but [floor, ceiling) lies. */
+struct trim {
+	struct pgtable *pt;
+	struct mmu_gather *gather;
+	vaddr_t start, end;
+	vaddr_t floor, ceiling;
+};
+
+static void trim_entry(struct trim *t, struct hw_pte *hw, unsigned level, vaddr_t base)
+{
+	struct page *table = pfn_to_page(pte_table_pfn(hw_pte_get_lockless(hw)));
+	vaddr_t last = base + (pt_span(level) - 1);
+
+	if (base < t->floor || last >= t->ceiling)
+		return;
+	spin_lock(&t->pt->lock);
+	hw_pte_get_and_clear(hw);
+	arch_pgtable_table_changed(level, t->pt->root_pa);
+	t->pt->nr_tables--;
+	spin_unlock(&t->pt->lock);
+	mmu_gather_table(t->gather, table, base);
+}
+
+/* Free the tables below @table, which stands at @level and covers addresses from @base on. */
+static void trim_table(struct trim *t, struct page *table, unsigned level, vaddr_t base)
+{
+	vaddr_t table_last = base + ((pt_span(level) << pt_geometry[level].bits) - 1);
+	vaddr_t va = max(t->start, base);
+	vaddr_t last = min(t->end - 1, level == PT_LEVELS - 1 ? t->end - 1 : table_last);
+
+	for (va = ALIGN_DOWN(va, pt_span(level)); va <= last; va += pt_span(level)) {
+		struct hw_pte *hw = hw_pte_at(page_address(table), pt_index(level, va));
+		pte_t entry = hw_pte_get_lockless(hw);
+
+		if (!pte_is_table(entry, level))
+			continue;
+		if (level > 1)
+			trim_table(t, pfn_to_page(pte_table_pfn(entry)), level - 1, va);
+		trim_entry(t, hw, level, va);
+	}
+}
+
+void pt_free_tables(struct pgtable *pt, struct mmu_gather *g, vaddr_t start, vaddr_t end, vaddr_t floor,
+                    vaddr_t ceiling)
+{
+	struct trim t = {.pt = pt, .gather = g, .start = start, .end = end, .floor = floor, .ceiling = ceiling};
+
+	trim_table(&t, pt->root, PT_LEVELS - 1, 0);
+}

@@ -1,0 +1,115 @@
+/*
+ * walk.c - the one loop that goes down the tables.
+ *
+ * Layer 4 (mm/pgtable).  Interface: pgtable.h.  Geometry comes from pt_geometry[]; two, three, four or five
+ * levels, wide or narrow, are the same code.
+ */
+#include "kernel/lib/assert.h"
+#include "mm/pgtable/pgtable.h"
+
+/* Where a descent ended: a leaf table, or the level whose entry was empty. */
+struct descent {
+	struct page *table;  /* NULL: no leaf table */
+	unsigned level;      /* 0, or the level of the empty entry */
+};
+
+static inline struct descent descend(const struct pgtable *pt, vaddr_t va)
+{
+	struct page *table = pt->root;
+
+	for (unsigned level = PT_LEVELS - 1; level > 0; level--) {
+		struct hw_pte *hw = hw_pte_at(page_address(table), pt_index(level, va));
+		pte_t entry = hw_pte_get_lockless(hw);
+
+		if (!pte_is_table(entry, level))
+			return (struct descent){NULL, level};
+		table = pfn_to_page(pte_table_pfn(entry));
+	}
+	return (struct descent){table, 0};
+}
+
+static inline struct hw_pte *leaf_entry(struct page *table, vaddr_t va)
+{
+	return hw_pte_at(page_address(table), pt_index(0, va));
+}
+
+struct pt_slot pt_lock(struct pgtable *pt, vaddr_t va)
+{
+	struct page *table = descend(pt, va).table;
+
+	if (!table)
+		return (struct pt_slot){NULL, NULL};
+	spin_lock(&table->ptl);
+	return (struct pt_slot){leaf_entry(table, va), table};
+}
+
+struct pt_slot pt_lock_nested(struct pgtable *pt, vaddr_t va)
+{
+	struct page *table = descend(pt, va).table;
+
+	if (!table)
+		return (struct pt_slot){NULL, NULL};
+	spin_lock_nested(&table->ptl);
+	return (struct pt_slot){leaf_entry(table, va), table};
+}
+
+struct pt_slot pt_lock_pair(struct pgtable *pt, vaddr_t va, struct page *held)
+{
+	struct page *table = descend(pt, va).table;
+
+	ASSERT(table && spin_held(&held->ptl));
+	if (table != held)
+		spin_lock_nested(&table->ptl);
+	return (struct pt_slot){leaf_entry(table, va), table};
+}
+
+void pt_unlock_pair(struct pt_slot slot, struct page *held)
+{
+	if (slot.table != held)
+		spin_unlock(&slot.table->ptl);
+}
+
+void pt_unlock(struct pt_slot slot)
+{
+	spin_unlock(&slot.table->ptl);
+}
+
+struct hw_pte *pt_lookup_lockless(struct pgtable *pt, vaddr_t va)
+{
+	struct page *table = descend(pt, va).table;
+
+	return table ? leaf_entry(table, va) : NULL;
+}
+
+/* First address after @va that the entry at @level, which holds @va, does not cover. */
+static inline vaddr_t next_span(vaddr_t va, unsigned level)
+{
+	return (va & ~(pt_span(level) - 1)) + pt_span(level);
+}
+
+int pt_walk(struct pgtable *pt, vaddr_t start, vaddr_t end, pt_extent_fn *fn, void *ctx)
+{
+	vaddr_t va = start, next;
+
+	ASSERT(IS_ALIGNED(start, PAGE_SIZE) && IS_ALIGNED(end, PAGE_SIZE) && end <= USER_END);
+	for (; va < end; va = next) {
+		struct descent d = descend(pt, va);
+		int err;
+
+		next = next_span(va, d.table ? 1 : d.level);
+		if (!d.table) {
+			if (next <= va)
+				break; /* the span reaches the end of the address space */
+			continue;
+		}
+		struct pt_extent x = {.pt = pt, .va = va, .end = min(next, end), .hw = leaf_entry(d.table, va),
+		                      .table = d.table};
+
+		spin_lock(&d.table->ptl);
+		err = fn(&x, ctx);
+		spin_unlock(&d.table->ptl);
+		if (err)
+			return err;
+	}
+	return 0;
+}

@@ -1,0 +1,183 @@
+/*
+ * page.h - the frame record: one struct page per physical frame, and the functions on one page.
+ *
+ * Layer 3 (mm/phys).  A page is in exactly one state: free (in the buddy), a page table, a slab, or *in
+ * use*: anonymous, page cache, or kernel-private.
+ *
+ *   field      read under            written under            meaning
+ *   flags      -                     atomic bit operations    PG_*
+ *   refs       -                     atomic                   who may free it: entries + cache + pins + borrowers
+ *   mapcount   -                     atomic, under a PTL      number of entries that map it, and nothing else
+ *   pins_*     -                     atomic                   DMA pins, exact (thread 1); never part of mapcount
+ *   object     page lock or PTL      page lock                page cache: owner; anonymous: NULL (PG_ANON)
+ *   index      page lock             page lock                offset in the object, or linear index of the address
+ *   link       owner of the page     owner of the page        buddy, slab, gather, writeback lists
+ */
+#ifndef MM_PHYS_PAGE_H
+#define MM_PHYS_PAGE_H
+
+#include "kernel/lib/list.h"
+#include "kernel/lib/types.h"
+#include "kernel/sync/spinlock.h"
+
+struct vm_object;
+
+enum page_flag {
+	PG_LOCKED,         /* the page lock: a sleeping bit lock */
+	PG_WAITERS,        /* somebody sleeps for LOCKED or WRITEBACK */
+	PG_UPTODATE,       /* content is what the file says */
+	PG_DIRTY,          /* content is newer than the file */
+	PG_WRITEBACK,      /* being written to the device */
+	PG_ERROR,          /* last read or write of it failed */
+	PG_REFERENCED,
+	PG_ANON,           /* anonymous memory */
+	PG_ANON_EXCLUSIVE, /* belongs to one mapping only: a write may reuse it, a pin may hold it */
+	PG_LRU,
+	PG_ACTIVE,
+	PG_SWAPBACKED,     /* has no file to be written to (anonymous, tmpfs) */
+	PG_TABLE,          /* holds page-table entries */
+	PG_SLAB,
+	PG_BUDDY,          /* first page of a free block; private = its order */
+	PG_RESERVED,       /* not RAM, or used before the allocator existed */
+	PG_LEASED,         /* file page under a write pin: block reserved, standing page_mkwrite */
+};
+
+struct page {
+	unsigned long flags;
+	int refs;
+	int mapcount;
+	int pins_w; /* outstanding write pins */
+	int pins_r; /* outstanding read pins */
+	struct vm_object *object;
+	pgoff_t index;
+	struct list link;
+	union {
+		unsigned long private; /* buddy: order; slab: its own */
+		spinlock_t ptl;        /* PG_TABLE: guards the entries in this table */
+	};
+};
+
+extern struct page *mem_map; /* indexed by pfn */
+extern pfn_t max_pfn;        /* first pfn beyond mem_map */
+
+static inline struct page *pfn_to_page(pfn_t pfn)
+{
+	return mem_map + pfn;
+}
+
+static inline pfn_t page_to_pfn(const struct page *page)
+{
+	return (pfn_t)(page - mem_map);
+}
+
+static inline paddr_t page_to_phys(const struct page *page)
+{
+	return (paddr_t)page_to_pfn(page) << PAGE_SHIFT;
+}
+
+static inline bool pfn_valid(pfn_t pfn)
+{
+	return pfn < max_pfn;
+}
+
+static inline bool page_test(const struct page *page, enum page_flag f)
+{
+	return (__atomic_load_n(&page->flags, __ATOMIC_RELAXED) >> f) & 1;
+}
+
+static inline void page_set(struct page *page, enum page_flag f)
+{
+	__atomic_fetch_or(&page->flags, BIT(f), __ATOMIC_SEQ_CST);
+}
+
+static inline void page_clear(struct page *page, enum page_flag f)
+{
+	__atomic_fetch_and(&page->flags, ~BIT(f), __ATOMIC_SEQ_CST);
+}
+
+/* Returns the old value. */
+static inline bool page_test_and_set(struct page *page, enum page_flag f)
+{
+	return (__atomic_fetch_or(&page->flags, BIT(f), __ATOMIC_SEQ_CST) >> f) & 1;
+}
+
+static inline bool page_test_and_clear(struct page *page, enum page_flag f)
+{
+	return (__atomic_fetch_and(&page->flags, ~BIT(f), __ATOMIC_SEQ_CST) >> f) & 1;
+}
+
+static inline void page_get(struct page *page)
+{
+	__atomic_fetch_add(&page->refs, 1, __ATOMIC_RELAXED);
+}
+
+/* A reference only if the page is not on its way to being freed. */
+static inline bool page_try_get(struct page *page)
+{
+	int refs = __atomic_load_n(&page->refs, __ATOMIC_RELAXED);
+
+	while (refs > 0)
+		if (__atomic_compare_exchange_n(&page->refs, &refs, refs + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
+void page_free_last(struct page *page); /* refs just became 0 */
+
+/* Drop a reference; the last one frees the frame. => any context; the page must be out of the cache */
+static inline void page_put(struct page *page)
+{
+	if (__atomic_sub_fetch(&page->refs, 1, __ATOMIC_SEQ_CST) == 0)
+		page_free_last(page);
+}
+
+/* -- the page lock (rank LOCK_PAGE; several at once: ascending pfn, or try) ---------------------------- */
+void page_lock(struct page *page);             /* => may sleep */
+int page_lock_killable(struct page *page);     /* 0 or -EINTR */
+bool page_try_lock(struct page *page);
+void page_unlock(struct page *page);           /* => any context */
+void page_wait_writeback(struct page *page);   /* => may sleep; page lock may be held */
+void page_end_writeback(struct page *page);    /* clears PG_WRITEBACK, wakes. => any context */
+
+/* -- content, wherever the frame lies -------------------------------------------------------------------- */
+void *page_kmap(struct page *page);            /* see arch_kmap(); last in, first out */
+void page_kunmap(void *va);
+void page_zero(struct page *page);
+void page_copy(struct page *dst, struct page *src);
+
+/* Only for pages allocated without GFP_HIGH. */
+void *page_address(const struct page *page);
+struct page *virt_to_page(const void *va);
+
+/* -- the page allocator (buddy) --------------------------------------------------------------------------- */
+enum gfp {
+	GFP_KERNEL = 0,      /* direct-mapped memory, may sleep */
+	GFP_ATOMIC = 1 << 0, /* must not sleep; may use the reserve */
+	GFP_HIGH = 1 << 1,   /* any frame will do, even one that only page_kmap() reaches */
+	GFP_ZERO = 1 << 2,   /* zero-filled */
+	GFP_NOWARN = 1 << 3,
+};
+#define GFP_USER (GFP_HIGH)
+#define PAGE_MAX_ORDER 10
+
+/* 1 << order contiguous frames, refs = 1 (on the first), everything else in struct page zero; NULL when
+ * there are none. => may sleep unless GFP_ATOMIC */
+struct page *page_alloc(unsigned order, enum gfp gfp);
+void page_free(struct page *page, unsigned order); /* refs must be 1 or 0 */
+
+/* Counters for /proc/meminfo, in pages. */
+struct phys_stat {
+	unsigned long total, free, high_total, high_free, slab, tables, kernel;
+};
+void phys_stat(struct phys_stat *st);
+
+extern unsigned long phys_table_pages; /* page-table pages; atomic, kept by mm/pgtable */
+
+/* Called when a page that may sleep for is not to be had: try to free about @nr pages, return how many.
+ * Set by the page cache / reclaim; NULL: nothing can be freed. */
+extern unsigned long (*page_reclaim)(unsigned long nr);
+
+/* Boot option "prefer_high": hand out frames above 4 GiB to GFP_HIGH first (the default, in fact). */
+void phys_init(void); /* mem_map, buddy, slab from boot_info; end of boot_alloc() */
+
+#endif

@@ -1,0 +1,330 @@
+/*
+ * page_alloc.c - allocating frames: zones, reserves, and a small stack of free pages per CPU.  Layer 3.
+ *
+ * Allocations are of two classes: KERNEL needs memory that is always mapped, HIGH takes any and prefers
+ * the HIGH zone.  (Where no HIGH zone exists, everything is class KERNEL.)  Single pages come from and go
+ * to a per-CPU stack of their class, with interrupts off; only when that is empty or full is a zone's
+ * lock taken, for BATCH pages at a time.  A free page's struct page is all zero, so the fast path has
+ * nothing to do but set refs.
+ *
+ * Debug builds fill freed frames with 0x5a, remember that in `index`, and check it on allocation.  A page
+ * on a CPU's stack is marked as free there too, so that a second free is noticed.
+ */
+#include "kernel/lib/assert.h"
+#include "kernel/lib/atomic.h"
+#include "kernel/lib/string.h"
+#include "mm/phys/phys.h"
+
+#define STACK_MAX 63 /* so that the size of a stack is a power of two */
+#define BATCH 32
+#define POISON 0x5a
+#define POISON_MARK 0x5a5aUL      /* index of a poisoned free page */
+#define ON_STACK (~0UL)           /* private of a page on a CPU's stack; never an order */
+#define RECLAIM_TRIES 4
+
+struct page_stack {
+	unsigned long n;
+	struct page *pages[STACK_MAX];
+};
+
+/* Own CPU only, interrupts off. [0] KERNEL, [1] HIGH */
+static struct page_stack stacks[MAX_CPUS][2];
+
+
+static unsigned high_mask;                /* GFP_HIGH if there is a HIGH zone, else 0 */
+static const struct page *first_high;     /* pages from here on belong to class HIGH */
+static bool high_is_mapped;               /* class KERNEL may fall back to HIGH */
+static unsigned long reserve[ZONE_COUNT]; /* for GFP_ATOMIC only */
+
+static bool warned;
+
+unsigned long (*page_reclaim)(unsigned long nr);
+unsigned long phys_table_pages;
+
+STATIC_ASSERT(GFP_HIGH == 2); /* see below */
+
+/* This CPU's stack for a class. => interrupts off */
+static inline struct page_stack *alloc_stack(enum gfp gfp)
+{
+	return &stacks[this_cpu()->id][(gfp & high_mask) >> 1];
+}
+
+static inline struct page_stack *free_stack(const struct page *page)
+{
+	return &stacks[this_cpu()->id][page >= first_high];
+}
+
+void page_alloc_init(void)
+{
+	const struct zone *high = &zones[ZONE_HIGH];
+
+	high_mask = high->present ? GFP_HIGH : 0;
+	first_high = high_mask ? pfn_to_page(high->start) : (struct page *)~0UL;
+	high_is_mapped = (paddr_t)high->end << PAGE_SHIFT <= phys_direct_end();
+	for (unsigned i = 0; i < ZONE_COUNT; i++)
+		reserve[i] = min(zones[i].present / 64, 256UL);
+}
+
+unsigned long page_alloc_cached(enum zone_id zone)
+{
+	unsigned long n = 0;
+
+	for (unsigned i = 0; i < cpu_count; i++)
+		n += READ_ONCE(stacks[i][zone].n);
+	return n;
+}
+
+/* -- debug: poison ------------------------------------------------------------------------------------------ */
+static void poison(struct page *page, unsigned order)
+{
+	for (unsigned long i = 0; i < 1UL << order; i++) {
+		void *va = page_kmap(page + i);
+
+		memset(va, POISON, PAGE_SIZE);
+		page_kunmap(va);
+		page[i].index = POISON_MARK;
+	}
+}
+
+static void unpoison(struct page *page, unsigned order)
+{
+	for (unsigned long i = 0; i < 1UL << order; i++) {
+		u8 *va, *bad;
+
+		if (page[i].index != POISON_MARK)
+			continue;
+		page[i].index = 0;
+		va = page_kmap(page + i);
+		bad = memchr_inv(va, POISON, PAGE_SIZE);
+		if (bad)
+			panic("phys: frame %lx was written after it was freed: byte %lx is %02x\n", page_to_pfn(page + i),
+			      (unsigned long)(bad - va), *bad);
+		page_kunmap(va);
+	}
+}
+
+/* A page is about to be freed: nothing may depend on it any more. */
+static void check_free(const struct page *page)
+{
+	const unsigned long wrong = BIT(PG_LOCKED) | BIT(PG_WRITEBACK) | BIT(PG_LRU) | BIT(PG_SLAB) | BIT(PG_TABLE) |
+	                            BIT(PG_BUDDY) | BIT(PG_RESERVED) | BIT(PG_LEASED);
+
+	if (!(page->flags & wrong) && !page->mapcount && !page->pins_w && !page->pins_r && page->refs == 0)
+		return;
+	panic("phys: frame %lx freed with flags %lx refs %d mapcount %d pins %d+%d object %p index %lx\n",
+	      page_to_pfn(page), page->flags, page->refs, page->mapcount, page->pins_w, page->pins_r, page->object,
+	      page->index);
+}
+
+/* Back to "all zero". => refs is 0, nobody else knows the page */
+static inline void page_clear_record(struct page *page)
+{
+	page->flags = 0;
+	page->mapcount = 0;
+	page->object = NULL;
+	page->index = 0;
+	page->private = 0;
+}
+
+/* -- allocation --------------------------------------------------------------------------------------------- */
+
+/* The zones of a class, first choice first, and what must remain free in each. */
+struct choice {
+	struct zone *zone;
+	unsigned long keep;
+};
+
+static unsigned choices(enum gfp gfp, struct choice c[ZONE_COUNT])
+{
+	bool atomic = gfp & GFP_ATOMIC;
+	unsigned long low = atomic ? 0 : reserve[ZONE_LOW], high = atomic ? 0 : reserve[ZONE_HIGH];
+
+	if (gfp & high_mask) {
+		c[0] = (struct choice){ &zones[ZONE_HIGH], high };
+		/* The kernel itself can live in LOW only: users must not take all of it. */
+		c[1] = (struct choice){ &zones[ZONE_LOW], high_is_mapped ? low : low + zones[ZONE_LOW].present / 16 };
+		return 2;
+	}
+	c[0] = (struct choice){ &zones[ZONE_LOW], low };
+	c[1] = (struct choice){ &zones[ZONE_HIGH], high };
+	return high_mask && high_is_mapped ? 2 : 1;
+}
+
+/* Straight from the zones. */
+static struct page *alloc_once(unsigned order, enum gfp gfp)
+{
+	struct choice c[ZONE_COUNT];
+	unsigned n = choices(gfp, c);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct page *page = buddy_alloc(c[i].zone, order, c[i].keep);
+
+		if (page)
+			return page;
+	}
+	return NULL;
+}
+
+/* This CPU's stacks back to the zones: single pages there may be what keeps blocks from merging. */
+static void drain_stacks(void)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned long flags = irq_save();
+		struct page_stack *s = &stacks[this_cpu()->id][i];
+		unsigned n = (unsigned)s->n;
+
+		s->n = 0;
+		if (DEBUG)
+			for (unsigned k = 0; k < n; k++)
+				s->pages[k]->flags = s->pages[k]->private = 0;
+		buddy_free_bulk(s->pages, n);
+		irq_restore(flags);
+	}
+}
+
+static __attribute__((noinline)) struct page *alloc_hard(unsigned order, enum gfp gfp)
+{
+	struct page *page = alloc_once(order, gfp);
+
+	if (!page) {
+		drain_stacks();
+		page = alloc_once(order, gfp);
+	}
+	for (unsigned i = 0; !page && i < RECLAIM_TRIES; i++) {
+		if (gfp & GFP_ATOMIC || !page_reclaim || !page_reclaim(max(32UL, 2UL << order)))
+			break;
+		page = alloc_once(order, gfp);
+	}
+	if (!page && !(gfp & GFP_NOWARN) && !atomic_xchg(&warned, true))
+		printk("phys: out of memory (order %u, gfp %x); not repeated\n", order, (unsigned)gfp);
+	return page;
+}
+
+/* The stack of the class is empty: fill it and return one page more. */
+static __attribute__((noinline)) struct page *refill(enum gfp gfp)
+{
+	struct choice c[ZONE_COUNT];
+	struct page *batch[BATCH], *page;
+	unsigned got = 0, n = choices(gfp & ~GFP_ATOMIC, c); /* the reserve is not for stocking up */
+	unsigned long flags = irq_save();
+	struct page_stack *s = alloc_stack(gfp);
+
+	for (unsigned i = 0; i < n && !got; i++)
+		got = buddy_alloc_bulk(c[i].zone, c[i].keep, batch, BATCH);
+	page = got ? batch[0] : NULL; /* the lowest address first, then ascending */
+	while (got > 1 && s->n < STACK_MAX) {
+		struct page *p = batch[--got];
+
+		if (DEBUG) {
+			p->flags = BIT(PG_BUDDY);
+			p->private = ON_STACK;
+		}
+		s->pages[s->n++] = p;
+	}
+	if (got > 1)
+		buddy_free_bulk(batch + 1, got - 1);
+	irq_restore(flags);
+	return page ? page : alloc_hard(0, gfp);
+}
+
+/* What is left to do with a frame that was free. */
+static struct page *prepare(struct page *page, unsigned order, enum gfp gfp)
+{
+	if (!page)
+		return NULL;
+	if (DEBUG)
+		unpoison(page, order);
+	page->refs = 1;
+	if (gfp & GFP_ZERO)
+		for (unsigned long i = 0; i < 1UL << order; i++)
+			page_zero(page + i);
+	return page;
+}
+
+static __attribute__((noinline)) struct page *alloc_slow(unsigned order, enum gfp gfp)
+{
+	return prepare(order == 0 ? refill(gfp) : alloc_hard(order, gfp), order, gfp);
+}
+
+struct page *page_alloc(unsigned order, enum gfp gfp)
+{
+	struct page_stack *s;
+	struct page *page;
+	unsigned long flags;
+
+	if (DEBUG && !(gfp & GFP_ATOMIC))
+		might_sleep();
+	if (unlikely(order))
+		return alloc_slow(order, gfp);
+	flags = irq_save();
+	s = alloc_stack(gfp);
+	if (unlikely(!s->n)) {
+		irq_restore(flags);
+		return alloc_slow(0, gfp);
+	}
+	page = s->pages[--s->n];
+	irq_restore(flags);
+	if (DEBUG) {
+		ASSERT(page->private == ON_STACK && page->refs == 0);
+		page->flags = page->private = 0;
+		unpoison(page, 0);
+	}
+	page->refs = 1;
+	if (gfp & GFP_ZERO)
+		page_zero(page);
+	return page;
+}
+
+/* -- freeing -------------------------------------------------------------------------------------------------- */
+/* The oldest, hence coldest, pages of a full stack back to their zone, and one more page onto it.
+ * => interrupts off */
+static __attribute__((noinline)) void push_full(struct page_stack *s, struct page *page)
+{
+	if (DEBUG)
+		for (unsigned i = 0; i < BATCH; i++)
+			s->pages[i]->flags = s->pages[i]->private = 0;
+	buddy_free_bulk(s->pages, BATCH);
+	s->n -= BATCH;
+	memmove(s->pages, s->pages + BATCH, s->n * sizeof(s->pages[0]));
+	s->pages[s->n++] = page;
+}
+
+void page_free_last(struct page *page)
+{
+	struct page_stack *s;
+	unsigned long flags;
+
+	if (DEBUG)
+		check_free(page);
+	page_clear_record(page);
+	if (DEBUG) {
+		poison(page, 0);
+		page->flags = BIT(PG_BUDDY);
+		page->private = ON_STACK;
+	}
+	flags = irq_save();
+	s = free_stack(page);
+	if (likely(s->n < STACK_MAX))
+		s->pages[s->n++] = page;
+	else
+		push_full(s, page);
+	irq_restore(flags);
+}
+
+void page_free(struct page *page, unsigned order)
+{
+	ASSERT(page->refs == 1 || page->refs == 0);
+	page->refs = 0;
+	if (order == 0) {
+		page_free_last(page);
+		return;
+	}
+	for (unsigned long i = 0; i < 1UL << order; i++) {
+		if (DEBUG)
+			check_free(page + i);
+		page_clear_record(page + i);
+	}
+	if (DEBUG)
+		poison(page, order);
+	buddy_free(page, order);
+}

@@ -1,0 +1,54 @@
+/*
+ * phys.h - inside mm/phys: zones, the boot allocator, the allocator's parts.  Layer 3.
+ */
+#ifndef MM_PHYS_PHYS_H
+#define MM_PHYS_PHYS_H
+
+#include <arch/phys.h>
+#include "mm/phys/page.h"
+
+/* LOW: direct-mapped and below 4 GiB.  HIGH: the rest: not direct-mapped (i386), or from 4 GiB on. */
+enum zone_id { ZONE_LOW, ZONE_HIGH, ZONE_COUNT };
+
+struct zone {
+	spinlock_t lock; /* LOCK_BUDDY, irqsave */
+	struct list free[PAGE_MAX_ORDER + 1];
+	unsigned long nr_free; /* pages */
+	unsigned long present; /* pages ever given to it */
+	pfn_t start, end;
+};
+extern struct zone zones[ZONE_COUNT];
+
+/* -- buddy.c ------------------------------------------------------------------------------------------------ */
+void buddy_init(pfn_t low_end);                       /* zones: LOW below @low_end */
+void buddy_add_range(pfn_t start, pfn_t end);         /* memory that was nobody's so far */
+/* A block off the free lists, its struct pages all zero (refs too); NULL if @keep pages would not remain. */
+struct page *buddy_alloc(struct zone *zone, unsigned order, unsigned long keep);
+unsigned buddy_alloc_bulk(struct zone *zone, unsigned long keep, struct page **pages, unsigned n); /* order 0 */
+void buddy_free(struct page *page, unsigned order);   /* struct pages all zero */
+void buddy_free_bulk(struct page **pages, unsigned n);
+
+static inline struct zone *page_zone(const struct page *page)
+{
+	return &zones[page_to_pfn(page) >= zones[ZONE_HIGH].start];
+}
+
+/* -- boot_alloc.c -------------------------------------------------------------------------------------------- */
+void boot_alloc_init(void);         /* takes over boot_info.ram, cut to what an entry can name */
+paddr_t boot_ram_end(void);
+void boot_ram_limit(paddr_t end);   /* forget RAM from @end on */
+/* @size bytes of zeroed, direct-mapped memory for ever, page aligned; panics if there is none. */
+void *boot_alloc(size_t size);
+extern unsigned long boot_alloc_used; /* pages that it gave */
+unsigned long boot_low_pages(void); /* still free and direct-mapped */
+/* Ends boot_alloc(). Calls @fn for each range of RAM left, ascending. */
+void boot_alloc_finish(void (*fn)(pfn_t start, pfn_t end));
+
+/* -- page_alloc.c ---------------------------------------------------------------------------------------------- */
+void page_alloc_init(void);
+unsigned long page_alloc_cached(enum zone_id zone); /* free pages on the CPUs' lists (HIGH: of that class) */
+
+/* -- page.c --------------------------------------------------------------------------------------------------- */
+void page_init_queues(void);
+
+#endif

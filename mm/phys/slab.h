@@ -1,0 +1,51 @@
+/*
+ * slab.h - memory for kernel objects.  Layer 3.
+ */
+#ifndef MM_PHYS_SLAB_H
+#define MM_PHYS_SLAB_H
+
+#include "mm/phys/page.h"
+
+/* Free objects kept for one CPU, linked through their first words. => interrupts off */
+struct slab_cpu {
+	void *free;
+	unsigned n;
+};
+
+/* Objects of one size.  Debug builds poison freed objects (0x6b) and check on reuse. */
+struct slab_cache {
+	const char *name;
+	size_t size;         /* of one object, rounded up to its alignment */
+	struct list partial; /* slabs with room */
+	struct list full;
+	spinlock_t lock;       /* LOCK_SLAB, irqsave: the slabs; not the CPUs' own lists */
+	unsigned order;        /* pages of a slab */
+	unsigned per_slab;     /* objects in one */
+	unsigned long objects; /* taken out of slabs: in use or on a CPU's list; see slab_cache_in_use() */
+	unsigned long slabs;   /* pages held */
+	struct slab_cache *next; /* all caches, for /proc/slabinfo */
+	struct slab_cpu cpu[MAX_CPUS];
+};
+
+/* @size: 1 byte .. 8 pages. Objects are aligned as their type is (a type's size is a multiple of that). */
+void slab_cache_init(struct slab_cache *cache, const char *name, size_t size);
+/* NULL when out of memory. => may sleep unless GFP_ATOMIC. Content undefined unless GFP_ZERO. */
+void *slab_alloc(struct slab_cache *cache, enum gfp gfp);
+void slab_free(struct slab_cache *cache, void *object);
+
+/* By size: up to 8 pages' worth; larger ones come as whole pages (physically contiguous). */
+void *kmalloc(size_t size, enum gfp gfp);
+void *kzalloc(size_t size, enum gfp gfp);
+void kfree(void *p); /* NULL is fine */
+char *kstrdup(const char *s, enum gfp gfp);
+char *kstrndup(const char *s, size_t n, enum gfp gfp);
+
+/* Iterates over all caches; NULL starts. */
+struct slab_cache *slab_cache_next(struct slab_cache *cache);
+unsigned long slab_cache_in_use(struct slab_cache *cache); /* objects; approximate while others allocate */
+extern unsigned long slab_pages;                           /* of all caches; atomic */
+
+void slab_init(void); /* from phys_init() */
+void kmalloc_init(void); /* from slab_init() */
+
+#endif
