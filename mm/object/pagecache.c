@@ -1,0 +1,196 @@
+/*
+ * pagecache.c - the pages of an object: find, create, fill, dirty, drop.
+ *
+ * Layer 5b (mm/object).  Interface: object.h, pagecache.h.
+ * Lock order: page lock, then obj->pages_lock (interrupts off: I/O completion takes it too).
+ *
+ * A cached page holds one reference for the cache.  Its (object, index) change only under the page lock, so
+ * whoever found a page without it must look at page->object again after locking it.
+ */
+#include "mm/object/pagecache.h"
+
+#include "kernel/lib/assert.h"
+#include "kernel/lib/err.h"
+
+struct page *pagecache_find(struct vm_object *obj, pgoff_t index)
+{
+	unsigned long flags = spin_lock_irqsave(&obj->pages_lock);
+	struct page *page = radix_lookup(&obj->pages, index);
+	if (page)
+		page_get(page);
+	spin_unlock_irqrestore(&obj->pages_lock, flags);
+	return page;
+}
+
+/* Insert the locked new @page. -EEXIST: somebody else's page is there. */
+static int insert(struct vm_object *obj, struct page *page, pgoff_t index)
+{
+	int err = radix_preload();
+	unsigned long flags;
+
+	if (err)
+		return err;
+	page->object = obj;
+	page->index = index;
+	flags = spin_lock_irqsave(&obj->pages_lock);
+	err = radix_insert(&obj->pages, index, page);
+	if (!err)
+		obj->nr_pages++;
+	spin_unlock_irqrestore(&obj->pages_lock, flags);
+	if (err)
+		page->object = NULL;
+	else
+		page_get(page); /* the cache's reference */
+	return err;
+}
+
+/* A new locked page at @index, or ERR_PTR(-EEXIST, -ENOMEM). */
+static struct page *create_locked(struct vm_object *obj, pgoff_t index)
+{
+	struct page *page = page_alloc(0, GFP_USER);
+	int err;
+
+	if (!page)
+		return ERR_PTR(-ENOMEM);
+	page_set(page, PG_LOCKED);
+	if (!obj->tracks_dirty)
+		page_set(page, PG_SWAPBACKED);
+	err = insert(obj, page, index);
+	if (!err)
+		return page;
+	page_unlock(page);
+	page_put(page);
+	return ERR_PTR(err);
+}
+
+struct page *pagecache_get_locked(struct vm_object *obj, pgoff_t index)
+{
+	for (;;) {
+		struct page *page = pagecache_find(obj, index);
+
+		if (!page) {
+			page = create_locked(obj, index);
+			if (PTR_ERR(page) != -EEXIST)
+				return page;
+			continue;
+		}
+		page_lock(page);
+		if (page->object == obj && page->index == index)
+			return page;
+		page_unlock(page); /* truncated meanwhile */
+		page_put(page);
+	}
+}
+
+/* Fill a locked page if it is not uptodate yet. */
+static int fill_locked(struct vm_object *obj, struct page *page)
+{
+	int err;
+
+	if (page_test(page, PG_UPTODATE))
+		return 0;
+	err = obj->ops->read_page(obj, page);
+	ASSERT(err || page_test(page, PG_UPTODATE));
+	return err;
+}
+
+struct page *pagecache_read(struct vm_object *obj, pgoff_t index)
+{
+	struct page *page = pagecache_find(obj, index);
+	int err;
+
+	if (page && page_test(page, PG_UPTODATE))
+		return page;
+	if (page)
+		page_put(page);
+	page = pagecache_get_locked(obj, index);
+	if (IS_ERR(page))
+		return page;
+	err = fill_locked(obj, page);
+	page_unlock(page);
+	if (!err)
+		return page;
+	page_put(page);
+	return ERR_PTR(err);
+}
+
+void pagecache_dirty_from_pte(struct page *page)
+{
+	struct vm_object *obj;
+	unsigned long flags;
+
+	if (page_test_and_set(page, PG_DIRTY))
+		return;
+	obj = READ_ONCE(page->object);
+	if (!obj || !obj->tracks_dirty)
+		return;
+	flags = spin_lock_irqsave(&obj->pages_lock);
+	if (page->object == obj)
+		radix_mark(&obj->pages, page->index, RADIX_MARK_DIRTY);
+	spin_unlock_irqrestore(&obj->pages_lock, flags);
+	writeback_enqueue(obj);
+}
+
+void pagecache_set_dirty(struct page *page)
+{
+	ASSERT(page_test(page, PG_LOCKED));
+	pagecache_dirty_from_pte(page);
+}
+
+int pagecache_reserve(struct vm_object *obj, struct page *page)
+{
+	ASSERT(page_test(page, PG_LOCKED));
+	page_wait_writeback(page); /* stable pages: what the device reads does not change under it */
+	return obj->ops->page_mkwrite ? obj->ops->page_mkwrite(obj, page) : 0;
+}
+
+int pagecache_mkwrite(struct vm_object *obj, struct page *page)
+{
+	int err = pagecache_reserve(obj, page);
+
+	ASSERT(page_test(page, PG_UPTODATE));
+	if (!err)
+		pagecache_set_dirty(page);
+	return err;
+}
+
+/* Take one page out of the cache. => referenced by the caller, unlocked */
+static void drop_page(struct vm_object *obj, struct page *page)
+{
+	unsigned long flags;
+
+	page_lock(page);
+	if (page->object == obj) {
+		page_wait_writeback(page);
+		page_clear(page, PG_DIRTY);
+		flags = spin_lock_irqsave(&obj->pages_lock);
+		radix_remove(&obj->pages, page->index);
+		obj->nr_pages--;
+		page->object = NULL;
+		spin_unlock_irqrestore(&obj->pages_lock, flags);
+		page_put(page); /* the cache's; ours is left */
+	}
+	page_unlock(page);
+}
+
+void pagecache_drop(struct vm_object *obj, pgoff_t first, pgoff_t last)
+{
+	for (unsigned long index = first;; index++) {
+		struct page *page;
+		unsigned long flags;
+
+		flags = spin_lock_irqsave(&obj->pages_lock);
+		page = radix_next(&obj->pages, &index);
+		if (page && index <= last)
+			page_get(page);
+		else
+			page = NULL;
+		spin_unlock_irqrestore(&obj->pages_lock, flags);
+		if (!page)
+			return;
+		drop_page(obj, page);
+		page_put(page);
+		if (index == last)
+			return;
+	}
+}

@@ -1,0 +1,127 @@
+/*
+ * truncate.c - a file becomes shorter (or gets a hole): its pages leave every address space and the cache.
+ *
+ * Layer 5b (mm/object).  Interface: object.h.
+ * Lock order: inode lock (caller), invalidate_lock for writing, then maps.lock, PTL; then page locks.
+ *
+ * A fault holds invalidate_lock for reading from its look at the size until its entry is set.  So once we
+ * hold it for writing and have changed the size, unmapping once is enough: nobody can map a page beyond the
+ * end again, and no private copy of one can appear.  (Linux unmaps twice because a copy can.)
+ */
+#include "kernel/lib/assert.h"
+#include "kernel/lib/err.h"
+#include "kernel/lib/string.h"
+#include "mm/object/pagecache.h"
+#include "mm/object/zap.h"
+
+/* Pages [first, last] of the object, with or without private copies of them. */
+struct unmap {
+	struct object_maps *maps;
+	pgoff_t first, last;
+	bool keep_copies;
+};
+
+static void unmap_link(const struct unmap *u, struct rmap_link *link)
+{
+	vaddr_t start = rmap_link_va(link, max(u->first, (pgoff_t)link->node.first));
+	vaddr_t end = rmap_link_va(link, min(u->last, (pgoff_t)link->node.last)) + PAGE_SIZE;
+	struct mmu_gather g;
+	struct zap z = {.gather = &g, .maps = u->maps, .va = link->va, .pgoff = link->node.first, .mode = ZAP_DROP,
+	                .keep_grants = link->flags & RMAP_KEEP_GRANTS, .keep_copies = u->keep_copies,
+	                .index = link->nonlinear};
+
+	mmu_gather_begin(&g, link->pt);
+	zap_range(&z, start, end);
+	mmu_gather_finish(&g);
+}
+
+/* The one entry of @node: off position, so a page there leaves a file entry. */
+static void unmap_node(const struct unmap *u, struct nonlinear_index *idx, struct nonlinear_node *node)
+{
+	struct mmu_gather g;
+	struct zap z = {.gather = &g, .maps = u->maps, .va = node->va, .pgoff = node->pgoff, .mode = ZAP_DROP,
+	                .keep_grants = true, .index = idx};
+
+	mmu_gather_begin(&g, idx->pt);
+	zap_range(&z, node->va, node->va + PAGE_SIZE);
+	mmu_gather_finish(&g);
+}
+
+static void unmap_nonlinear(const struct unmap *u, struct nonlinear_index *idx)
+{
+	struct nonlinear_node *n = nonlinear_index_first(idx, u->first, 0);
+
+	for (; n && n->pgoff <= u->last; n = nonlinear_index_next(n))
+		unmap_node(u, idx, n);
+}
+
+static void unmap_everywhere(const struct unmap *u)
+{
+	struct nonlinear_index *idx;
+
+	rwsem_write_lock(&u->maps->lock);
+	for (struct itree_node *n = itree_first(&u->maps->linear, u->first, u->last); n;
+	     n = itree_next(n, u->first, u->last))
+		unmap_link(u, container_of(n, struct rmap_link, node));
+	list_for_each_entry(idx, &u->maps->nonlinear, link)
+		unmap_nonlinear(u, idx);
+	rwsem_write_unlock(&u->maps->lock);
+}
+
+static bool all_zero(const char *p, size_t n)
+{
+	while (n && !*p)
+		p++, n--;
+	return n == 0;
+}
+
+/* Bytes from @from to the end of its page read as zero from now on, also if the file grows again. */
+static void zero_tail(struct vm_object *obj, loff_t from)
+{
+	unsigned offset = (unsigned)(from & (PAGE_SIZE - 1));
+	struct page *page;
+	char *va;
+
+	if (!offset)
+		return;
+	page = pagecache_read(obj, (pgoff_t)((u64)from >> PAGE_SHIFT));
+	if (IS_ERR(page))
+		return; /* unreadable: the file system zeroes what it can */
+	page_lock(page);
+	va = page_kmap(page);
+	/* Only what is not zero already: a hole must not get a block for it. */
+	if (page->object == obj && !all_zero(va + offset, PAGE_SIZE - offset) && pagecache_reserve(obj, page) == 0) {
+		memset(va + offset, 0, PAGE_SIZE - offset);
+		pagecache_set_dirty(page);
+	}
+	page_kunmap(va);
+	page_unlock(page);
+	page_put(page);
+}
+
+void object_truncate(struct vm_object *obj, loff_t size)
+{
+	loff_t old = obj->size;
+	struct unmap u = {.maps = &obj->maps, .first = (pgoff_t)((u64)(size + PAGE_SIZE - 1) >> PAGE_SHIFT),
+	                  .last = ~0UL};
+
+	rwsem_write_lock(&obj->invalidate_lock);
+	/* A mapping may have stored beyond the end within the last page: that must not become file content. */
+	zero_tail(obj, min(old, size));
+	WRITE_ONCE(obj->size, size);
+	if (size < old) {
+		unmap_everywhere(&u);
+		pagecache_drop(obj, u.first, u.last);
+	}
+	rwsem_write_unlock(&obj->invalidate_lock);
+}
+
+void object_punch(struct vm_object *obj, pgoff_t first, pgoff_t last)
+{
+	struct unmap u = {.maps = &obj->maps, .first = first, .last = last, .keep_copies = true};
+
+	rwsem_write_lock(&obj->invalidate_lock);
+	unmap_everywhere(&u);
+	pagecache_drop(obj, first, last);
+	rwsem_write_unlock(&obj->invalidate_lock);
+}

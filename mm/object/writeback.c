@@ -1,0 +1,236 @@
+/*
+ * writeback.c - dirty pages to the device: on demand (msync, fsync, sync) and by the flusher thread.
+ *
+ * Layer 5b (mm/object).  Interface: object.h.
+ * Lock order: page lock, maps.lock, PTL, pages_lock; dirty_lock is a leaf.
+ *
+ * One page's way, all under its page lock:
+ *
+ *   1. mkclean: write-protect every entry, flush; if any was dirty or writable the page is dirty
+ *   2. test and clear PG_DIRTY: the one serialisation point.  A store that came before step 1 is in the page;
+ *      a store that comes after it faults, and waits for the page lock
+ *   3. a page under a write pin stays dirty: its device stores without faulting (thread 1)
+ *   4. PG_WRITEBACK set, page unlocked, I/O submitted; completion clears it
+ */
+#include <arch/irq.h>
+
+#include "kernel/lib/assert.h"
+#include "kernel/lib/err.h"
+#include "mm/object/pagecache.h"
+
+#define WRITE_BATCH 64
+
+static struct list dirty_objects = LIST_INIT(dirty_objects);
+static spinlock_t dirty_lock = SPINLOCK_INIT(LOCK_FLUSHER);
+
+void writeback_enqueue(struct vm_object *obj)
+{
+	spin_lock(&dirty_lock);
+	if (list_empty(&obj->dirty_link)) {
+		obj->dirtied_at = arch_clock_ns();
+		list_add_tail(&obj->dirty_link, &dirty_objects);
+	}
+	spin_unlock(&dirty_lock);
+}
+
+void writeback_forget(struct vm_object *obj)
+{
+	spin_lock(&dirty_lock);
+	list_del_init(&obj->dirty_link);
+	spin_unlock(&dirty_lock);
+}
+
+struct vm_object *writeback_next_object(u64 dirtied_before)
+{
+	struct vm_object *obj;
+
+	spin_lock(&dirty_lock);
+	list_for_each_entry(obj, &dirty_objects, dirty_link) {
+		if (obj->dirtied_at > dirtied_before || !obj->ops->hold(obj))
+			continue;
+		list_del_init(&obj->dirty_link);
+		spin_unlock(&dirty_lock);
+		return obj;
+	}
+	spin_unlock(&dirty_lock);
+	return NULL;
+}
+
+/* Steps 1 to 3: is there anything to write? => page locked, not under writeback */
+static bool clear_dirty_for_io(struct vm_object *obj, struct page *page)
+{
+	if (rmap_mkclean(&obj->maps, page))
+		page_set(page, PG_DIRTY);
+	if (!page_test_and_clear(page, PG_DIRTY))
+		return false;
+	/* Pairs with the pin path: it counts first and looks at the entry again; we cleared the entry first and
+	 * look at the count now.  One of the two sees the other. */
+	if (__atomic_load_n(&page->pins_w, __ATOMIC_SEQ_CST))
+		page_set(page, PG_DIRTY);
+	return true;
+}
+
+/* Step 4's bookkeeping. */
+static void start_writeback(struct vm_object *obj, struct page *page)
+{
+	unsigned long flags;
+
+	page_set(page, PG_WRITEBACK);
+	page_get(page);
+	flags = spin_lock_irqsave(&obj->pages_lock);
+	radix_mark(&obj->pages, page->index, RADIX_MARK_WRITEBACK);
+	if (!page_test(page, PG_DIRTY))
+		radix_unmark(&obj->pages, page->index, RADIX_MARK_DIRTY);
+	obj->nr_writeback++;
+	spin_unlock_irqrestore(&obj->pages_lock, flags);
+}
+
+void object_writeback_done(struct vm_object *obj, struct page *page, int error)
+{
+	unsigned long flags = spin_lock_irqsave(&obj->pages_lock);
+
+	if (error) {
+		obj->wb_error = error;
+		obj->wb_error_seq++;
+	}
+	if (page->object == obj) {
+		radix_unmark(&obj->pages, page->index, RADIX_MARK_WRITEBACK);
+		if (error)
+			radix_mark(&obj->pages, page->index, RADIX_MARK_DIRTY);
+	}
+	obj->nr_writeback--;
+	spin_unlock_irqrestore(&obj->pages_lock, flags);
+	if (error) { /* still newer than the file: a later attempt may succeed */
+		page_set(page, PG_ERROR);
+		page_set(page, PG_DIRTY);
+	} else {
+		page_clear(page, PG_ERROR);
+	}
+	page_end_writeback(page);
+	page_put(page);
+}
+
+int object_error_since(struct vm_object *obj, unsigned *seen)
+{
+	unsigned long flags = spin_lock_irqsave(&obj->pages_lock);
+	int error = *seen != obj->wb_error_seq ? obj->wb_error : 0;
+
+	*seen = obj->wb_error_seq;
+	spin_unlock_irqrestore(&obj->pages_lock, flags);
+	return error;
+}
+
+/* The next page at or after *@index with @mark, referenced; NULL beyond @last. */
+static struct page *next_marked(struct vm_object *obj, unsigned long *index, pgoff_t last, unsigned mark)
+{
+	unsigned long flags = spin_lock_irqsave(&obj->pages_lock);
+	struct page *page = radix_next_marked(&obj->pages, index, mark);
+
+	if (page && *index <= last)
+		page_get(page);
+	else
+		page = NULL;
+	spin_unlock_irqrestore(&obj->pages_lock, flags);
+	return page;
+}
+
+/* Prepare @page for I/O; true if it must be written. @wait: also when it is already being written. */
+static bool prepare_for_io(struct vm_object *obj, struct page *page, bool wait)
+{
+	bool write = false;
+
+	page_lock(page);
+	if (wait)
+		page_wait_writeback(page);
+	if (page->object == obj && !page_test(page, PG_WRITEBACK))
+		write = clear_dirty_for_io(obj, page);
+	if (write)
+		start_writeback(obj, page);
+	page_unlock(page);
+	return write;
+}
+
+/* Pages on their way to one write_pages() call: consecutive, so that they may share a request. */
+struct batch {
+	struct vm_object *obj;
+	struct page *pages[WRITE_BATCH];
+	unsigned nr;
+};
+
+static void batch_submit(struct batch *b)
+{
+	if (b->nr)
+		b->obj->ops->write_pages(b->obj, b->pages, b->nr);
+	b->nr = 0;
+}
+
+static void batch_add(struct batch *b, struct page *page)
+{
+	if (b->nr == WRITE_BATCH || (b->nr && b->pages[b->nr - 1]->index + 1 != page->index))
+		batch_submit(b);
+	b->pages[b->nr++] = page;
+}
+
+static void write_range(struct vm_object *obj, pgoff_t first, pgoff_t last, bool wait)
+{
+	struct batch b = {.obj = obj};
+	unsigned long index = first;
+	struct page *page;
+
+	for (; (page = next_marked(obj, &index, last, RADIX_MARK_DIRTY)); index++) {
+		/* Never wait for one page's I/O while holding others back: submit them first. */
+		if (wait && page_test(page, PG_WRITEBACK))
+			batch_submit(&b);
+		if (prepare_for_io(obj, page, wait))
+			batch_add(&b, page);
+		page_put(page);
+		if (index == last)
+			break;
+	}
+	batch_submit(&b);
+}
+
+static void wait_range(struct vm_object *obj, pgoff_t first, pgoff_t last)
+{
+	unsigned long index = first;
+	struct page *page;
+
+	for (; (page = next_marked(obj, &index, last, RADIX_MARK_WRITEBACK)); index++) {
+		page_wait_writeback(page);
+		page_put(page);
+		if (index == last)
+			break;
+	}
+}
+
+/* If pages stayed dirty (pinned, failed, or dirtied meanwhile), the flusher must come back. */
+static void requeue_if_dirty(struct vm_object *obj)
+{
+	unsigned long flags = spin_lock_irqsave(&obj->pages_lock);
+	bool dirty = radix_any_marked(&obj->pages, RADIX_MARK_DIRTY);
+
+	spin_unlock_irqrestore(&obj->pages_lock, flags);
+	if (dirty)
+		writeback_enqueue(obj);
+}
+
+int object_writeback(struct vm_object *obj, pgoff_t first, pgoff_t last, bool wait)
+{
+	unsigned seen = obj->wb_error_seq;
+
+	if (!obj->tracks_dirty)
+		return 0;
+	write_range(obj, first, last, wait);
+	if (wait)
+		wait_range(obj, first, last);
+	requeue_if_dirty(obj);
+	return object_error_since(obj, &seen);
+}
+
+int object_fsync(struct vm_object *obj, pgoff_t first, pgoff_t last, bool data_only)
+{
+	int err = object_writeback(obj, first, last, true);
+	int meta = obj->ops->sync_meta ? obj->ops->sync_meta(obj, data_only) : 0;
+
+	return err ? err : meta;
+}

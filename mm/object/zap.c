@@ -1,0 +1,87 @@
+/*
+ * zap.c - empty the entries of a range.
+ *
+ * Layer 5b (mm/object).  Interface: zap.h.  Works under one PTL at a time.
+ *
+ *   entry              UNMAP                          DROP (madvise DONTNEED, truncate)
+ *   none               -                              -
+ *   file entry         none; off position: node freed stays
+ *   zero page          none                           none
+ *   anonymous page     none                           none (stays, with keep_copies)
+ *   cached page        none; off position: node freed off position or own grants: file entry; else none
+ *
+ * Dirty bits: the value that the atomic clear returns is the only one believed.
+ */
+#include "mm/object/zap.h"
+
+#include "kernel/lib/assert.h"
+#include "mm/object/pagecache.h"
+
+/* The entry at @va no longer stands for @pgoff. */
+static void forget_offset(struct zap *z, vaddr_t va, pgoff_t pgoff)
+{
+	if (z->index && pgoff != zap_linear_pgoff(z, va))
+		nonlinear_node_free(nonlinear_index_del(z->index, pgoff, va));
+}
+
+static void zap_file_entry(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
+{
+	if (z->mode == ZAP_DROP)
+		return;
+	hw_pte_set(hw, pte_none());
+	forget_offset(z, va, pte_file_pgoff(pte));
+}
+
+/* What a cached page leaves behind. */
+static void zap_cached(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t old, struct page *page)
+{
+	if (pte_dirty(old))
+		pagecache_dirty_from_pte(page);
+	if (z->mode == ZAP_UNMAP)
+		forget_offset(z, va, page->index);
+	else if (z->keep_grants || (z->index && page->index != zap_linear_pgoff(z, va)))
+		hw_pte_set(hw, pte_mk_file(page->index, pte_grant(old)));
+}
+
+static void zap_page(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
+{
+	struct page *page;
+
+	if (pte_special(pte)) {
+		hw_pte_get_and_clear(hw);
+		mmu_gather_entry(z->gather, va);
+		return;
+	}
+	page = pfn_to_page(pte_pfn(pte));
+	if (page_test(page, PG_ANON) && z->keep_copies)
+		return;
+	pte = hw_pte_get_and_clear(hw);
+	if (!page_test(page, PG_ANON))
+		zap_cached(z, hw, va, pte, page);
+	__atomic_fetch_sub(&page->mapcount, 1, __ATOMIC_SEQ_CST);
+	pgtable_account(z->gather->pt, -1);
+	mmu_gather_page(z->gather, va, page);
+}
+
+static int zap_extent(struct pt_extent *x, void *ctx)
+{
+	struct zap *z = ctx;
+
+	for (; x->va < x->end; pt_extent_next(x)) {
+		pte_t pte = hw_pte_get(x->hw);
+
+		if (pte_is_none(pte))
+			continue;
+		if (pte_has_page(pte))
+			zap_page(z, x->hw, x->va, pte);
+		else if (pte_is_file(pte))
+			zap_file_entry(z, x->hw, x->va, pte);
+	}
+	return 0;
+}
+
+void zap_range(struct zap *z, vaddr_t start, vaddr_t end)
+{
+	ASSERT(!z->index || rwsem_write_held(&z->maps->lock));
+	pt_walk(z->gather->pt, start, end, zap_extent, z);
+}

@@ -1,0 +1,102 @@
+/*
+ * walk.c - visit every entry that maps a page of an object; and mkclean, the first customer.
+ *
+ * Layer 5a (mm/rmap).  Interface: rmap.h.  Locks taken here: maps.lock (read), then one PTL at a time.
+ *
+ *                        page P, offset i
+ *                       /                \
+ *     linear links that cover i       nonlinear nodes with pgoff i
+ *     va = link.va + (i - first)      va = node.va
+ *                       \                /
+ *           lock the entry, visit it only if it still maps P
+ */
+#include "kernel/lib/assert.h"
+#include "mm/rmap/rmap.h"
+
+struct walk {
+	struct page *page;
+	rmap_visit_t *visit;
+	void *ctx;
+};
+
+/* Visit the entry at @va if it maps the page. Returns false to stop the walk. */
+static bool visit_candidate(const struct walk *w, struct pgtable *pt, vaddr_t va)
+{
+	struct pt_slot slot = pt_lock(pt, va);
+	bool more = true;
+
+	if (!slot.hw)
+		return true;
+	pte_t pte = hw_pte_get(slot.hw);
+
+	if (pte_has_page(pte) && pte_pfn(pte) == page_to_pfn(w->page)) {
+		struct rmap_hit hit = {.pt = pt, .va = va, .hw = slot.hw, .pte = pte};
+
+		more = w->visit(&hit, w->ctx);
+	}
+	pt_unlock(slot);
+	return more;
+}
+
+static bool walk_linear(const struct walk *w, struct object_maps *maps, pgoff_t index)
+{
+	for (struct itree_node *n = itree_first(&maps->linear, index, index); n; n = itree_next(n, index, index)) {
+		struct rmap_link *link = container_of(n, struct rmap_link, node);
+
+		if (!visit_candidate(w, link->pt, rmap_link_va(link, index)))
+			return false;
+	}
+	return true;
+}
+
+static bool walk_nonlinear(const struct walk *w, struct object_maps *maps, pgoff_t index)
+{
+	struct nonlinear_index *idx;
+
+	list_for_each_entry(idx, &maps->nonlinear, link) {
+		struct nonlinear_node *n = nonlinear_index_first(idx, index, 0);
+
+		for (; n && n->pgoff == index; n = nonlinear_index_next(n))
+			if (!visit_candidate(w, idx->pt, n->va))
+				return false;
+	}
+	return true;
+}
+
+void rmap_walk_file(struct object_maps *maps, struct page *page, rmap_visit_t *visit, void *ctx)
+{
+	struct walk w = {.page = page, .visit = visit, .ctx = ctx};
+
+	ASSERT(page_test(page, PG_LOCKED));
+	rwsem_read_lock(&maps->lock);
+	if (walk_linear(&w, maps, page->index))
+		walk_nonlinear(&w, maps, page->index);
+	rwsem_read_unlock(&maps->lock);
+}
+
+/*
+ * Clear, flush, set again without RW and D: between the clear and the set no CPU can store, so the dirty bit
+ * of the returned value is final.
+ */
+static bool clean_entry(const struct rmap_hit *hit, void *ctx)
+{
+	bool *was_dirty = ctx;
+	pte_t pte;
+
+	if (!pte_dirty(hit->pte) && !pte_hw_write(hit->pte))
+		return true;
+	pte = hw_pte_get_and_clear(hit->hw);
+	pgtable_flush_page(hit->pt, hit->va);
+	hw_pte_set(hit->hw, pte_mkclean(pte_wrprotect(pte)));
+	*was_dirty = true;
+	return true;
+}
+
+bool rmap_mkclean(struct object_maps *maps, struct page *page)
+{
+	bool was_dirty = false;
+
+	if (__atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) > 0)
+		rmap_walk_file(maps, page, clean_entry, &was_dirty);
+	return was_dirty;
+}
