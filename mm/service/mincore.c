@@ -1,0 +1,82 @@
+/*
+ * mincore.c - mincore(2): which pages could be touched without I/O.
+ *
+ * Layer 7 (mm/service).  Interface: mm.h.
+ */
+#include <arch/uaccess.h>
+
+#include "kernel/lib/err.h"
+#include "kernel/lib/string.h"
+#include "mm/object/object.h"
+#include "mm/space/mm.h"
+#include "mm/space/space.h"
+#include "mm/space/vma.h"
+
+#define CHUNK 256 /* pages answered at a time */
+
+static bool cached(struct vm_object *obj, pgoff_t pgoff)
+{
+	struct page *page = obj ? pagecache_find(obj, pgoff) : NULL;
+	bool uptodate = page && page_test(page, PG_UPTODATE);
+
+	if (page)
+		page_put(page);
+	return uptodate;
+}
+
+/* => mm->lock held */
+static bool resident(struct vma *vma, vaddr_t va)
+{
+	struct pt_slot slot = pt_lock(&vma->mm->pt, va);
+	pte_t pte = pte_none();
+
+	if (slot.hw) {
+		pte = hw_pte_get(slot.hw);
+		pt_unlock(slot);
+	}
+	if (pte_has_page(pte))
+		return true;
+	return cached(vma->object, pte_is_file(pte) ? pte_file_pgoff(pte) : vma_pgoff(vma, va));
+}
+
+static int answer(struct mm *mm, vaddr_t start, vaddr_t end, unsigned char *vec)
+{
+	struct vma *vma;
+
+	if (!vma_covers(mm, start, end))
+		return -ENOMEM;
+	vma = vma_find(mm, start);
+	for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
+		if (va >= vma->end)
+			vma = vma_next(vma);
+		*vec++ = resident(vma, va);
+	}
+	return 0;
+}
+
+int mm_mincore(struct mm *mm, vaddr_t addr, size_t length, unsigned char *user_vec)
+{
+	unsigned char vec[CHUNK];
+	size_t n = ALIGN_UP(length, PAGE_SIZE);
+
+	if (!IS_ALIGNED(addr, PAGE_SIZE))
+		return -EINVAL;
+	if (n < length || addr > USER_END || n > USER_END - addr)
+		return -ENOMEM;
+	if (!user_range_ok(user_vec, n >> PAGE_SHIFT))
+		return -EFAULT;
+	for (size_t done = 0; done < n;) {
+		size_t bytes = min(n - done, (size_t)CHUNK << PAGE_SHIFT);
+		int err;
+
+		rwsem_read_lock(&mm->lock);
+		err = answer(mm, addr + done, addr + done + bytes, vec);
+		rwsem_read_unlock(&mm->lock);
+		if (!err)
+			err = copy_to_user(user_vec + (done >> PAGE_SHIFT), vec, bytes >> PAGE_SHIFT);
+		if (err)
+			return err;
+		done += bytes;
+	}
+	return 0;
+}

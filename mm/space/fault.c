@@ -1,0 +1,116 @@
+/*
+ * fault.c - resolve one access to one address.
+ *
+ * Layer 6 (mm/space).  Interface: mm.h (mm_fault), space.h.
+ * Lock order: mm->lock (read), invalidate_lock (read), page lock, PTL.
+ *
+ * The authoritative permission (R0.5): the entry's own grants in a VM_MANYPROTS vma, if there is an entry;
+ * else the vma's.  It is judged under the PTL, on the entry as it is then.  If the entry already allows the
+ * access, another thread was faster: forget the local translation and try again.  Never a signal for that.
+ *
+ *   entry          read                          write, shared           write, private
+ *   none           A anon zero page / B file     A fresh / B file        A fresh / B file, then copy
+ *   file           B at the entry's offset       B                       (not made)
+ *   page, RW=0     nothing to do                 C mkwrite               D copy, or reuse an exclusive page
+ *   page, RW=1     nothing to do                 nothing to do           nothing to do
+ *
+ *   A fault_anon.c   B fault_file.c   C fault_file.c   D fault_cow.c
+ */
+#include "mm/space/fault.h"
+
+#include "kernel/lib/assert.h"
+
+static inline bool permits(unsigned grant, enum fault_access access)
+{
+	switch (access) {
+	case FAULT_WRITE:
+		return grant & GRANT_W;
+	case FAULT_EXEC:
+		return grant & GRANT_X;
+	default:
+		return grant != GRANT_NONE;
+	}
+}
+
+/* Nothing is mapped here; @grant is what the address allows, @pgoff which page of the object it stands for. */
+static enum fault_result fault_missing(struct fault *f, pte_t seen, pgoff_t pgoff, unsigned grant)
+{
+	if (!permits(grant, f->access))
+		return FAULT_ACCERR;
+	return f->vma->object ? fault_file(f, seen, pgoff, grant) : fault_anon(f);
+}
+
+/* A page is mapped. => nothing locked; @pte was read under the PTL */
+static enum fault_result fault_present(struct fault *f, pte_t pte, unsigned grant)
+{
+	if (!permits(grant, f->access))
+		return FAULT_ACCERR;
+	if (f->unshare || (f->access == FAULT_WRITE && !pte_hw_write(pte)))
+		return vma_private(f->vma) ? fault_cow(f, pte) : fault_mkwrite(f, pte);
+	pgtable_flush_page(f->pt, f->va); /* spurious: resolved by another CPU, or a stale translation */
+	return FAULT_OK;
+}
+
+static enum fault_result fault_entry(struct fault *f)
+{
+	struct pt_slot slot = pt_lock(f->pt, f->va);
+	bool own_grants = f->vma->flags & VM_MANYPROTS;
+	unsigned vma_grants = vma_grant(f->vma);
+	pte_t pte;
+
+	if (!slot.hw) {
+		if (!permits(vma_grants, f->access))
+			return FAULT_ACCERR;
+		if (pt_populate(f->pt, f->va, f->va + PAGE_SIZE))
+			return FAULT_OOM;
+		return fault_missing(f, pte_none(), vma_pgoff(f->vma, f->va), vma_grants);
+	}
+	pte = hw_pte_get(slot.hw);
+	pt_unlock(slot);
+	if (pte_is_none(pte))
+		return fault_missing(f, pte, vma_pgoff(f->vma, f->va), vma_grants);
+	if (pte_has_page(pte))
+		return fault_present(f, pte, own_grants ? pte_grant(pte) : vma_grants);
+	if (pte_is_file(pte))
+		return fault_missing(f, pte, pte_file_pgoff(pte), own_grants ? pte_grant(pte) : vma_grants);
+	return FAULT_SIGBUS;
+}
+
+enum fault_result vma_fault(struct vma *vma, vaddr_t addr, enum fault_access access, bool unshare)
+{
+	struct fault f = {.vma = vma, .pt = &vma->mm->pt, .va = ALIGN_DOWN(addr, PAGE_SIZE), .access = access,
+	                  .unshare = unshare};
+
+	ASSERT(rwsem_held(&vma->mm->lock));
+	if (!(vma->flags & VM_MANYPROTS) && !permits(vma_grant(vma), access))
+		return FAULT_ACCERR;
+	return fault_entry(&f);
+}
+
+enum fault_result mm_fault(struct mm *mm, vaddr_t addr, enum fault_access access)
+{
+	enum fault_result result = FAULT_MAPERR;
+	struct vma *vma;
+
+	rwsem_read_lock(&mm->lock);
+	vma = vma_find(mm, addr);
+	if (vma && vma->start <= addr)
+		result = vma_fault(vma, addr, access, false);
+	mm->minor_faults++;
+	rwsem_read_unlock(&mm->lock);
+	return result;
+}
+
+int fault_errno(enum fault_result result)
+{
+	switch (result) {
+	case FAULT_OK:
+		return 0;
+	case FAULT_OOM:
+		return -ENOMEM;
+	case FAULT_KILLED:
+		return -EINTR;
+	default:
+		return -EFAULT;
+	}
+}

@@ -1,0 +1,45 @@
+/*
+ * fault.h - what the files of the fault handler tell each other.  Layer 6, private to mm/space/fault*.c.
+ */
+#ifndef MM_SPACE_FAULT_H
+#define MM_SPACE_FAULT_H
+
+#include "mm/space/space.h"
+#include "mm/space/vma.h"
+
+/* One access being resolved. => mm->lock held for reading throughout */
+struct fault {
+	struct vma *vma;
+	struct pgtable *pt;
+	vaddr_t va;               /* page-aligned */
+	enum fault_access access;
+	bool unshare;             /* a pin wants the page for itself, but only to read it */
+};
+
+/* Each of these resolves one case; FAULT_OK also when the entry changed meanwhile: the access is tried again. */
+enum fault_result fault_anon(struct fault *f);
+enum fault_result fault_file(struct fault *f, pte_t seen, pgoff_t pgoff, unsigned grant);
+enum fault_result fault_cow(struct fault *f, pte_t seen);
+enum fault_result fault_mkwrite(struct fault *f, pte_t seen);
+
+/* Lock the entry if it still is @seen; else returns a slot without entry. */
+static inline struct pt_slot fault_lock_same(const struct fault *f, pte_t seen)
+{
+	struct pt_slot slot = pt_lock(f->pt, f->va);
+
+	if (slot.hw && !pte_same(hw_pte_get(slot.hw), seen)) {
+		pt_unlock(slot);
+		slot.hw = NULL;
+	}
+	return slot;
+}
+
+/* Make a fresh page this mapping's own anonymous page. => not yet visible to anybody */
+static inline void fault_adopt(const struct fault *f, struct page *page)
+{
+	page->flags |= BIT(PG_ANON) | BIT(PG_ANON_EXCLUSIVE) | BIT(PG_SWAPBACKED) | BIT(PG_UPTODATE);
+	page->index = vma_pgoff(f->vma, f->va);
+	page->mapcount = 1;
+}
+
+#endif

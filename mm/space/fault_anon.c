@@ -1,0 +1,45 @@
+/*
+ * fault_anon.c - case A: anonymous memory that was never touched.
+ *
+ * Layer 6 (mm/space).  A read maps the shared zero page, a write a fresh page that belongs to this mapping
+ * alone.
+ */
+#include "mm/space/fault.h"
+
+static enum fault_result map_zero(struct fault *f)
+{
+	struct pt_slot slot = fault_lock_same(f, pte_none());
+
+	if (slot.hw) {
+		hw_pte_set(slot.hw, pte_mk_special(page_to_pfn(zero_page), vma_grant(f->vma)));
+		pt_unlock(slot);
+	}
+	return FAULT_OK;
+}
+
+enum fault_result fault_anon(struct fault *f)
+{
+	struct page *page;
+	struct pt_slot slot;
+
+	if (f->access != FAULT_WRITE && !f->unshare)
+		return map_zero(f);
+	page = page_alloc(0, GFP_USER | GFP_ZERO);
+	if (!page)
+		return FAULT_OOM;
+	fault_adopt(f, page);
+	slot = fault_lock_same(f, pte_none());
+	if (!slot.hw) {
+		page->mapcount = 0;
+		page_put(page);
+		return FAULT_OK;
+	}
+	pte_t pte = pte_mk_page(page_to_pfn(page), vma_grant(f->vma));
+
+	if (f->access == FAULT_WRITE)
+		pte = pte_mkdirty(pte_mkwrite(pte));
+	hw_pte_set(slot.hw, pte);
+	pgtable_account(f->pt, 1);
+	pt_unlock(slot);
+	return FAULT_OK;
+}

@@ -1,0 +1,109 @@
+/*
+ * fault_cow.c - case D: a store to a private page that hardware may not write.
+ *
+ * Layer 6 (mm/space).
+ *
+ *   the page                                   what happens
+ *   anonymous, exclusive                       reuse: RW in place
+ *   anonymous, ours is the only reference      becomes exclusive, reuse
+ *   anonymous, shared after fork               copy
+ *   zero page, cached file page                copy
+ *
+ * An unshare fault (a pin that only reads, R1.6) does the same but leaves the entry read-only.
+ */
+#include "mm/space/fault.h"
+
+static bool may_reuse(const struct page *page)
+{
+	if (!page_test(page, PG_ANON))
+		return false;
+	return page_test(page, PG_ANON_EXCLUSIVE) ||
+	       (__atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) == 1 &&
+	        __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 1);
+}
+
+/* => PTL held */
+static void reuse(struct fault *f, struct pt_slot slot, pte_t seen, struct page *page)
+{
+	page_set(page, PG_ANON_EXCLUSIVE);
+	if (f->access == FAULT_WRITE) {
+		hw_pte_get_and_clear(slot.hw);
+		hw_pte_set(slot.hw, pte_mkdirty(pte_mkyoung(pte_mkwrite(seen))));
+		pgtable_flush_page(f->pt, f->va);
+	}
+}
+
+/* Replace @seen by the copy: clear, flush, set; only then may the old page go. => PTL held */
+static void replace(struct fault *f, struct pt_slot slot, pte_t seen, struct page *copy)
+{
+	pte_t pte = pte_mk_page(page_to_pfn(copy), pte_grant(seen));
+
+	if (f->access == FAULT_WRITE)
+		pte = pte_mkdirty(pte_mkwrite(pte));
+	hw_pte_get_and_clear(slot.hw);
+	pgtable_flush_page(f->pt, f->va);
+	hw_pte_set(slot.hw, pte);
+	if (pte_special(seen)) {
+		pgtable_account(f->pt, 1);
+		return;
+	}
+	struct page *old = pfn_to_page(pte_pfn(seen));
+
+	__atomic_fetch_sub(&old->mapcount, 1, __ATOMIC_SEQ_CST);
+	page_put(old);
+}
+
+/* A fresh page with the content of @old, which the caller holds (NULL: the zero page). */
+static struct page *copy_of(const struct fault *f, struct page *old)
+{
+	struct page *copy = page_alloc(0, old ? GFP_USER : GFP_USER | GFP_ZERO);
+
+	if (!copy)
+		return NULL;
+	if (old)
+		page_copy(copy, old);
+	fault_adopt(f, copy);
+	return copy;
+}
+
+static enum fault_result copy_and_replace(struct fault *f, pte_t seen, struct page *old)
+{
+	struct page *copy = copy_of(f, old);
+	struct pt_slot slot;
+
+	if (!copy)
+		return FAULT_OOM;
+	slot = fault_lock_same(f, seen);
+	if (slot.hw) {
+		replace(f, slot, seen, copy);
+		pt_unlock(slot);
+	} else {
+		copy->mapcount = 0;
+		page_put(copy);
+	}
+	return FAULT_OK;
+}
+
+enum fault_result fault_cow(struct fault *f, pte_t seen)
+{
+	struct pt_slot slot = fault_lock_same(f, seen);
+	struct page *page = NULL;
+	enum fault_result result;
+
+	if (!slot.hw)
+		return FAULT_OK;
+	if (!pte_special(seen)) {
+		page = pfn_to_page(pte_pfn(seen));
+		if (may_reuse(page)) {
+			reuse(f, slot, seen, page);
+			pt_unlock(slot);
+			return FAULT_OK;
+		}
+		page_get(page);
+	}
+	pt_unlock(slot);
+	result = copy_and_replace(f, seen, page);
+	if (page)
+		page_put(page);
+	return result;
+}

@@ -1,0 +1,158 @@
+/*
+ * fault_file.c - cases B and C: pages of an object.
+ *
+ * Layer 6 (mm/space).  Lock order: mm->lock, invalidate_lock (read), page lock, PTL.
+ *
+ * invalidate_lock is held from the look at the size until the entry is set: truncate takes it for writing,
+ * so an entry that we set is either unmapped by it or was set after it.
+ */
+#include "mm/space/fault.h"
+
+#include "mm/object/pagecache.h"
+
+/* The entry that shows @page; RW only where a store needs no notice. */
+static pte_t make_entry(const struct fault *f, struct page *page, unsigned grant, bool writable)
+{
+	pte_t pte = pte_mk_page(page_to_pfn(page), grant);
+
+	if (writable && (grant & GRANT_W))
+		pte = pte_mkwrite(pte);
+	return f->access == FAULT_WRITE && writable ? pte_mkdirty(pte) : pte;
+}
+
+/* Replace @seen (no page) by an entry for @page; the entry takes over one reference if it is set. */
+static void install(struct fault *f, pte_t seen, struct page *page, pte_t pte)
+{
+	struct pt_slot slot = fault_lock_same(f, seen);
+
+	if (!slot.hw)
+		return;
+	page_get(page);
+	__atomic_fetch_add(&page->mapcount, 1, __ATOMIC_SEQ_CST);
+	pgtable_account(f->pt, 1);
+	hw_pte_set(slot.hw, pte);
+	pt_unlock(slot);
+}
+
+static enum fault_result map_readable(struct fault *f, pte_t seen, struct page *page, unsigned grant)
+{
+	install(f, seen, page, make_entry(f, page, grant, !vma_private(f->vma) && !vma_notifies_writes(f->vma)));
+	return FAULT_OK;
+}
+
+/* The first store to a shared page: the page lock is held from the reservation until the entry is writable,
+ * so that writeback's mkclean comes either before the reservation or after the entry. */
+static enum fault_result map_writable(struct fault *f, pte_t seen, struct page *page, unsigned grant)
+{
+	int err = 0;
+
+	if (!vma_notifies_writes(f->vma)) {
+		install(f, seen, page, make_entry(f, page, grant, true));
+		return FAULT_OK;
+	}
+	page_lock(page);
+	if (page->object == f->vma->object) {
+		err = pagecache_mkwrite(page->object, page);
+		if (!err)
+			install(f, seen, page, make_entry(f, page, grant, true));
+	}
+	page_unlock(page);
+	return err ? FAULT_SIGBUS : FAULT_OK;
+}
+
+/* The first store to a private mapping of a file page: straight to a copy. */
+static enum fault_result map_copy(struct fault *f, pte_t seen, struct page *page, unsigned grant)
+{
+	struct page *copy = page_alloc(0, GFP_USER);
+	struct pt_slot slot;
+
+	if (!copy)
+		return FAULT_OOM;
+	page_copy(copy, page);
+	fault_adopt(f, copy);
+	slot = fault_lock_same(f, seen);
+	if (!slot.hw) {
+		copy->mapcount = 0;
+		page_put(copy);
+		return FAULT_OK;
+	}
+	pte_t pte = pte_mk_page(page_to_pfn(copy), grant);
+
+	if (f->access == FAULT_WRITE)
+		pte = pte_mkdirty(pte_mkwrite(pte));
+	hw_pte_set(slot.hw, pte);
+	pgtable_account(f->pt, 1);
+	pt_unlock(slot);
+	return FAULT_OK;
+}
+
+static enum fault_result map_page(struct fault *f, pte_t seen, struct page *page, unsigned grant)
+{
+	if (vma_private(f->vma) && (f->access == FAULT_WRITE || f->unshare))
+		return map_copy(f, seen, page, grant);
+	if (f->access == FAULT_WRITE)
+		return map_writable(f, seen, page, grant);
+	return map_readable(f, seen, page, grant);
+}
+
+enum fault_result fault_file(struct fault *f, pte_t seen, pgoff_t pgoff, unsigned grant)
+{
+	struct vm_object *obj = f->vma->object;
+	enum fault_result result = FAULT_SIGBUS;
+	struct page *page;
+
+	rwsem_read_lock(&obj->invalidate_lock);
+	if (pgoff < object_size_pages(obj)) {
+		page = pagecache_read(obj, pgoff);
+		if (!IS_ERR(page)) {
+			result = map_page(f, seen, page, grant);
+			page_put(page);
+		} else if (PTR_ERR(page) == -ENOMEM) {
+			result = FAULT_OOM;
+		} else if (PTR_ERR(page) == -EINTR) {
+			result = FAULT_KILLED;
+		}
+	}
+	rwsem_read_unlock(&obj->invalidate_lock);
+	return result;
+}
+
+/* Case C: a store through a shared entry that is granted W but has no hardware RW. */
+static enum fault_result mkwrite_page(struct fault *f, pte_t seen, struct page *page)
+{
+	struct pt_slot slot;
+	int err = pagecache_mkwrite(page->object, page);
+
+	if (err)
+		return FAULT_SIGBUS;
+	slot = fault_lock_same(f, seen);
+	if (slot.hw) {
+		hw_pte_get_and_clear(slot.hw); /* no flush: the old translation was weaker, a CPU that uses it faults */
+		hw_pte_set(slot.hw, pte_mkdirty(pte_mkyoung(pte_mkwrite(seen))));
+		pgtable_flush_page(f->pt, f->va);
+		pt_unlock(slot);
+	}
+	return FAULT_OK;
+}
+
+enum fault_result fault_mkwrite(struct fault *f, pte_t seen)
+{
+	struct vm_object *obj = f->vma->object;
+	enum fault_result result = FAULT_OK;
+	struct pt_slot slot = fault_lock_same(f, seen);
+	struct page *page;
+
+	if (!slot.hw)
+		return FAULT_OK;
+	page = pfn_to_page(pte_pfn(seen));
+	page_get(page);
+	pt_unlock(slot);
+	rwsem_read_lock(&obj->invalidate_lock);
+	page_lock(page);
+	if (page->object == obj)
+		result = mkwrite_page(f, seen, page);
+	page_unlock(page);
+	rwsem_read_unlock(&obj->invalidate_lock);
+	page_put(page);
+	return result;
+}

@@ -1,0 +1,294 @@
+/*
+ * fork.c - the child's copy of an address space.
+ *
+ * Layer 6 (mm/space).  Interface: mm.h.
+ * Lock order: parent's mm->lock (write), child's (write, nested), maps.lock, parent's PTL, child's PTL.
+ *
+ *   entry                              parent               child
+ *   anonymous page                     read-only, shared    the same page, read-only
+ *   anonymous page under a DMA pin     keeps it, exclusive  a copy, made now (thread 1: the device and the parent
+ *                                                           go on seeing one page)
+ *   zero page                          -                    the same
+ *   file entry, page of a nonlinear    -                    verbatim, with a node of its own if off position
+ *   page of a linear file mapping      -                    nothing: faults refill it
+ *
+ * Nothing that may fail happens under a PTL: tables, index nodes and the copies of pinned pages are made before.
+ */
+#include "kernel/lib/assert.h"
+#include "mm/phys/slab.h"
+#include "mm/space/space.h"
+#include "mm/space/vma.h"
+
+/* Copying one vma. */
+struct copy {
+	struct vma *from, *to;
+	struct page *spare;           /* for the copy of a pinned page */
+	bool need_spare;              /* the walk stopped for want of it */
+	vaddr_t at;                   /* where it stopped */
+	struct nonlinear_node *spare_nodes; /* chained through their rb.left */
+	bool write_protected;         /* the parent needs a flush */
+};
+
+/* -- spare nodes -------------------------------------------------------------------------------------------- */
+
+static void push_node(struct copy *c, struct nonlinear_node *node)
+{
+	node->rb.left = (struct rb_node *)c->spare_nodes;
+	c->spare_nodes = node;
+}
+
+static struct nonlinear_node *pop_node(struct copy *c)
+{
+	struct nonlinear_node *node = c->spare_nodes;
+
+	ASSERT(node);
+	c->spare_nodes = (struct nonlinear_node *)node->rb.left;
+	return node;
+}
+
+/* As many as the parent's index holds: more than this vma needs if it is only a part of the mapping. */
+static int prepare_nodes(struct copy *c)
+{
+	for (unsigned long n = c->from->link.nonlinear->count; n; n--) {
+		struct nonlinear_node *node = nonlinear_node_alloc();
+
+		if (!node)
+			return -ENOMEM;
+		push_node(c, node);
+	}
+	return 0;
+}
+
+static void discard_spares(struct copy *c)
+{
+	if (c->spare)
+		page_put(c->spare);
+	while (c->spare_nodes)
+		nonlinear_node_free(pop_node(c));
+}
+
+/* -- one entry: parent's and child's PTL held ------------------------------------------------------------------ */
+
+static void child_gets(struct copy *c, struct hw_pte *hw, struct page *page, pte_t pte)
+{
+	hw_pte_set(hw, pte);
+	__atomic_fetch_add(&page->mapcount, 1, __ATOMIC_SEQ_CST);
+	pgtable_account(&c->to->mm->pt, 1);
+}
+
+static void note_offset(struct copy *c, vaddr_t va, pgoff_t pgoff)
+{
+	if (c->to->link.nonlinear && pgoff != vma_pgoff(c->to, va))
+		nonlinear_index_add(c->to->link.nonlinear, pop_node(c), pgoff, va);
+}
+
+static bool page_pinned(const struct page *page)
+{
+	return __atomic_load_n(&page->pins_w, __ATOMIC_SEQ_CST) || __atomic_load_n(&page->pins_r, __ATOMIC_SEQ_CST);
+}
+
+/* The pinned page stays the parent's; the child gets the spare, filled. */
+static void copy_pinned(struct copy *c, struct hw_pte *to, vaddr_t va, struct page *page, pte_t pte)
+{
+	struct page *copy = c->spare;
+
+	c->spare = NULL;
+	page_copy(copy, page);
+	copy->flags |= BIT(PG_ANON) | BIT(PG_ANON_EXCLUSIVE) | BIT(PG_SWAPBACKED) | BIT(PG_UPTODATE);
+	copy->index = vma_pgoff(c->to, va);
+	child_gets(c, to, copy, pte_mkdirty(pte_mk_page(page_to_pfn(copy), pte_grant(pte))));
+}
+
+/* Share the page read-only; returns false if a spare page is needed first. */
+static bool copy_anon(struct copy *c, struct hw_pte *from, struct hw_pte *to, vaddr_t va, pte_t pte)
+{
+	struct page *page = pfn_to_page(pte_pfn(pte));
+
+	if (page_test(page, PG_ANON_EXCLUSIVE) && page_pinned(page)) {
+		if (!c->spare)
+			return false;
+		copy_pinned(c, to, va, page, pte);
+		return true;
+	}
+	page_clear(page, PG_ANON_EXCLUSIVE);
+	if (pte_hw_write(pte)) {
+		pte = pte_wrprotect(hw_pte_get_and_clear(from));
+		hw_pte_set(from, pte);
+		c->write_protected = true;
+	}
+	page_get(page);
+	child_gets(c, to, page, pte);
+	return true;
+}
+
+static void copy_cached(struct copy *c, struct hw_pte *to, vaddr_t va, pte_t pte)
+{
+	struct page *page = pfn_to_page(pte_pfn(pte));
+
+	if (!c->to->link.nonlinear && !(c->to->flags & VM_MANYPROTS))
+		return;
+	page_get(page);
+	child_gets(c, to, page, vma_notifies_writes(c->to) ? pte_mkclean(pte_wrprotect(pte)) : pte);
+	note_offset(c, va, page->index);
+}
+
+static bool copy_entry(struct copy *c, struct hw_pte *from, struct hw_pte *to, vaddr_t va)
+{
+	pte_t pte = hw_pte_get(from);
+
+	if (pte_is_none(pte))
+		return true;
+	if (pte_is_file(pte)) {
+		hw_pte_set(to, pte);
+		note_offset(c, va, pte_file_pgoff(pte));
+	} else if (pte_has_page(pte)) {
+		if (pte_special(pte))
+			hw_pte_set(to, pte);
+		else if (page_test(pfn_to_page(pte_pfn(pte)), PG_ANON))
+			return copy_anon(c, from, to, va, pte);
+		else
+			copy_cached(c, to, va, pte);
+	}
+	return true;
+}
+
+/* -- one leaf table, one vma, all --------------------------------------------------------------------------------- */
+
+static int copy_extent(struct pt_extent *x, void *ctx)
+{
+	struct copy *c = ctx;
+	struct pt_slot to = pt_lock_nested(&c->to->mm->pt, x->va);
+
+	ASSERT(to.hw);
+	for (; x->va < x->end; pt_extent_next(x), to.hw = hw_pte_next(to.hw)) {
+		if (!copy_entry(c, x->hw, to.hw, x->va)) {
+			c->need_spare = true;
+			break;
+		}
+	}
+	c->at = x->va;
+	pt_unlock(to);
+	return c->need_spare;
+}
+
+/* The entries of one leaf table's span, from @start. */
+static int copy_span(struct copy *c, vaddr_t start, vaddr_t end)
+{
+	struct pgtable *pt = &c->from->mm->pt;
+	struct pt_slot slot = pt_lock(pt, start);
+
+	if (!slot.hw)
+		return 0;
+	pt_unlock(slot);
+	if (pt_populate(&c->to->mm->pt, start, end))
+		return -ENOMEM;
+	for (c->at = start; pt_walk(pt, c->at, end, copy_extent, c);) {
+		c->need_spare = false;
+		c->spare = page_alloc(0, GFP_USER);
+		if (!c->spare)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int copy_entries(struct copy *c)
+{
+	int err = 0;
+
+	for (vaddr_t va = c->from->start, next; va < c->from->end && !err; va = next) {
+		next = min((va & ~(pt_span(1) - 1)) + pt_span(1), c->from->end);
+		err = copy_span(c, va, next);
+	}
+	return err;
+}
+
+/* Shared linear mappings are refilled by faults; everything else has something only its entries know. */
+static bool needs_copy(const struct vma *vma)
+{
+	return vma_private(vma) || (vma->flags & (VM_NONLINEAR | VM_MANYPROTS));
+}
+
+static int copy_vma(struct mm *child, struct vma *from)
+{
+	struct copy c = {.from = from};
+	struct vma *to = vma_alloc(child, from->start, from->end, from->flags & ~VM_LOCKED);
+	int err = 0;
+
+	if (!to)
+		return -ENOMEM;
+	c.to = to;
+	to->name = from->name;
+	vma_set_object(to, from->object, from->file, from->pgoff);
+	if (from->link.nonlinear) {
+		to->link.nonlinear = nonlinear_index_get(&from->object->maps, &child->pt);
+		if (IS_ERR(to->link.nonlinear)) {
+			err = (int)PTR_ERR(to->link.nonlinear);
+			to->link.nonlinear = NULL;
+		} else {
+			err = prepare_nodes(&c);
+		}
+	}
+	if (err) {
+		discard_spares(&c);
+		vma_free(to);
+		return err;
+	}
+	vma_attach(to);
+	if (needs_copy(from)) {
+		if (from->link.nonlinear)
+			rwsem_write_lock(&from->object->maps.lock);
+		err = copy_entries(&c);
+		if (from->link.nonlinear)
+			rwsem_write_unlock(&from->object->maps.lock);
+	}
+	if (c.write_protected)
+		pgtable_flush_range(&from->mm->pt, from->start, from->end);
+	discard_spares(&c);
+	return err;
+}
+
+static int copy_all(struct mm *parent, struct mm *child)
+{
+	for (struct vma *vma = vma_first(parent); vma; vma = vma_next(vma)) {
+		int err = vma->flags & VM_DONTCOPY ? 0 : copy_vma(child, vma);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void copy_layout(const struct mm *parent, struct mm *child)
+{
+	child->brk_start = parent->brk_start;
+	child->brk = parent->brk;
+	child->stack_top = parent->stack_top;
+	child->arg_start = parent->arg_start;
+	child->arg_end = parent->arg_end;
+	child->env_start = parent->env_start;
+	child->env_end = parent->env_end;
+	child->exe = parent->exe;
+	if (child->exe)
+		mm_file_ops->get(child->exe);
+}
+
+struct mm *mm_fork(struct mm *parent)
+{
+	struct mm *child = mm_create();
+	int err;
+
+	if (IS_ERR(child))
+		return child;
+	err = rwsem_write_lock_killable(&parent->lock);
+	if (!err) {
+		rwsem_write_lock_nested(&child->lock);
+		copy_layout(parent, child);
+		err = copy_all(parent, child);
+		rwsem_write_unlock(&child->lock);
+		rwsem_write_unlock(&parent->lock);
+	}
+	if (!err)
+		return child;
+	mm_put(child);
+	return ERR_PTR(err);
+}

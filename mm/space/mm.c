@@ -1,0 +1,66 @@
+/*
+ * mm.c - an address space as a whole: birth, references, death; the zero page.
+ *
+ * Layer 6 (mm/space).  Interface: mm.h.
+ */
+#include "mm/space/mm.h"
+
+#include "kernel/lib/assert.h"
+#include "kernel/lib/err.h"
+#include "mm/phys/slab.h"
+#include "mm/space/space.h"
+#include "mm/space/vma.h"
+
+const struct mm_file_ops *mm_file_ops;
+struct page *zero_page;
+
+void mm_init_subsystem(void)
+{
+	rmap_init();
+	vma_init_subsystem();
+	zero_page = page_alloc(0, GFP_KERNEL | GFP_ZERO);
+	BUG_ON(!zero_page);
+}
+
+struct mm *mm_create(void)
+{
+	struct mm *mm = kzalloc(sizeof(*mm), GFP_KERNEL);
+	int err;
+
+	if (!mm)
+		return ERR_PTR(-ENOMEM);
+	err = pgtable_init(&mm->pt);
+	if (err) {
+		kfree(mm);
+		return ERR_PTR(err);
+	}
+	rwsem_init(&mm->lock, LOCK_MMAP);
+	mm->users = 1;
+	return mm;
+}
+
+void mm_get(struct mm *mm)
+{
+	__atomic_fetch_add(&mm->users, 1, __ATOMIC_RELAXED);
+}
+
+/* Unmap all, free the tables, then flush and free, then close the files (RF.42). */
+static void mm_destroy(struct mm *mm)
+{
+	if (mm->nr_vmas) {
+		rwsem_write_lock(&mm->lock);
+		munmap_locked(mm, 0, USER_END);
+		rwsem_write_unlock(&mm->lock);
+	}
+	ASSERT(mm->nr_vmas == 0 && mm->total_pages == 0);
+	pgtable_destroy(&mm->pt);
+	if (mm->exe)
+		mm_file_ops->put(mm->exe);
+	kfree(mm);
+}
+
+void mm_put(struct mm *mm)
+{
+	if (__atomic_sub_fetch(&mm->users, 1, __ATOMIC_SEQ_CST) == 0)
+		mm_destroy(mm);
+}

@@ -1,0 +1,143 @@
+/*
+ * mm.h - an address space: its ranges (vmas), its page tables, and the operations on them.
+ *
+ * Layer 6 (mm/space).  Every operation follows the same shape: check everything first (may fail, changes
+ * nothing), then commit (cannot fail).  Errors are negative Linux errnos.
+ */
+#ifndef MM_SPACE_MM_H
+#define MM_SPACE_MM_H
+
+#include <arch/upcall.h>
+#include "kernel/lib/rbtree.h"
+#include "kernel/sync/rwsem.h"
+#include "mm/object/object.h"
+#include "mm/pgtable/pgtable.h"
+#include "mm/rmap/rmap.h"
+
+struct file;
+
+/* prot and flag numbers of the ABI */
+enum {
+	PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4, PROT_MASK = 7,
+	PROT_GROWSDOWN = 0x01000000, PROT_GROWSUP = 0x02000000,
+};
+enum {
+	MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_SHARED_VALIDATE = 3, MAP_TYPE = 0xf, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20,
+	MAP_GROWSDOWN = 0x100, MAP_LOCKED = 0x2000, MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000, MAP_NONBLOCK = 0x10000,
+	MAP_STACK = 0x20000, MAP_CHGPROT = 0x20000, MAP_FIXED_NOREPLACE = 0x100000,
+};
+#define MAP_LEGACY_MASK 0xfc07f9f3u /* flags from before MAP_SHARED_VALIDATE, which refuses others */
+enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, MREMAP_DONTUNMAP = 4 };
+enum { MS_ASYNC = 1, MS_INVALIDATE = 2, MS_SYNC = 4 };
+enum {
+	MADV_NORMAL = 0, MADV_RANDOM = 1, MADV_SEQUENTIAL = 2, MADV_WILLNEED = 3, MADV_DONTNEED = 4, MADV_DONTFORK = 10,
+	MADV_DOFORK = 11, MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23,
+};
+
+enum vma_flag {
+	VM_READ = 0x1,
+	VM_WRITE = 0x2,
+	VM_EXEC = 0x4,
+	VM_SHARED = 0x8,
+	VM_MAYREAD = 0x10,
+	VM_MAYWRITE = 0x20,
+	VM_MAYEXEC = 0x40,
+	VM_MAYSHARE = 0x80,
+	VM_GROWSDOWN = 0x100,
+	VM_LOCKED = 0x2000,
+	VM_DONTCOPY = 0x20000,
+	VM_NORESERVE = 0x200000,
+	VM_NONLINEAR = 0x800000,  /* some entries are not at their linear offset */
+	VM_MANYPROTS = 0x1000000, /* the entries' grants, not the vma's, are the permissions */
+	VM_ACCESS = 0x7,
+};
+
+struct vma {
+	vaddr_t start, end;      /* w: mmap lock for writing */
+	unsigned flags;          /* VM_* */
+	pgoff_t pgoff;           /* object offset of start; anonymous: start >> PAGE_SHIFT */
+	struct rb_node rb;       /* mm->vmas, by start */
+	struct mm *mm;
+	struct vm_object *object; /* NULL: anonymous */
+	struct file *file;       /* holds the object; reference owned (may be NULL for shared anonymous) */
+	struct rmap_link link;   /* while object != NULL; link.nonlinear while VM_NONLINEAR */
+	const char *name;        /* "[heap]", "[stack]" or NULL */
+};
+
+struct mm {
+	struct pgtable pt;
+	struct rwsem lock;       /* the mmap lock */
+	struct rb_root vmas;
+	unsigned nr_vmas;
+	int users;               /* threads and borrowers; atomic */
+	vaddr_t brk_start, brk;
+	vaddr_t stack_top;
+	vaddr_t arg_start, arg_end, env_start, env_end;
+	unsigned long total_pages;  /* mapped by vmas */
+	unsigned long locked_pages;
+	struct file *exe;        /* /proc/self/exe */
+	u64 minor_faults, major_faults;
+};
+
+#define VM_MAX_MAP_COUNT 65530
+
+/* What the VFS provides to mm, set once at boot: a vma holds its file without mm knowing files. */
+struct mm_file_ops {
+	void (*get)(struct file *file);
+	void (*put)(struct file *file);
+};
+extern const struct mm_file_ops *mm_file_ops;
+
+void mm_init_subsystem(void);         /* slabs, the zero page */
+struct mm *mm_create(void);           /* empty; ERR_PTR(-ENOMEM) */
+void mm_get(struct mm *mm);
+void mm_put(struct mm *mm);           /* the last user unmaps everything. => may sleep */
+/* A copy for fork. ERR_PTR(-ENOMEM, -EINTR). */
+struct mm *mm_fork(struct mm *parent);
+
+/* A request to map; all sizes page-aligned by the caller except @length. */
+struct mmap_request {
+	vaddr_t addr;
+	size_t length;
+	unsigned prot;            /* PROT_* */
+	unsigned flags;           /* MAP_* */
+	pgoff_t pgoff;
+	struct vm_object *object; /* NULL: anonymous (private, or shared: a new object is made) */
+	struct file *file;        /* referenced by the vma; not consumed */
+	unsigned may;             /* VM_MAY* that the file allows (open mode, seals, noexec); VM_SHARED: it was opened
+	                           * for writing, else a shared mapping is only read and counts as private (Linux) */
+};
+/* The address, or a negative errno cast (IS_ERR_VALUE). Populates if MAP_POPULATE. */
+long mm_mmap(struct mm *mm, const struct mmap_request *req);
+int mm_munmap(struct mm *mm, vaddr_t addr, size_t length);
+int mm_mprotect(struct mm *mm, vaddr_t addr, size_t length, unsigned prot);
+long mm_brk(struct mm *mm, vaddr_t brk);
+int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice);
+int mm_mincore(struct mm *mm, vaddr_t addr, size_t length, unsigned char *user_vec);
+int mm_msync(struct mm *mm, vaddr_t addr, size_t length, int flags);
+long mm_mremap(struct mm *mm, vaddr_t old, size_t old_len, size_t new_len, unsigned flags, vaddr_t new_addr);
+int mm_mlock(struct mm *mm, vaddr_t addr, size_t length, bool lock);
+int mm_mlockall(struct mm *mm, bool lock); /* every vma there is now */
+int mm_remap_file_pages(struct mm *mm, vaddr_t start, size_t size, unsigned prot, pgoff_t pgoff, unsigned flags);
+
+/* Resolve one access. => interrupts on, mmap lock not held, may sleep */
+enum fault_result {
+	FAULT_OK,          /* the access may be tried again */
+	FAULT_MAPERR,      /* no mapping: SIGSEGV / SEGV_MAPERR */
+	FAULT_ACCERR,      /* forbidden: SIGSEGV / SEGV_ACCERR */
+	FAULT_SIGBUS,      /* beyond end of file, or the device failed: SIGBUS / BUS_ADRERR */
+	FAULT_OOM,
+	FAULT_KILLED,      /* a fatal signal arrived while waiting */
+};
+enum fault_result mm_fault(struct mm *mm, vaddr_t addr, enum fault_access access);
+
+/* The vma that holds @addr, or the next one above it, or NULL. => mmap lock held */
+struct vma *vma_find(struct mm *mm, vaddr_t addr);
+struct vma *vma_next(struct vma *vma);
+struct vma *vma_first(struct mm *mm);
+
+/* Read or write another (or one's own) address space through its entries' pages; returns bytes moved
+ * or -EFAULT if none. For exec argument copying, /proc/<pid>/cmdline, process_vm_readv/writev. */
+ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t n, bool write);
+
+#endif

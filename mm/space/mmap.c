@@ -1,0 +1,176 @@
+/*
+ * mmap.c - new ranges: mmap(2), brk(2).
+ *
+ * Layer 6 (mm/space).  Interface: mm.h.
+ */
+#include "mm/space/mm.h"
+
+#include "kernel/lib/assert.h"
+#include "mm/space/space.h"
+#include "mm/space/vma.h"
+
+#define MMAP_MIN_ADDR 0x10000ul
+#define VM_MAY_ALL (VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)
+
+/* -- checks: change nothing ------------------------------------------------------------------------------- */
+
+static int check_request(const struct mmap_request *req, size_t *length)
+{
+	unsigned type = req->flags & MAP_TYPE;
+
+	if (req->length == 0)
+		return -EINVAL;
+	if (type != MAP_SHARED && type != MAP_PRIVATE && !(type == MAP_SHARED_VALIDATE && req->object))
+		return -EINVAL;
+	if (type == MAP_SHARED_VALIDATE && (req->flags & ~(unsigned)MAP_LEGACY_MASK))
+		return -EOPNOTSUPP; /* the caller asked to be told of flags we do not know */
+	*length = ALIGN_UP(req->length, PAGE_SIZE);
+	if (*length < req->length || *length > USER_END)
+		return -ENOMEM;
+	if (req->pgoff + (*length >> PAGE_SHIFT) < req->pgoff)
+		return -EOVERFLOW;
+	if (req->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+		if (!IS_ALIGNED(req->addr, PAGE_SIZE))
+			return -EINVAL;
+		if (req->addr > USER_END - *length)
+			return -ENOMEM;
+		if (req->addr < MMAP_MIN_ADDR)
+			return -EPERM;
+	}
+	return 0;
+}
+
+static unsigned request_vm_flags(const struct mmap_request *req)
+{
+	bool shared = (req->flags & MAP_TYPE) != MAP_PRIVATE;
+	unsigned may = req->object ? req->may : VM_MAY_ALL | VM_SHARED;
+	unsigned flags = (req->prot & VM_ACCESS) | (may & VM_MAY_ALL);
+
+	if (shared)
+		flags |= VM_MAYSHARE | (may & VM_SHARED);
+	if (req->flags & MAP_NORESERVE)
+		flags |= VM_NORESERVE;
+	if (req->flags & MAP_LOCKED)
+		flags |= VM_LOCKED;
+	return flags;
+}
+
+/* Refuse what can obviously never be backed: the honest half of overcommit. */
+static bool hopeless(const struct mmap_request *req, size_t length)
+{
+	struct phys_stat st;
+
+	if (req->object || (req->flags & MAP_NORESERVE) || !(req->prot & PROT_WRITE))
+		return false;
+	phys_stat(&st);
+	return (length >> PAGE_SHIFT) > st.total;
+}
+
+static bool range_free(struct mm *mm, vaddr_t start, size_t length)
+{
+	struct vma *vma = vma_find(mm, start);
+
+	return !vma || vma->start >= start + length;
+}
+
+/* Where the mapping goes: an address or a negative errno. => mm->lock held */
+static long choose_address(struct mm *mm, const struct mmap_request *req, size_t length)
+{
+	vaddr_t hint = ALIGN_DOWN(req->addr, PAGE_SIZE);
+	vaddr_t addr;
+
+	if (req->flags & MAP_FIXED_NOREPLACE)
+		return range_free(mm, hint, length) ? (long)hint : -EEXIST;
+	if (req->flags & MAP_FIXED)
+		return (long)hint;
+	if (hint >= MMAP_MIN_ADDR && hint <= USER_END - length && range_free(mm, hint, length))
+		return (long)hint;
+	addr = vma_find_gap(mm, length);
+	return addr ? (long)addr : -ENOMEM;
+}
+
+/* -- commit ------------------------------------------------------------------------------------------------- */
+
+static long mmap_locked(struct mm *mm, const struct mmap_request *req, size_t length)
+{
+	long addr = choose_address(mm, req, length);
+	struct vma *vma;
+	int err;
+
+	if (IS_ERR_VALUE((unsigned long)addr))
+		return addr;
+	if (mm->nr_vmas >= VM_MAX_MAP_COUNT)
+		return -ENOMEM;
+	vma = vma_alloc(mm, (vaddr_t)addr, (vaddr_t)addr + length, request_vm_flags(req));
+	if (!vma)
+		return -ENOMEM;
+	err = munmap_locked(mm, (vaddr_t)addr, (vaddr_t)addr + length);
+	if (err) {
+		vma_free(vma);
+		return err;
+	}
+	if (req->object)
+		vma_set_object(vma, req->object, req->file, req->pgoff);
+	vma_attach(vma);
+	vma_merge_range(mm, vma->start, vma->end);
+	return addr;
+}
+
+long mm_mmap(struct mm *mm, const struct mmap_request *req)
+{
+	size_t length;
+	long addr;
+	int err = check_request(req, &length);
+
+	if (err)
+		return err;
+	if (hopeless(req, length))
+		return -ENOMEM;
+	err = rwsem_write_lock_killable(&mm->lock);
+	if (err)
+		return err;
+	addr = mmap_locked(mm, req, length);
+	rwsem_write_unlock(&mm->lock);
+	if (!IS_ERR_VALUE((unsigned long)addr) &&
+	    ((req->flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE || (req->flags & MAP_LOCKED)))
+		mm_populate_quietly(mm, (vaddr_t)addr, (vaddr_t)addr + length);
+	return addr;
+}
+
+/* -- brk -------------------------------------------------------------------------------------------------------- */
+
+static int brk_grow(struct mm *mm, vaddr_t from, vaddr_t to)
+{
+	struct vma *vma;
+
+	if (!range_free(mm, from, to - from))
+		return -ENOMEM;
+	vma = vma_alloc(mm, from, to, VM_READ | VM_WRITE | VM_MAY_ALL);
+	if (!vma)
+		return -ENOMEM;
+	vma->name = "[heap]";
+	vma_attach(vma);
+	vma_merge_range(mm, from, to);
+	return 0;
+}
+
+long mm_brk(struct mm *mm, vaddr_t brk)
+{
+	vaddr_t old, new;
+	int err = 0;
+
+	rwsem_write_lock(&mm->lock);
+	old = ALIGN_UP(mm->brk, PAGE_SIZE);
+	new = ALIGN_UP(brk, PAGE_SIZE);
+	if (brk < mm->brk_start || brk > USER_END)
+		err = -ENOMEM;
+	else if (new > old)
+		err = brk_grow(mm, old, new);
+	else if (new < old)
+		err = munmap_locked(mm, new, old);
+	if (!err)
+		mm->brk = brk;
+	brk = mm->brk;
+	rwsem_write_unlock(&mm->lock);
+	return (long)brk;
+}

@@ -1,0 +1,224 @@
+/*
+ * mremap.c - mremap(2): ranges grow, shrink and move, with everything their entries know.
+ *
+ * Layer 6 (mm/space).  Interface: mm.h.  Lock order: mm->lock (write), maps.lock (write), PTL, PTL nested.
+ */
+#include "kernel/lib/assert.h"
+#include "mm/space/space.h"
+#include "mm/space/vma.h"
+
+struct move {
+	struct vma *from, *to;
+	struct mmu_gather *gather;
+	vaddr_t src, dst; /* corresponding addresses */
+};
+
+/* The entry moves as it is; a page's dirty bit goes to the page or stays in the entry, never lost. */
+static void move_entry(struct move *m, struct hw_pte *from, vaddr_t src, pte_t pte, struct hw_pte *to)
+{
+	vaddr_t dst = m->dst + (src - m->src);
+	struct nonlinear_index *idx = m->from->link.nonlinear;
+	pgoff_t pgoff;
+
+	if (pte_has_page(pte)) {
+		pte = hw_pte_get_and_clear(from);
+		pgtable_flush_page(m->gather->pt, src);
+	} else {
+		hw_pte_set(from, pte_none());
+	}
+	hw_pte_set(to, pte);
+	if (!idx || (pte_has_page(pte) && pte_special(pte)))
+		return;
+	pgoff = pte_is_file(pte) ? pte_file_pgoff(pte) : pfn_to_page(pte_pfn(pte))->index;
+	if (pgoff != vma_pgoff(m->from, src))
+		nonlinear_index_add(idx, nonlinear_index_del(idx, pgoff, src), pgoff, dst);
+}
+
+/* => the lock of the source's table is held; the destination's table exists and may be the same one */
+static int move_extent(struct pt_extent *x, void *ctx)
+{
+	struct move *m = ctx;
+
+	for (; x->va < x->end; pt_extent_next(x)) {
+		pte_t pte = hw_pte_get(x->hw);
+		struct pt_slot to;
+
+		if (pte_is_none(pte))
+			continue;
+		to = pt_lock_pair(&m->to->mm->pt, m->dst + (x->va - m->src), x->table);
+		move_entry(m, x->hw, x->va, pte, to.hw);
+		pt_unlock_pair(to, x->table);
+	}
+	return 0;
+}
+
+static void move_entries(struct move *m, size_t length)
+{
+	struct object_maps *maps = m->from->object ? &m->from->object->maps : NULL;
+
+	if (maps)
+		rwsem_write_lock(&maps->lock);
+	pt_walk(m->gather->pt, m->src, m->src + length, move_extent, m);
+	if (maps)
+		rwsem_write_unlock(&maps->lock);
+}
+
+/* Move [old, old + old_len) of @vma to @new; the destination is free. 0 or -ENOMEM with nothing moved. */
+static long move_vma(struct vma *vma, vaddr_t old, size_t old_len, vaddr_t new, size_t new_len, bool keep_old)
+{
+	struct mm *mm = vma->mm;
+	struct vma *to = vma_alloc(mm, new, new + new_len, vma->flags);
+	struct mmu_gather g;
+	struct move m = {.from = vma, .to = to, .gather = &g, .src = old, .dst = new};
+
+	if (!to)
+		return -ENOMEM;
+	to->name = vma->name;
+	vma_set_object(to, vma->object, vma->file, vma_pgoff(vma, old));
+	if (vma->link.nonlinear) {
+		to->link.nonlinear = vma->link.nonlinear;
+		nonlinear_index_ref(to->link.nonlinear);
+	}
+	if (pt_populate(&mm->pt, new, new + min(old_len, new_len))) {
+		vma_free(to);
+		return -ENOMEM;
+	}
+	vma_attach(to);
+	mmu_gather_begin(&g, &mm->pt);
+	if (old_len)
+		move_entries(&m, min(old_len, new_len));
+	mmu_gather_finish(&g);
+	if (old_len && !keep_old)
+		BUG_ON(munmap_locked(mm, old, old + old_len)); /* boundaries were split before: cannot fail */
+	vma_merge_range(mm, new, new + new_len);
+	return (long)new;
+}
+
+/* -- requests ------------------------------------------------------------------------------------------------ */
+
+struct mremap_request {
+	vaddr_t old, new;
+	size_t old_len, new_len;
+	unsigned flags;
+};
+
+static int check_mremap(struct mremap_request *r)
+{
+	size_t old_len = ALIGN_UP(r->old_len, PAGE_SIZE), new_len = ALIGN_UP(r->new_len, PAGE_SIZE);
+
+	if (r->flags & ~(unsigned)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
+		return -EINVAL;
+	if ((r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(r->flags & MREMAP_MAYMOVE))
+		return -EINVAL;
+	if ((r->flags & MREMAP_DONTUNMAP) && old_len != new_len)
+		return -EINVAL;
+	if (!IS_ALIGNED(r->old, PAGE_SIZE) || new_len < r->new_len || new_len == 0 || old_len < r->old_len)
+		return -EINVAL;
+	if (r->flags & MREMAP_FIXED) {
+		if (!IS_ALIGNED(r->new, PAGE_SIZE) || new_len > USER_END || r->new > USER_END - new_len)
+			return -EINVAL;
+		if (r->old + old_len > r->new && r->new + new_len > r->old)
+			return -EINVAL;
+	}
+	r->old_len = old_len;
+	r->new_len = new_len;
+	return new_len > USER_END ? -ENOMEM : 0;
+}
+
+/* The vma that holds the whole old range. */
+static struct vma *find_source(struct mm *mm, const struct mremap_request *r)
+{
+	struct vma *vma = vma_find(mm, r->old);
+
+	if (!vma || vma->start > r->old || r->old_len > vma->end - r->old)
+		return ERR_PTR(-EFAULT);
+	if (r->old_len == 0 && vma_private(vma))
+		return ERR_PTR(-EINVAL); /* only shared memory can be mapped a second time */
+	if (vma->object && vma_pgoff(vma, r->old) + (r->new_len >> PAGE_SHIFT) < vma_pgoff(vma, r->old))
+		return ERR_PTR(-EINVAL);
+	return vma;
+}
+
+static bool can_grow_in_place(struct mm *mm, struct vma *vma, const struct mremap_request *r)
+{
+	struct vma *next = vma_next(vma);
+	vaddr_t limit = next ? next->start : USER_END;
+
+	return r->old_len && vma->end == r->old + r->old_len && limit - r->old >= r->new_len;
+}
+
+static long grow_in_place(struct mm *mm, struct vma *vma, const struct mremap_request *r)
+{
+	struct vma *tail = vma_alloc(mm, vma->end, r->old + r->new_len, vma->flags);
+
+	if (!tail)
+		return -ENOMEM;
+	tail->name = vma->name;
+	vma_set_object(tail, vma->object, vma->file, vma_pgoff(vma, vma->end));
+	if (vma->link.nonlinear) {
+		tail->link.nonlinear = vma->link.nonlinear;
+		nonlinear_index_ref(tail->link.nonlinear);
+	}
+	vma_attach(tail);
+	vma_merge_range(mm, r->old, r->old + r->new_len);
+	return (long)r->old;
+}
+
+/* Split the source out, choose the place, clear it, move. */
+static long relocate(struct mm *mm, const struct mremap_request *r)
+{
+	vaddr_t new = r->new;
+	struct vma *vma;
+	int err = 0;
+
+	if (r->flags & MREMAP_FIXED)
+		err = munmap_locked(mm, new, new + r->new_len);
+	else
+		new = vma_find_gap(mm, r->new_len);
+	if (!new)
+		err = -ENOMEM;
+	if (!err && r->old_len)
+		err = vma_split_at(mm, r->old);
+	if (!err && r->old_len)
+		err = vma_split_at(mm, r->old + r->old_len);
+	if (err) {
+		vma_merge_range(mm, r->old, r->old + r->old_len);
+		return err;
+	}
+	vma = find_source(mm, r);
+	return IS_ERR(vma) ? PTR_ERR(vma)
+	                   : move_vma(vma, r->old, r->old_len, new, r->new_len, r->flags & MREMAP_DONTUNMAP);
+}
+
+static long mremap_locked(struct mm *mm, const struct mremap_request *r)
+{
+	struct vma *vma = find_source(mm, r);
+
+	if (IS_ERR(vma))
+		return PTR_ERR(vma);
+	if (r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
+		return relocate(mm, r);
+	if (r->new_len <= r->old_len && r->old_len) {
+		int err = r->new_len < r->old_len ? munmap_locked(mm, r->old + r->new_len, r->old + r->old_len) : 0;
+
+		return err ? err : (long)r->old;
+	}
+	if (can_grow_in_place(mm, vma, r))
+		return grow_in_place(mm, vma, r);
+	return r->flags & MREMAP_MAYMOVE ? relocate(mm, r) : -ENOMEM;
+}
+
+long mm_mremap(struct mm *mm, vaddr_t old, size_t old_len, size_t new_len, unsigned flags, vaddr_t new_addr)
+{
+	struct mremap_request r = {.old = old, .new = new_addr, .old_len = old_len, .new_len = new_len, .flags = flags};
+	long result = check_mremap(&r);
+
+	if (result)
+		return result;
+	result = rwsem_write_lock_killable(&mm->lock);
+	if (result)
+		return result;
+	result = mremap_locked(mm, &r);
+	rwsem_write_unlock(&mm->lock);
+	return result;
+}

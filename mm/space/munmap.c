@@ -1,0 +1,109 @@
+/*
+ * munmap.c - ranges go away.
+ *
+ * Layer 6 (mm/space).  Interfaces: mm.h, space.h.  Lock order: mm->lock (write), maps.lock, PTL.
+ *
+ * Order: split at the boundaries (the only step that can fail), empty the entries, unlink the vmas, free
+ * the tables nothing lies in any more, flush and free, close the files.
+ */
+#include "mm/space/mm.h"
+
+#include "kernel/lib/assert.h"
+#include "mm/space/space.h"
+#include "mm/space/vma.h"
+
+void vma_zap(struct vma *vma, vaddr_t start, vaddr_t end, enum zap_mode mode, struct mmu_gather *g)
+{
+	struct zap z = {.gather = g, .va = vma->start, .pgoff = vma->pgoff, .mode = mode,
+	                .maps = vma->object ? &vma->object->maps : NULL, .index = vma->link.nonlinear,
+	                .keep_grants = vma->flags & VM_MANYPROTS};
+
+	if (z.index)
+		rwsem_write_lock(&z.maps->lock);
+	zap_range(&z, start, end);
+	/* The flush comes before the lock that lets truncate and mkclean look at these entries again. */
+	if (z.index) {
+		mmu_gather_flush(g);
+		rwsem_write_unlock(&z.maps->lock);
+	}
+}
+
+/* Take the vmas of [start, end) out of the tree; returns them as a chain through their tree nodes. */
+static struct vma *detach_range(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	struct vma *chain = NULL, *vma;
+
+	while ((vma = vma_find(mm, start)) && vma->start < end) {
+		vma_detach(vma);
+		vma->rb.left = (struct rb_node *)chain;
+		chain = vma;
+	}
+	return chain;
+}
+
+static void free_chain(struct vma *chain)
+{
+	while (chain) {
+		struct vma *next = (struct vma *)chain->rb.left;
+
+		vma_free(chain);
+		chain = next;
+	}
+}
+
+/* Nothing is mapped between these two any more. */
+static vaddr_t floor_of(struct mm *mm, vaddr_t start)
+{
+	struct vma *above = vma_find(mm, start);
+	struct rb_node *rb = above ? rb_prev(&above->rb) : rb_last(&mm->vmas);
+
+	return rb ? rb_entry(rb, struct vma, rb)->end : 0;
+}
+
+static vaddr_t ceiling_of(struct mm *mm, vaddr_t end)
+{
+	struct vma *above = vma_find(mm, end);
+
+	return above ? above->start : USER_END;
+}
+
+int munmap_locked(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	struct mmu_gather g;
+	struct vma *vma, *chain;
+	int err;
+
+	ASSERT(rwsem_write_held(&mm->lock));
+	err = vma_split_at(mm, start);
+	if (!err)
+		err = vma_split_at(mm, end);
+	if (err) {
+		vma_merge_range(mm, start, end);
+		return err;
+	}
+	vma = vma_find(mm, start);
+	if (!vma || vma->start >= end)
+		return 0;
+	mmu_gather_begin(&g, &mm->pt);
+	for (; vma && vma->start < end; vma = vma_next(vma))
+		vma_zap(vma, vma->start, vma->end, ZAP_UNMAP, &g);
+	chain = detach_range(mm, start, end);
+	pt_free_tables(&mm->pt, &g, start, end, floor_of(mm, start), ceiling_of(mm, end));
+	mmu_gather_finish(&g);
+	free_chain(chain);
+	return 0;
+}
+
+int mm_munmap(struct mm *mm, vaddr_t addr, size_t length)
+{
+	int err;
+
+	if (!IS_ALIGNED(addr, PAGE_SIZE) || length == 0 || user_range_check(addr, &length, -EINVAL))
+		return -EINVAL;
+	err = rwsem_write_lock_killable(&mm->lock);
+	if (err)
+		return err;
+	err = munmap_locked(mm, addr, addr + length);
+	rwsem_write_unlock(&mm->lock);
+	return err;
+}

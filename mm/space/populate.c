@@ -1,0 +1,65 @@
+/*
+ * populate.c - map pages before they are touched: MAP_POPULATE, remap_file_pages, MADV_POPULATE_*.
+ *
+ * Layer 6 (mm/space).  Interface: space.h.  The lock is taken anew for every page, so that other threads'
+ * faults and even layout changes go on meanwhile.
+ */
+#include "kernel/sync/hooks.h"
+#include "mm/space/space.h"
+#include "mm/space/vma.h"
+
+/* One page; -EFAULT when no vma is there any more. */
+static int populate_page(struct mm *mm, vaddr_t va, enum fault_access access, bool as_promised)
+{
+	enum fault_result result = FAULT_MAPERR;
+	struct vma *vma;
+
+	if (sync_fatal_pending())
+		return -EINTR;
+	rwsem_read_lock(&mm->lock);
+	vma = vma_find(mm, va);
+	if (vma && vma->start <= va) {
+		if (as_promised)
+			access = !vma->object && (vma->flags & VM_WRITE) ? FAULT_WRITE : FAULT_READ;
+		result = vma_fault(vma, va, access, false);
+	}
+	rwsem_read_unlock(&mm->lock);
+	return fault_errno(result);
+}
+
+int mm_populate(struct mm *mm, vaddr_t start, vaddr_t end, enum fault_access access)
+{
+	for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
+		int err = populate_page(mm, va, access, false);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+void mm_populate_quietly(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
+		int err = populate_page(mm, va, FAULT_READ, true);
+
+		if (err == -EINTR || err == -ENOMEM)
+			return;
+	}
+}
+
+void mm_populate_mapped(struct mm *mm)
+{
+	vaddr_t start, end = 0;
+
+	do {
+		struct vma *vma;
+
+		rwsem_read_lock(&mm->lock);
+		vma = vma_find(mm, end);
+		start = vma ? vma->start : 0;
+		end = vma ? vma->end : 0;
+		rwsem_read_unlock(&mm->lock);
+		mm_populate_quietly(mm, start, end);
+	} while (end);
+}

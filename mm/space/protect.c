@@ -1,0 +1,130 @@
+/*
+ * protect.c - mprotect(2).
+ *
+ * Layer 6 (mm/space).  Interface: mm.h.  Lock order: mm->lock (write), PTL.
+ *
+ * Thread 0 left open what mprotect means on a vma whose entries carry their own protections.  Ours: the
+ * whole range is judged first; then the default *and* every entry, resident or not, gets the new protection,
+ * and the part that was covered is uniform again.
+ */
+#include "mm/space/mm.h"
+
+#include "mm/space/space.h"
+#include "mm/space/vma.h"
+
+struct change {
+	const struct vma *vma;
+	unsigned grant;
+	vaddr_t start, end; /* entries that lost a permission and were accessible: to be flushed */
+};
+
+/* May the entry keep or get hardware RW without asking anybody? */
+static bool may_write_now(const struct change *c, pte_t old)
+{
+	struct page *page;
+
+	if (!(c->grant & GRANT_W) || pte_special(old) || pte_uffd_wp(old))
+		return false;
+	if (pte_hw_write(old))
+		return true;
+	page = pfn_to_page(pte_pfn(old));
+	if (vma_private(c->vma))
+		return page_test(page, PG_ANON) && page_test(page, PG_ANON_EXCLUSIVE);
+	return !vma_notifies_writes(c->vma);
+}
+
+static void change_page(struct change *c, struct hw_pte *hw, vaddr_t va)
+{
+	pte_t old = hw_pte_get_and_clear(hw);
+	pte_t new = pte_with_grant(old, c->grant);
+
+	if (may_write_now(c, old))
+		new = pte_mkwrite(new);
+	hw_pte_set(hw, new);
+	if (pte_accessible(old)) {
+		c->start = min(c->start, va);
+		c->end = max(c->end, va + PAGE_SIZE);
+	}
+}
+
+static int change_extent(struct pt_extent *x, void *ctx)
+{
+	struct change *c = ctx;
+
+	for (; x->va < x->end; pt_extent_next(x)) {
+		pte_t pte = hw_pte_get(x->hw);
+
+		if (pte_has_page(pte))
+			change_page(c, x->hw, x->va);
+		else if (pte_is_file(pte))
+			hw_pte_set(x->hw, pte_with_grant(pte, c->grant));
+	}
+	return 0;
+}
+
+/* Flags and reverse link first, entries second: a fault in between waits for mm->lock anyway. */
+static void protect_vma(struct vma *vma, unsigned prot)
+{
+	struct change c = {.vma = vma, .grant = prot_to_grant(prot), .start = ~0UL};
+	unsigned flags = (vma->flags & ~(VM_ACCESS | VM_MANYPROTS)) | prot;
+
+	if (flags == vma->flags)
+		return;
+	vma->flags = flags;
+	if (vma->object) {
+		rwsem_write_lock(&vma->object->maps.lock);
+		vma->link.flags &= ~RMAP_KEEP_GRANTS;
+		rwsem_write_unlock(&vma->object->maps.lock);
+	}
+	pt_walk(&vma->mm->pt, vma->start, vma->end, change_extent, &c);
+	if (c.start < c.end)
+		pgtable_flush_range(&vma->mm->pt, c.start, c.end);
+}
+
+/* Does every vma of the range allow @prot? => the range is covered */
+static int judge(struct mm *mm, vaddr_t start, vaddr_t end, unsigned prot)
+{
+	struct vma *vma;
+
+	for_each_vma_in(vma, mm, start, end)
+		if (prot & ~(vma->flags >> 4) & VM_ACCESS)
+			return -EACCES;
+	return 0;
+}
+
+static int protect_locked(struct mm *mm, vaddr_t start, vaddr_t end, unsigned prot)
+{
+	struct vma *vma;
+	int err;
+
+	if (!vma_covers(mm, start, end))
+		return -ENOMEM;
+	err = judge(mm, start, end, prot);
+	if (!err)
+		err = vma_split_at(mm, start);
+	if (!err)
+		err = vma_split_at(mm, end);
+	if (!err)
+		for_each_vma_in(vma, mm, start, end)
+			protect_vma(vma, prot);
+	vma_merge_range(mm, start, end);
+	return err;
+}
+
+int mm_mprotect(struct mm *mm, vaddr_t addr, size_t length, unsigned prot)
+{
+	int err;
+
+	if (!IS_ALIGNED(addr, PAGE_SIZE) || (prot & ~(unsigned)PROT_MASK))
+		return -EINVAL;
+	if (length == 0)
+		return 0;
+	if (user_range_check(addr, &length, -ENOMEM))
+		return -ENOMEM;
+	err = rwsem_write_lock_killable(&mm->lock);
+	if (err)
+		return err;
+	err = protect_locked(mm, addr, addr + length, prot);
+	rwsem_write_unlock(&mm->lock);
+	return err;
+}

@@ -1,0 +1,38 @@
+/*
+ * space.h - what the files of mm/space (and the services above) share.  Layer 6, private to mm/.
+ */
+#ifndef MM_SPACE_SPACE_H
+#define MM_SPACE_SPACE_H
+
+#include "mm/object/zap.h"
+#include "mm/space/mm.h"
+
+extern struct page *zero_page; /* mapped special, read-only, by read faults on anonymous memory */
+
+/* Is [addr, addr + *length) a range of user addresses?  Rounds *length up to pages. 0 or @err. */
+static inline int user_range_check(vaddr_t addr, size_t *length, int err)
+{
+	size_t n = ALIGN_UP(*length, PAGE_SIZE);
+
+	if (n < *length || addr > USER_END || n > USER_END - addr)
+		return err;
+	*length = n;
+	return 0;
+}
+
+/* => mm->lock held for writing.  munmap cannot fail once the boundaries are split (0 or -ENOMEM, nothing done). */
+int munmap_locked(struct mm *mm, vaddr_t start, vaddr_t end);
+/* Drop the pages of the vma's part [start, end), keeping what nonlinear entries know. => mm->lock held */
+void vma_zap(struct vma *vma, vaddr_t start, vaddr_t end, enum zap_mode mode, struct mmu_gather *g);
+/* Map every page of [start, end) as an access of kind @access would; stops at the first failure and returns
+ * its errno (-EFAULT, -ENOMEM, -EINTR). => mm->lock not held */
+int mm_populate(struct mm *mm, vaddr_t start, vaddr_t end, enum fault_access access);
+/* The same for what mmap and remap promise: anonymous memory that may be written gets its pages, a file's pages
+ * are mapped as they are cached (a private mapping shares them until it stores). */
+void mm_populate_quietly(struct mm *mm, vaddr_t start, vaddr_t end);
+void mm_populate_mapped(struct mm *mm); /* that, for every vma */
+/* Resolve one access in @vma. => mm->lock held for reading, stays held */
+enum fault_result vma_fault(struct vma *vma, vaddr_t addr, enum fault_access access, bool unshare);
+int fault_errno(enum fault_result result); /* 0, -EFAULT, -ENOMEM, -EINTR */
+
+#endif
