@@ -1,0 +1,128 @@
+/*
+ * ext2.h - the ext2 file system: what its files share.  Layer 9, private to kernel/fs/ext2.
+ *
+ *   super.c   mount, features, sync, statfs          balloc.c  blocks: the bitmaps
+ *   inode.c   inodes in memory and in their tables   ialloc.c  inodes: the bitmaps
+ *   map.c     file block -> disk block, truncation   data.c    file pages: read, reserve, write back
+ *   dir.c     entries of a directory                 namei.c   the operations on names
+ *
+ * Locks, outermost first: inode lock (the VFS takes it), page lock, load_lock, then fs->meta: ONE mutex per
+ * file system over all metadata in memory: super block, descriptors, bitmaps, inode tables, indirect blocks,
+ * directory blocks, and every inode's block pointers.  Its holder never waits for a page.
+ *
+ * Space: a page gets its disk blocks when it is about to become dirty (write, or page_mkwrite of a mapping),
+ * and the writer is told ENOSPC then.  Writeback only looks up.  Blocks beyond the end of file exist only
+ * between write_begin and write_end.
+ */
+#ifndef KERNEL_FS_EXT2_EXT2_H
+#define KERNEL_FS_EXT2_EXT2_H
+
+#include "kernel/fs/buffer.h"
+#include "kernel/fs/ext2/format.h"
+#include "kernel/fs/vfs_internal.h"
+
+struct ext2_fs {
+	struct super *sb;
+	struct ext2_fs *next;         /* all mounted */
+	struct block_device *dev;
+	struct buffer_cache cache;    /* meta */
+	struct mutex meta;            /* rank LOCK_FS_META */
+	unsigned block_size, block_shift;
+	u32 blocks_count, first_data_block, blocks_per_group, inodes_per_group, inodes_count, groups;
+	u32 first_ino, inode_size, addrs; /* block numbers in a block */
+	u32 itable_blocks;            /* of one group */
+	u32 overhead;                 /* blocks that hold no files */
+	bool filetype;
+	bool was_valid;               /* clean when it was mounted */
+	bool marked_valid;            /* the super block on disk says clean. meta */
+	bool must_be_read_only;       /* unknown ro_compat features */
+	bool complained;
+	struct buffer *super_buffer;  /* held */
+	struct ext2_disk_super *super; /* in it */
+	struct buffer **desc_buffers; /* held */
+	unsigned nr_desc_buffers;
+};
+
+struct ext2_inode {
+	u32 block[EXT2_NBLOCKS];      /* meta; a fast symlink's text */
+	u32 flags, file_acl;
+	loff_t reserve_end;           /* a write is under way up to here: inode lock */
+	u32 next_goal;                /* where the next block is looked for. meta */
+};
+
+static inline struct ext2_fs *ext2_fs_of(const struct inode *inode)
+{
+	return inode->super->private;
+}
+
+static inline struct ext2_inode *ext2_inode_of(const struct inode *inode)
+{
+	return inode->private;
+}
+
+/* -- super.c (=> meta held) ---------------------------------------------------------------------------------- */
+/* The disk is inconsistent: say so once, mark it. Returns -EIO. */
+int ext2_corrupt(struct ext2_fs *fs, const char *what, u64 where);
+/* @b is about to be, or was, changed. */
+void ext2_dirty(struct ext2_fs *fs, struct buffer *b);
+struct ext2_disk_group *ext2_group(struct ext2_fs *fs, u32 group);
+void ext2_group_dirty(struct ext2_fs *fs, u32 group);
+void ext2_super_dirty(struct ext2_fs *fs);
+u32 ext2_group_blocks(const struct ext2_fs *fs, u32 group);
+bool ext2_group_has_super(const struct ext2_fs *fs, u32 group);
+int ext2_sync_meta(struct ext2_fs *fs); /* takes meta */
+
+/* -- balloc.c (=> meta held) ---------------------------------------------------------------------------------- */
+/* One block, near @goal: 0 or -ENOSPC, -EIO. */
+int ext2_block_alloc(struct ext2_fs *fs, u32 goal, u32 *block);
+void ext2_block_free(struct ext2_fs *fs, u32 block);
+/* Could a file have this block? */
+bool ext2_block_valid(const struct ext2_fs *fs, u32 block);
+
+/* -- ialloc.c (=> meta held) ---------------------------------------------------------------------------------- */
+int ext2_inode_alloc(struct ext2_fs *fs, u64 parent_ino, bool is_dir, u64 *ino);
+void ext2_inode_free(struct ext2_fs *fs, u64 ino, bool is_dir);
+
+/* -- map.c (=> meta held) -------------------------------------------------------------------------------------- */
+/* The disk block of file block @index: 0 in a hole. @create: allocate what is missing (*@fresh: the data block is
+ * new, its content undefined). 0, -ENOSPC (nothing was allocated), -EFBIG, -EIO. */
+int ext2_map(struct inode *inode, u32 index, bool create, u32 *block, bool *fresh);
+/* Free every block from file block @first on. 0 or -EIO (some may be left). */
+int ext2_unmap_from(struct inode *inode, u32 first);
+loff_t ext2_max_size(const struct ext2_fs *fs);
+
+/* -- inode.c ---------------------------------------------------------------------------------------------------- */
+struct inode *ext2_iget(struct super *sb, u64 ino);        /* referenced, or ERR_PTR. => meta not held */
+int ext2_store(struct inode *inode);                       /* into its table. => meta held */
+int ext2_setattr(struct inode *inode);                     /* the same. => meta not held */
+/* A fresh inode in @dir's file system; nlink = 0 until it has a name. ERR_PTR(-ENOSPC, ...). => meta not held */
+struct inode *ext2_inode_new(struct inode *dir, u32 mode, u64 rdev);
+void ext2_evict(struct inode *inode);
+void ext2_set_ops(struct inode *inode);
+static inline u64 ext2_encode_dev(u64 rdev, u32 block[2])
+{
+	block[0] = rdev < 0x10000 ? (u32)rdev : 0;
+	block[1] = rdev < 0x10000 ? 0 : (u32)rdev;
+	return rdev;
+}
+
+/* -- data.c ----------------------------------------------------------------------------------------------------- */
+extern const struct object_ops ext2_data_ops, ext2_nodata_ops;
+int ext2_truncate(struct inode *inode, loff_t size);
+int ext2_write_begin(struct inode *inode, loff_t pos, size_t n);
+void ext2_write_end(struct inode *inode);
+
+/* -- dir.c (=> meta held, except readdir) ------------------------------------------------------------------------ */
+int ext2_dir_find(struct inode *dir, const char *name, u32 *ino);   /* 0, -ENOENT, -EIO */
+int ext2_dir_add(struct inode *dir, const char *name, u32 ino, u32 mode);
+int ext2_dir_remove(struct inode *dir, const char *name);
+int ext2_dir_replace(struct inode *dir, const char *name, u32 ino, u32 mode); /* also ".." */
+int ext2_dir_make_empty(struct inode *dir, u32 parent);
+int ext2_dir_is_empty(struct inode *dir);                            /* 1, 0, -EIO */
+extern const struct file_ops ext2_dir_fops;
+
+/* -- namei.c ------------------------------------------------------------------------------------------------------ */
+extern const struct inode_ops ext2_dir_inode_ops;
+ssize_t ext2_readlink(struct inode *inode, char *buf, size_t n);
+
+#endif

@@ -1,0 +1,224 @@
+/*
+ * namei.c - ext2: the operations on names.
+ *
+ * Layer 9 (kernel/fs).  Locks: the VFS holds the inode locks; meta is taken here, for one step at a time.
+ * A new inode has nlink 0 until its name is there: dropping it undoes everything.
+ */
+#include "kernel/fs/ext2/ext2.h"
+
+static struct inode *ext2_lookup(struct inode *dir, const char *name)
+{
+	struct ext2_fs *fs = ext2_fs_of(dir);
+	u32 ino;
+	int err;
+
+	mutex_lock(&fs->meta);
+	err = ext2_dir_find(dir, name, &ino);
+	mutex_unlock(&fs->meta);
+	return err ? ERR_PTR(err) : ext2_iget(dir->super, ino);
+}
+
+/* Enter the new @inode, a directory with "." and "..". => meta */
+static int enter(struct inode *dir, const char *name, struct inode *inode)
+{
+	bool is_dir = S_ISDIR(inode->mode);
+	int err = is_dir ? ext2_dir_make_empty(inode, (u32)dir->ino) : 0;
+
+	if (!err)
+		err = ext2_dir_add(dir, name, (u32)inode->ino, inode->mode);
+	if (err)
+		return err;
+	inode->nlink = is_dir ? 2 : 1;
+	if (is_dir) {
+		dir->nlink++;
+		(void)ext2_store(dir);
+	}
+	return ext2_store(inode);
+}
+
+static struct inode *enter_or_drop(struct inode *dir, const char *name, struct inode *inode)
+{
+	struct ext2_fs *fs = ext2_fs_of(dir);
+	int err;
+
+	mutex_lock(&fs->meta);
+	err = enter(dir, name, inode);
+	mutex_unlock(&fs->meta);
+	if (!err)
+		return inode;
+	inode_put(inode);
+	return ERR_PTR(err);
+}
+
+static struct inode *ext2_create(struct inode *dir, const char *name, u32 mode, u64 rdev)
+{
+	struct inode *inode;
+
+	if (S_ISDIR(mode) && dir->nlink >= EXT2_LINK_MAX)
+		return ERR_PTR(-EMLINK);
+	inode = ext2_inode_new(dir, mode, rdev);
+	return IS_ERR(inode) ? inode : enter_or_drop(dir, name, inode);
+}
+
+/* The text of a symlink: in the inode if it fits, else in a block. */
+static int set_target(struct inode *inode, const char *target, size_t len)
+{
+	struct ext2_inode *ei = ext2_inode_of(inode);
+	ssize_t n;
+
+	if (len < sizeof(ei->block)) {
+		memcpy(ei->block, target, len);
+		inode->obj.size = (loff_t)len;
+		return 0;
+	}
+	rwsem_write_lock_nested(&inode->lock);
+	(void)ext2_write_begin(inode, 0, len);
+	n = object_write(&inode->obj, 0, target, len);
+	ext2_write_end(inode);
+	rwsem_write_unlock(&inode->lock);
+	return n == (ssize_t)len ? 0 : n < 0 ? (int)n : -ENOSPC;
+}
+
+static struct inode *ext2_symlink(struct inode *dir, const char *name, const char *target)
+{
+	size_t len = strlen(target);
+	struct inode *inode;
+	int err;
+
+	if (len >= ext2_fs_of(dir)->block_size)
+		return ERR_PTR(-ENAMETOOLONG);
+	inode = ext2_inode_new(dir, S_IFLNK | 0777, 0);
+	if (IS_ERR(inode))
+		return inode;
+	err = set_target(inode, target, len);
+	if (err) {
+		inode_put(inode);
+		return ERR_PTR(err);
+	}
+	return enter_or_drop(dir, name, inode);
+}
+
+static int ext2_link(struct inode *dir, const char *name, struct inode *inode)
+{
+	struct ext2_fs *fs = ext2_fs_of(dir);
+	int err;
+
+	if (inode->nlink >= EXT2_LINK_MAX)
+		return -EMLINK;
+	mutex_lock(&fs->meta);
+	err = ext2_dir_add(dir, name, (u32)inode->ino, inode->mode);
+	if (!err) {
+		inode->nlink++;
+		inode->ctime = vfs_now();
+		err = ext2_store(inode);
+	}
+	mutex_unlock(&fs->meta);
+	return err;
+}
+
+/* One name less. => meta */
+static int drop_link(struct inode *inode)
+{
+	if (inode->nlink)
+		inode->nlink--;
+	inode->ctime = vfs_now();
+	return ext2_store(inode);
+}
+
+static int ext2_unlink(struct inode *dir, const char *name, struct inode *inode)
+{
+	struct ext2_fs *fs = ext2_fs_of(dir);
+	int err;
+
+	mutex_lock(&fs->meta);
+	err = ext2_dir_remove(dir, name);
+	if (!err)
+		err = drop_link(inode);
+	mutex_unlock(&fs->meta);
+	return err;
+}
+
+/* An empty directory loses its name: @dir's count of subdirectories follows. => meta */
+static int drop_dir(struct inode *dir, struct inode *inode)
+{
+	inode->nlink = 0;
+	inode->ctime = vfs_now();
+	if (dir->nlink)
+		dir->nlink--;
+	(void)ext2_store(inode);
+	return ext2_store(dir);
+}
+
+static int ext2_rmdir(struct inode *dir, const char *name, struct inode *inode)
+{
+	struct ext2_fs *fs = ext2_fs_of(dir);
+	int err;
+
+	mutex_lock(&fs->meta);
+	err = ext2_dir_is_empty(inode);
+	err = err < 0 ? err : err ? 0 : -ENOTEMPTY;
+	if (!err)
+		err = ext2_dir_remove(dir, name);
+	if (!err)
+		err = drop_dir(dir, inode);
+	mutex_unlock(&fs->meta);
+	return err;
+}
+
+/* The new name leads to @inode, in @victim's place if there is one. => meta */
+static int rename_to(struct inode *to, const char *name, struct inode *inode, struct inode *victim)
+{
+	int err;
+
+	if (!victim)
+		return ext2_dir_add(to, name, (u32)inode->ino, inode->mode);
+	if (S_ISDIR(victim->mode)) {
+		err = ext2_dir_is_empty(victim);
+		if (err <= 0)
+			return err ? err : -ENOTEMPTY;
+	}
+	err = ext2_dir_replace(to, name, (u32)inode->ino, inode->mode);
+	if (err)
+		return err;
+	return S_ISDIR(victim->mode) ? drop_dir(to, victim) : drop_link(victim);
+}
+
+/* A directory changed its parent. => meta */
+static int reparent(struct inode *from, struct inode *to, struct inode *inode)
+{
+	int err = ext2_dir_replace(inode, "..", (u32)to->ino, S_IFDIR);
+
+	if (from->nlink)
+		from->nlink--;
+	to->nlink++;
+	(void)ext2_store(from);
+	(void)ext2_store(to);
+	return err;
+}
+
+static int ext2_rename(struct inode *from, const char *name, struct inode *to, const char *new_name, struct inode *inode,
+                       struct inode *victim)
+{
+	struct ext2_fs *fs = ext2_fs_of(from);
+	bool moves = S_ISDIR(inode->mode) && from != to;
+	int err;
+
+	if (moves && !victim && to->nlink >= EXT2_LINK_MAX)
+		return -EMLINK;
+	mutex_lock(&fs->meta);
+	err = rename_to(to, new_name, inode, victim);
+	if (!err)
+		err = ext2_dir_remove(from, name);
+	if (!err && moves)
+		err = reparent(from, to, inode);
+	if (!err) {
+		inode->ctime = vfs_now();
+		err = ext2_store(inode);
+	}
+	mutex_unlock(&fs->meta);
+	return err;
+}
+
+const struct inode_ops ext2_dir_inode_ops = {
+    .lookup = ext2_lookup, .create = ext2_create, .link = ext2_link, .unlink = ext2_unlink, .rmdir = ext2_rmdir,
+    .symlink = ext2_symlink, .rename = ext2_rename, .setattr = ext2_setattr};

@@ -1,0 +1,119 @@
+/*
+ * main.c - the order in which the kernel comes up.  Layer 11.
+ *
+ * The machine (boot/, arch/) calls kernel_main() on the boot stack with interrupts set up.  What may sleep runs
+ * in the thread "boot".
+ *
+ * Command line:
+ *   root=vda|ram0     the device with the root file system (default: the first there is)
+ *   tests=GLOB        run the in-kernel contract tests; init runs the ring-3 suite and ends the machine
+ *   init=PATH         another process 1
+ * The rest is read by init (user/init.c).
+ */
+#include <arch/cpu.h>
+#include <arch/init.h>
+#include <arch/phys.h>
+#include <arch/upcall.h>
+
+#include "kernel/dev/block.h"
+#include "kernel/dev/pci.h"
+#include "kernel/dev/ramdisk.h"
+#include "kernel/dev/virtio_blk.h"
+#include "kernel/fs/dev_block.h"
+#include "kernel/fs/dev_edu.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/assert.h"
+#include "kernel/lib/err.h"
+#include "kernel/lib/printk.h"
+#include "kernel/lib/string.h"
+#include "kernel/main/options.h"
+#include "kernel/main/run_contract.h"
+#include "kernel/proc/process.h"
+#include "kernel/proc/tty_file.h"
+#include "kernel/sched/thread.h"
+#include "kernel/sched/timer.h"
+
+#define FLUSHER_PERIOD_MS 1000
+
+static void flusher_thread(void *arg)
+{
+	for (;;) {
+		msleep(FLUSHER_PERIOD_MS);
+		flusher_round();
+	}
+}
+
+static void devices_init(void)
+{
+	pci_init();
+	block_init();
+	ramdisk_init();
+	virtio_blk_init();
+	tty_file_init();
+	dev_block_init();
+	dev_edu_init();
+}
+
+static void mount_root(void)
+{
+	char root[16];
+	int err;
+
+	if (!option_value("root", root, sizeof(root))) {
+		struct block_device *first = block_nth(0);
+
+		if (first)
+			snprintf(root, sizeof(root), "%s", first->name);
+	}
+	err = root[0] ? vfs_mount_root(root) : -ENODEV;
+	if (err)
+		panic("no root file system on '%s' (error %d): give one with root=vda or as a boot module\n", root, err);
+}
+
+/* Process 1 has ended, or reboot(2) was called. */
+static void stop_machine(enum machine_stop why, int status)
+{
+	vfs_sync();
+	switch (why) {
+	case MACHINE_RESTART:
+		if (status)
+			cpu_exit((unsigned)status);
+		cpu_reboot();
+	case MACHINE_INIT_EXITED:
+		panic("process 1 has ended (wait status %#x)\n", (unsigned)status);
+	default:
+		cpu_poweroff();
+	}
+}
+
+static void boot_thread(void *arg)
+{
+	static char *const envp[] = {"PATH=/bin:/sbin", "HOME=/root", "TERM=vt100", NULL};
+	char init[64];
+	int err;
+
+	vfs_init();
+	process_subsystem_init();
+	devices_init();
+	machine_stop_hook = stop_machine;
+	if (option_present("tests"))
+		run_contract_tests();
+	mount_root();
+	thread_create_kernel("flusher", flusher_thread, NULL);
+	if (!option_value("init", init, sizeof(init)))
+		snprintf(init, sizeof(init), "/sbin/init");
+	err = process_start_init(init, (char *const[]){init, NULL}, envp);
+	if (err)
+		panic("cannot run %s (error %d)\n", init, err);
+}
+
+void kernel_main(void)
+{
+	printk("Pteron, %s, booted by %s\n", PTERON_CONFIG, boot_info.loader);
+	phys_init();
+	arch_init();
+	sched_init();
+	mm_init_subsystem();
+	thread_create_kernel("boot", boot_thread, NULL);
+	sched_idle();
+}

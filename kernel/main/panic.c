@@ -1,0 +1,28 @@
+/*
+ * panic.c - the end: say why, show the way here, leave the machine with a code of its own.  Layer 11.
+ * Takes no locks.
+ */
+#include <arch/cpu.h>
+#include <arch/debug.h>
+#include "kernel/lib/assert.h"
+#include "kernel/lib/printk.h"
+
+/* A panic inside a panic ends at once. => any context */
+void panic(const char *fmt, ...)
+{
+	static bool panicking; /* a second CPU's message is lost, the first one's counts */
+	va_list ap;
+
+	irq_disable();
+	if (__atomic_exchange_n(&panicking, true, __ATOMIC_SEQ_CST))
+		cpu_exit(EXIT_PANIC);
+	printk_force();
+	printk("\nPANIC: ");
+	va_start(ap, fmt);
+	vprintk(fmt, ap);
+	va_end(ap);
+	printk("cpu %u, thread %p, preempt count %u, irq depth %u\n", this_cpu()->id, (void *)current_thread(),
+	       this_cpu()->preempt_count, this_cpu()->irq_depth);
+	arch_backtrace();
+	cpu_exit(EXIT_PANIC);
+}

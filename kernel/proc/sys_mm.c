@@ -1,0 +1,176 @@
+/*
+ * sys_mm.c - the system calls on the address space: arguments in, errnos out.
+ *
+ * Layer 10 (kernel/proc).  The work is in mm/space and mm/service.
+ */
+#include <arch/uaccess.h>
+
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/err.h"
+#include "kernel/proc/file_arg.h"
+#include "kernel/proc/process.h"
+#include "kernel/proc/syscalls.h"
+
+static struct mm *current_mm(void)
+{
+	return current_process()->mm;
+}
+
+/* Would @more bytes exceed RLIMIT_AS? */
+static bool over_limit(size_t more)
+{
+	u64 used = (u64)READ_ONCE(current_mm()->total_pages) << PAGE_SHIFT;
+
+	return used + more > current_process()->rlimits[RLIMIT_AS].cur;
+}
+
+/* -- mmap --------------------------------------------------------------------------------------------------- */
+
+static long mmap_file(struct mmap_request *req, int fd)
+{
+	struct file *f = file_arg(fd, FILE_OPEN);
+	long r;
+
+	if (!f)
+		return -EBADF;
+	r = file_mmap_prepare(f, req);
+	if (!r)
+		r = mm_mmap(current_mm(), req);
+	file_put(f);
+	return r;
+}
+
+/* Shared anonymous memory is a file without a name. */
+static long mmap_shared_anonymous(struct mmap_request *req)
+{
+	struct file *f;
+	long r;
+
+	if (req->length == 0)
+		return -EINVAL;
+	f = shmem_file_make(ALIGN_UP(req->length, PAGE_SIZE));
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	req->pgoff = 0;
+	r = file_mmap_prepare(f, req);
+	if (!r)
+		r = mm_mmap(current_mm(), req);
+	file_put(f);
+	return r;
+}
+
+static long do_mmap(vaddr_t addr, size_t len, unsigned long prot, unsigned long flags, int fd, pgoff_t pgoff)
+{
+	struct mmap_request req = {.addr = addr, .length = len, .prot = (unsigned)prot & PROT_MASK,
+	                           .flags = (unsigned)flags, .pgoff = pgoff};
+
+	if (over_limit(len))
+		return -ENOMEM;
+	if (!(flags & MAP_ANONYMOUS))
+		return mmap_file(&req, fd);
+	if ((flags & MAP_TYPE) == MAP_SHARED)
+		return mmap_shared_anonymous(&req);
+	req.pgoff = 0;
+	return mm_mmap(current_mm(), &req);
+}
+
+long sys_mmap(unsigned long addr, size_t len, unsigned long prot, unsigned long flags, int fd, unsigned long off)
+{
+	if (off & ~PAGE_MASK)
+		return -EINVAL;
+	return do_mmap(addr, len, prot, flags, fd, off >> PAGE_SHIFT);
+}
+
+long sys_mmap2(unsigned long addr, size_t len, unsigned long prot, unsigned long flags, int fd, unsigned long pgoff)
+{
+	return do_mmap(addr, len, prot, flags, fd, pgoff);
+}
+
+long sys_old_mmap(const unsigned long *args)
+{
+	unsigned long a[6];
+
+	if (copy_from_user(a, args, sizeof(a)))
+		return -EFAULT;
+	return sys_mmap(a[0], a[1], a[2], a[3], (int)a[4], a[5]);
+}
+
+/* -- one line each ------------------------------------------------------------------------------------------- */
+
+long sys_munmap(unsigned long addr, size_t len)
+{
+	return mm_munmap(current_mm(), addr, len);
+}
+
+long sys_mprotect(unsigned long addr, size_t len, unsigned long prot)
+{
+	if (prot & ~(unsigned long)PROT_MASK)
+		return -EINVAL;
+	return mm_mprotect(current_mm(), addr, len, (unsigned)prot);
+}
+
+long sys_mremap(unsigned long addr, size_t old_len, size_t new_len, unsigned long flags, unsigned long new_addr)
+{
+	if (new_len > old_len && over_limit(new_len - old_len))
+		return -ENOMEM;
+	return mm_mremap(current_mm(), addr, old_len, new_len, (unsigned)flags, new_addr);
+}
+
+long sys_msync(unsigned long addr, size_t len, int flags)
+{
+	return mm_msync(current_mm(), addr, len, flags);
+}
+
+long sys_madvise(unsigned long addr, size_t len, int advice)
+{
+	return mm_madvise(current_mm(), addr, len, advice);
+}
+
+long sys_mincore(unsigned long addr, size_t len, unsigned char *vec)
+{
+	return mm_mincore(current_mm(), addr, len, vec);
+}
+
+long sys_mlock(unsigned long addr, size_t len)
+{
+	return mm_mlock(current_mm(), addr, len, true);
+}
+
+long sys_mlock2(unsigned long addr, size_t len, int flags)
+{
+	return flags ? -EINVAL : sys_mlock(addr, len);
+}
+
+long sys_munlock(unsigned long addr, size_t len)
+{
+	return mm_mlock(current_mm(), addr, len, false);
+}
+
+enum { MCL_CURRENT = 1, MCL_FUTURE = 2, MCL_ONFAULT = 4 };
+
+long sys_mlockall(int flags)
+{
+	if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
+		return -EINVAL;
+	return flags & MCL_CURRENT ? mm_mlockall(current_mm(), true) : 0;
+}
+
+long sys_munlockall(void)
+{
+	return mm_mlockall(current_mm(), false);
+}
+
+long sys_brk(unsigned long brk)
+{
+	struct mm *mm = current_mm();
+
+	return mm_brk(mm, brk > mm->brk && over_limit(brk - mm->brk) ? 0 : brk);
+}
+
+long sys_remap_file_pages(unsigned long start, size_t size, unsigned long prot, unsigned long pgoff,
+                          unsigned long flags)
+{
+	if (prot & ~(unsigned long)PROT_MASK)
+		return -EINVAL;
+	return mm_remap_file_pages(current_mm(), start, size, (unsigned)prot, pgoff, (unsigned)flags);
+}
