@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""The interactive shell, typed at over the serial line as a person would.  KTAP on stdout."""
+import dataclasses
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools"))
+from machine import Machine  # noqa: E402  pylint: disable=wrong-import-position
+
+STEPS = (
+    ("arithmetic", "echo a$((6*7))b", r"a42b"),
+    ("a pipe", "echo one two three | wc -w", r"^\s*3\s*$"),
+    ("a file is written and read", "echo hello > /tmp/x; cat /tmp/x /tmp/x", r"hello\s+hello"),
+    ("the disk is ext2", "mount | grep ' / '", r"on / type ext2"),
+    ("ls -l", "ls -l /bin/suite", r"-rwx.*suite"),
+    ("background and wait", "sleep 1 & wait; echo waited=$?", r"waited=0"),
+    ("exit status", "false; echo status=$?", r"status=1"),
+    ("line editing: erase", "echo wrongg\x7f", r"^wrong\s*$"),
+    ("interrupt", "sleep 100\r\x03", r"#|\$"),
+    ("after the interrupt", "echo alive", r"^alive"),
+    ("the mosaic", "demo mosaic 4096 | tail -5; echo mosaic=$?", r"mosaic=0"),
+)
+
+
+class Console:
+    """A QEMU whose serial line is our two pipes."""
+
+    def __init__(self, m):
+        self.text, self.begun = "", time.monotonic()
+        self.process = subprocess.Popen(m.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT)
+        threading.Thread(target=self.pump, daemon=True).start()
+
+    def pump(self):
+        while chunk := os.read(self.process.stdout.fileno(), 4096):
+            self.text += chunk.decode("utf-8", "replace")
+
+    def expect(self, pattern, start, seconds=30):
+        """The end of the first match at or after @start, or None."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if match := re.compile(pattern, re.M).search(self.text.replace("\r", ""), start):
+                return match.end()
+            time.sleep(0.05)
+        return None
+
+    def send(self, line):
+        start = len(self.text.replace("\r", ""))
+        self.process.stdin.write(line.encode() + b"\r")
+        self.process.stdin.flush()
+        return start
+
+
+def main():
+    m = Machine(cmdline="root=vda")
+    m = dataclasses.replace(m, disks=(f"{m.out}/root.img,snapshot=on",))
+    console = Console(m)
+    print(f"1..{len(STEPS) + 2}")
+    at = console.expect(r"\$ |# ", 0)
+    failed = at is None
+    print(f"{'not ok' if failed else 'ok'} 1 a prompt appears")
+    print(f"# after {time.monotonic() - console.begun:.2f} s")
+    for i, (name, line, pattern) in enumerate(STEPS, 2):
+        start = console.send(line)
+        echo = console.expect(re.escape(line.split("\x7f")[0].split("\r")[0][:8]), start, 5) or start
+        good = console.expect(pattern, echo) is not None
+        failed |= not good
+        print(f"{'ok' if good else 'not ok'} {i} {name}", flush=True)
+    console.send("poweroff")
+    try:
+        console.process.wait(20)
+        good = True
+    except subprocess.TimeoutExpired:
+        console.process.kill()
+        good = False
+    failed |= not good
+    print(f"{'ok' if good else 'not ok'} {len(STEPS) + 2} poweroff ends the machine")
+    print(re.sub(r"^", "# ", console.text.replace("\r", ""), flags=re.M))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
