@@ -1,0 +1,160 @@
+# Pteron: build, run, test.  `make help` lists the targets.
+#
+#   ARCH=x86_64|i386  PAGING=4level|pae|2level  BUILD=debug|release  FW=direct|bios|uefi  SMP=n  MEM=512
+
+ARCH   ?= x86_64
+PAGING ?= $(if $(filter i386,$(ARCH)),pae,4level)
+BUILD  ?= debug
+CONFIG := $(ARCH)-$(PAGING)-$(BUILD)
+OUT    := build/$(CONFIG)
+
+ifeq ($(ARCH),x86_64)
+CROSS  ?= x86_64-linux-gnu-
+BITS   := 64
+FORMAT := amd64
+ARCHFLAGS := -m64 -mno-red-zone -mcmodel=kernel
+LDEMU  := elf_x86_64
+else
+CROSS  ?= i686-linux-gnu-
+BITS   := 32
+FORMAT := $(if $(filter 2level,$(PAGING)),i386,pae)
+# Interrupts leave the stack aligned to 4 only.
+ARCHFLAGS := -m32 -march=i686 -mpreferred-stack-boundary=2
+LDEMU  := elf_i386
+endif
+
+CC := $(CROSS)gcc
+LD := $(CROSS)ld
+NM := $(CROSS)nm
+
+WARN := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wundef
+INCLUDE := -iquote . -I arch/include -I arch/x86/include
+DEFS := -DPTE_FORMAT_$(FORMAT)=1 -DBITS=$(BITS) -DPTERON_CONFIG=\"$(CONFIG)\"
+CFLAGS := -std=gnu11 -g -ffreestanding -fno-pic -fno-pie -fno-common -fno-strict-aliasing -fno-asynchronous-unwind-tables \
+	-fno-omit-frame-pointer -fno-stack-protector -mgeneral-regs-only -fno-delete-null-pointer-checks -fwrapv \
+	$(ARCHFLAGS) $(WARN) $(INCLUDE) $(DEFS) $(if $(filter debug,$(BUILD)),-O1 -DDEBUG=1,-O2 -DDEBUG=0)
+
+# Every .c and .S below these folders is part of the kernel; the width's own folder is chosen by ARCH.
+KDIRS := boot kernel mm arch/x86/mm arch/x86/cpu arch/x86/io arch/x86/$(BITS) tests/contract
+KSRC := $(sort $(shell find $(KDIRS) -name '*.c' -o -name '*.S'))
+KOBJ := $(patsubst %,$(OUT)/%.o,$(basename $(KSRC)))
+
+all: $(OUT)/kernel.elf
+.PHONY: all
+.DELETE_ON_ERROR:
+
+$(OUT)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(OUT)/%.o: %.S
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -D__ASSEMBLER__=1 -MMD -MP -c $< -o $@
+
+-include $(KOBJ:.o=.d)
+
+# -- link ------------------------------------------------------------------------------------------------------
+# Twice: the first link gives the function addresses, of which tools/ksyms.awk makes the symbol table for
+# backtraces; the second adds it behind the code.
+LDFLAGS := -m $(LDEMU) -nostdlib -static -z max-page-size=0x1000 -z noexecstack --no-warn-rwx-segments --build-id=none
+LIBGCC := $(if $(filter 32,$(BITS)),$(shell $(CC) -print-libgcc-file-name))
+LDFORMAT := $(if $(filter 64,$(BITS)),elf64-x86-64,elf32-i386)
+
+$(OUT)/linker.ld: linker.ld arch/x86/include/asm/layout.h arch/x86/include/asm/offsets.h
+	@mkdir -p $(@D)
+	$(CC) -E -P -undef -x c $(INCLUDE) $(DEFS) -DLD_FORMAT=$(LDFORMAT) $< -o $@
+
+$(OUT)/kernel.pass1: $(KOBJ) $(OUT)/linker.ld
+	$(LD) $(LDFLAGS) -T $(OUT)/linker.ld -o $@ $(KOBJ) $(LIBGCC)
+
+$(OUT)/ksyms.S: $(OUT)/kernel.pass1 tools/ksyms.awk
+	$(NM) -n $< | awk -f tools/ksyms.awk > $@
+
+$(OUT)/ksyms.o: $(OUT)/ksyms.S
+	$(CC) $(ARCHFLAGS) -fno-pic -c $< -o $@
+
+$(OUT)/kernel.elf: $(OUT)/ksyms.o $(OUT)/kernel.pass1
+	$(LD) $(LDFLAGS) -T $(OUT)/linker.ld -o $@ $(KOBJ) $(OUT)/ksyms.o $(LIBGCC)
+
+# -- user ------------------------------------------------------------------------------------------------------
+# Everything of ring 3: ordinary static Linux programs, by the tool chain's own libc.  Objects: $(OUT)/user-obj.
+UOBJ := $(OUT)/user-obj
+UFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -iquote . -D_FILE_OFFSET_BITS=64
+SUITE := $(patsubst %.c,$(UOBJ)/%.o,$(filter-out tests/user/bigfile.c,$(sort $(wildcard tests/user/*.c))))
+UPROGRAMS := $(addprefix $(OUT)/user/,init sh demo suite reverse64m bench poweroff reboot)
+
+user: $(UPROGRAMS)
+
+$(UOBJ)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(UFLAGS) -MMD -MP -c $< -o $@
+
+$(OUT)/user/init: $(UOBJ)/user/init.o
+$(OUT)/user/poweroff: $(UOBJ)/user/poweroff.o
+$(OUT)/user/reboot: $(UOBJ)/user/poweroff.o
+$(OUT)/user/sh: $(addprefix $(UOBJ)/user/,sh.o applets.o)
+$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o kmem.o)
+$(OUT)/user/bench: $(addprefix $(UOBJ)/user/,bench.o kmem.o)
+$(OUT)/user/reverse64m: $(UOBJ)/tests/user/bigfile.o
+$(OUT)/user/suite: $(SUITE)
+$(UPROGRAMS):
+	@mkdir -p $(@D)
+	$(CC) -static $^ -o $@
+
+-include $(wildcard $(UOBJ)/user/*.d $(UOBJ)/tests/user/*.d)
+
+# -- images ----------------------------------------------------------------------------------------------------
+ISO := build/$(ARCH)-$(PAGING).iso
+
+kernel: $(OUT)/kernel.elf
+root: $(OUT)/root.img
+iso: $(ISO)
+
+$(OUT)/root.img: $(UPROGRAMS) tools/make_root.py
+	tools/make_root.py --arch $(ARCH) --programs $(OUT)/user --out $@ --size 64
+
+# The ISO of one format carries a small root file system as its module, so that it boots alone.
+$(OUT)/ramdisk.img: $(UPROGRAMS) tools/make_root.py
+	tools/make_root.py --arch $(ARCH) --programs $(OUT)/user --out $@ --size 24
+
+$(ISO): $(OUT)/kernel.elf $(OUT)/ramdisk.img tools/make_iso.sh
+	tools/make_iso.sh $@ $(ARCH)-$(PAGING)=$(OUT)/kernel.elf,$(OUT)/ramdisk.img
+
+# -- what people type ------------------------------------------------------------------------------------------
+export ARCH PAGING BUILD FW SMP MEM TESTS ACCEL ICOUNT APPEND LANES LANE PROG ARGS WITH VERBOSE STUB
+
+help:
+	@echo 'make run      boot Pteron with a shell on this terminal (Ctrl-A X leaves)'
+	@echo 'make test     run every test there is          LANES=guest*,gdb*'
+	@echo 'make check    layers, headers, -Werror builds, formatting, cppcheck'
+	@echo 'make host     unit tests in an ordinary process, must-not-compile tests'
+	@echo "make guest    the ring-3 suite on one machine  TESTS='T0-*'"
+	@echo 'make debug    QEMU halted and a gdb connected to it'
+	@echo 'make exec     run one static Linux program     PROG=./a.out ARGS=... WITH=dir'
+	@echo 'make bench    costs in guest instructions'
+	@echo 'make iso      a hybrid boot image (BIOS and UEFI)'
+	@echo 'each with     ARCH=x86_64|i386 PAGING=4level|pae|2level FW=direct|bios|uefi MEM=512 BUILD=debug|release'
+
+setup:
+	@tools/setup.sh
+
+run: setup
+	@tools/run.py
+test: setup
+	@tools/test.py
+guest: setup
+	@tools/run_guest.py
+debug: setup
+	@tools/debug.py
+exec: setup
+	@tools/exec.py
+bench: setup
+	@tools/bench.py
+check: setup
+	@tools/check.py
+host: setup
+	@tools/host.py
+clean:
+	rm -rf build
+
+.PHONY: kernel root iso help setup run test guest debug exec bench check host clean user

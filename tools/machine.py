@@ -1,0 +1,99 @@
+"""The QEMU command line, in one place: how a Pteron kernel is started for each ARCH, PAGING and FW.
+
+Facts about firmware and devices are from trying them; see docs/platform.md.
+"""
+import dataclasses
+import os
+import subprocess
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+EXIT_PASS, EXIT_FAIL = 33, 35            # QEMU's status for the guest's 0x10, 0x11 (arch/include/arch/cpu.h)
+EXIT_NAMES = {33: "pass", 35: "tests failed", 37: "panic", 39: "unexpected exception", 41: "double fault",
+              43: "the CPU lacks what this kernel needs", 45: "out of memory at boot", 0: "reset or power-off"}
+OVMF = "/usr/share/OVMF/OVMF_{}_4M.fd"
+
+
+@dataclasses.dataclass
+class Machine:
+    arch: str = "x86_64"
+    paging: str = "4level"
+    build: str = "debug"
+    fw: str = "direct"
+    smp: int = 1
+    mem: str = "512"
+    accel: str = "tcg"
+    icount: bool = False
+    cmdline: str = ""
+    disks: tuple = ()          # paths; "path,snapshot=on" style options may follow a comma
+    iso: str = ""              # with fw bios or uefi
+    extra: tuple = ()
+
+    @property
+    def config(self):
+        return f"{self.arch}-{self.paging}-{self.build}"
+
+    @property
+    def out(self):
+        return os.path.join(TOP, "build", self.config)
+
+    @property
+    def kernel(self):
+        return os.path.join(self.out, "kernel.elf")
+
+    def qemu(self):
+        """An i386 kernel gets qemu-system-i386, so that gdb sees registers of its width; but PAE with more than
+        4 GiB, and UEFI, want the 64-bit machine only for x86_64."""
+        return "qemu-system-" + self.arch
+
+    def _accel(self):
+        if self.icount:
+            return ["-icount", "shift=0,align=off,sleep=off", "-seed", "1",
+                    "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-accel", "tcg,thread=single"]
+        return ["-accel", "kvm" if self.accel == "kvm" else "tcg,thread=multi"]
+
+    def _boot(self):
+        if self.fw == "direct":
+            return ["-kernel", self.kernel, "-append", self.cmdline]
+        media = ["-drive", f"if=none,id=cd,format=raw,readonly=on,file={self.iso}",
+                 "-device", "ide-cd,drive=cd,bootindex=0"]
+        if self.fw == "bios":
+            return media
+        return ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={OVMF.format('CODE')}",
+                "-drive", f"if=pflash,format=raw,unit=1,snapshot=on,file={OVMF.format('VARS')}"] + media
+
+    def _disks(self):
+        args = []
+        for i, disk in enumerate(self.disks):
+            args += ["-drive", f"if=none,id=d{i},format=raw,file={disk}",
+                     "-device", f"virtio-blk-pci,drive=d{i},disable-legacy=on"]
+        return args
+
+    def command(self, serial="stdio"):
+        return [self.qemu(), "-machine", "q35", "-cpu", "max", "-m", str(self.mem), "-smp", str(self.smp),
+                *self._accel(), "-nodefaults", "-display", "none", "-no-reboot", "-monitor", "none",
+                "-serial", serial, "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
+                "-device", "edu,dma_mask=0xffffffff", *self._boot(), *self._disks(), *self.extra]
+
+
+def from_environment(**changes):
+    """A Machine as the make variables ask for it."""
+    env = os.environ.get
+    arch = env("ARCH") or "x86_64"
+    m = Machine(arch=arch, paging=env("PAGING") or ("pae" if arch == "i386" else "4level"),
+                build=env("BUILD") or "debug", fw=env("FW") or "direct", smp=int(env("SMP") or 1),
+                mem=env("MEM") or "512", accel=env("ACCEL") or "tcg", icount=env("ICOUNT") == "1")
+    return dataclasses.replace(m, **changes)
+
+
+def make(*targets, **variables):
+    """Build with the project's own Makefile."""
+    words = [f"{k}={v}" for k, v in variables.items()]
+    subprocess.run(["make", "-s", "-C", TOP, f"-j{os.cpu_count()}", *words, *targets], check=True)
+
+
+def build(m):
+    make("kernel", "root", ARCH=m.arch, PAGING=m.paging, BUILD=m.build)
+
+
+def status_name(status):
+    return EXIT_NAMES.get(status, f"status {status}")

@@ -1,0 +1,26 @@
+#!/usr/bin/env python3
+"""make run: boot Pteron with a shell on this terminal.  Ctrl-A X leaves."""
+import os
+import sys
+
+from machine import build, from_environment, make
+
+
+def main():
+    m = from_environment(cmdline="root=vda " + os.environ.get("APPEND", ""))
+    build(m)
+    root = f"{m.out}/root.img"
+    if m.fw == "direct":
+        m.disks = (root,)
+    else:
+        make("iso")
+        m.iso = f"{m.out}/pteron.iso"
+    m.extra = ("-boot", "menu=off")
+    print(f"{m.config}, FW={m.fw}: Ctrl-A X leaves", flush=True)
+    command = m.command(serial="mon:stdio")
+    command[command.index("-monitor"):command.index("-monitor") + 2] = []
+    os.execvp(command[0], command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+"""make guest [TESTS='T0-*']: the ring-3 suite on one machine, its console streamed to this terminal."""
+import dataclasses
+import os
+import sys
+
+import guest
+from machine import EXIT_PASS, build, from_environment, make
+
+
+def main():
+    glob = os.environ.get("TESTS") or "*"
+    m = from_environment()
+    build(m)
+    root = "vda"
+    if m.fw != "direct":
+        make("iso", ARCH=m.arch, PAGING=m.paging, BUILD=m.build)
+        root = "ram0"
+    else:
+        m.disks = (f"{m.out}/root.img,snapshot=on",)
+    m.iso = f"{os.path.dirname(m.out)}/{m.arch}-{m.paging}.iso"
+    m = dataclasses.replace(m, cmdline=f"root={root} tests={glob} " + (os.environ.get("APPEND") or ""))
+    outcome = guest.run(m, "guest", int(os.environ.get("SECONDS_MAX") or 900), lambda line: print(line, flush=True))
+    passed = sum(r.passed and not r.skipped for r in outcome.results)
+    failed = sum(not r.passed for r in outcome.results)
+    skipped = sum(r.skipped for r in outcome.results)
+    print(f"{guest.verdict(outcome).detail}; {outcome.seconds:.0f} s")
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 0 if outcome.status == EXIT_PASS and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

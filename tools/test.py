@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""make test: every lane there is, and one line at the end: N passed, N failed, N skipped.
+
+usage: test.py [--lanes GLOB[,GLOB...]] [--list]
+
+A lane is a function that returns results.  Lanes run two at a time; each keeps its log in build/log.  On a
+failure the one command that repeats it is printed.
+"""
+import argparse
+import concurrent.futures
+import dataclasses
+import fnmatch
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import guest
+from guest import LOGS, Result
+from machine import TOP, Machine, make
+
+FORMATS = (("x86_64", "4level"), ("i386", "pae"), ("i386", "2level"))
+PRINT = threading.Lock()
+
+
+@dataclasses.dataclass
+class Lane:
+    name: str
+    run: object        # () -> list of Result
+    repeat: str        # the command that repeats it
+
+
+def command_lane(name, command, seconds, repeat):
+    """A host command: its KTAP lines are the results, or, if it prints none, its exit status is."""
+    def run():
+        os.makedirs(LOGS, exist_ok=True)
+        path = f"{LOGS}/{name}.log"
+        try:
+            done = subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds,
+                                  check=False, text=True, errors="replace")
+            text, status = done.stdout, done.returncode
+        except subprocess.TimeoutExpired as e:
+            text, status = (e.stdout or b"").decode("utf-8", "replace") + "\ntime limit\n", -1
+        with open(path, "w", encoding="utf-8") as log:
+            log.write(text)
+        results = guest.parse(text.splitlines())
+        if status or not results:
+            results.append(Result(" ".join(command), status == 0, detail=f"exit status {status}"))
+        return results
+    return Lane(name, run, repeat)
+
+
+def machine(arch, paging, **changes):
+    m = Machine(arch=arch, paging=paging, **changes)
+    return dataclasses.replace(m, disks=(f"{m.out}/root.img,snapshot=on",) if m.fw == "direct" else (),
+                               iso=f"{TOP}/build/{arch}-{paging}.iso")
+
+
+def guest_lane(m, glob, seconds, name=None):
+    """The ring-3 suite (and the contract tests) on one machine."""
+    name = name or f"guest-{m.arch}-{m.paging}-{m.fw}"
+    root = "vda" if m.fw == "direct" else "ram0"
+    m = dataclasses.replace(m, cmdline=f"root={root} tests={glob}")
+    repeat = f"make guest ARCH={m.arch} PAGING={m.paging} FW={m.fw} MEM={m.mem} TESTS='{glob}'"
+
+    def run():
+        outcome = guest.run(m, name, seconds)
+        return outcome.results + [guest.verdict(outcome)]
+    return Lane(name, run, repeat)
+
+
+def bigfile_lane(arch, paging):
+    """A real file, remapped page by page in ring 3, checked afterwards from outside by e2fsprogs."""
+    name = f"bigfile-{arch}-{paging}"
+    m = machine(arch, paging)
+
+    def run():
+        image = f"{m.out}/bigfile.img"
+        work = dataclasses.replace(m, disks=(image,), cmdline="root=vda tests=none run=/bin/reverse64m,/bigfile")
+        source = f"{TOP}/build/bigfile"
+        if not os.path.exists(source):
+            subprocess.run([sys.executable, f"{TOP}/tests/host/make_bigfile.py", source + ".tmp" + name], check=True)
+            os.replace(source + ".tmp" + name, source)
+        subprocess.run([f"{TOP}/tools/make_root.py", "--arch", arch, "--programs", f"{m.out}/user", "--out", image,
+                        "--size", "160", "--sources", "--add", f"{source}:/bigfile"], check=True)
+        outcome = guest.run(work, name, 240)
+        results = outcome.results + [guest.verdict(outcome)]
+        if outcome.status == guest.EXIT_PASS:
+            done = subprocess.run([sys.executable, f"{TOP}/tests/host/check_reverse64m.py", image], check=False,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            results += guest.parse(done.stdout.splitlines())
+            if done.returncode:
+                results.append(Result("the image, checked by e2fsprogs", False, detail=done.stdout[-400:]))
+            os.unlink(image)
+        return results
+    return Lane(name, run, f"make test LANES={name}")
+
+
+def lanes():
+    out = [
+        command_lane("check", ["make", "-s", "check"], 600, "make check"),
+        command_lane("host", ["make", "-s", "host"], 600, "make host"),
+    ]
+    for arch, paging in FORMATS:
+        out.append(guest_lane(machine(arch, paging), "*", 400))
+        out.append(bigfile_lane(arch, paging))
+    out.append(guest_lane(machine("i386", "pae", mem="6144"), "mm*,T0-01*,T1-01*", 200, "guest-i386-pae-6G"))
+    for arch, paging in FORMATS:
+        out.append(guest_lane(machine(arch, paging, fw="bios"), "T0-01*,T0-07*,mm*", 120))
+    out.append(guest_lane(machine("x86_64", "4level", fw="uefi", mem="1024"), "T0-01*,T0-07*,mm*", 200))
+    for arch, paging in FORMATS:
+        out.append(command_lane(f"gdb-{arch}-{paging}", [sys.executable, "tests/gdb/run.py", arch, paging], 180,
+                                f"make test LANES=gdb-{arch}-{paging}"))
+    out.append(command_lane("exec", [sys.executable, "tests/host/test_exec.py"], 240, "make test LANES=exec"))
+    out.append(command_lane("shell", [sys.executable, "tests/host/test_shell.py"], 240, "make test LANES=shell"))
+    return out
+
+
+def build_all():
+    """Everything that the lanes boot, built before they start: they must not build over each other."""
+    for arch, paging in FORMATS:
+        make("kernel", "root", "iso", ARCH=arch, PAGING=paging)
+
+
+def report(lane, results, seconds):
+    failed = [r for r in results if not r.passed]
+    with PRINT:
+        skipped = sum(r.skipped for r in results)
+        print(f"{'not ok' if failed else 'ok    '} {lane.name:28} {len(results) - len(failed) - skipped:4} passed "
+              f"{len(failed):3} failed {skipped:3} skipped  {seconds:5.0f} s", flush=True)
+        for r in failed:
+            print(f"         {r.name}  {r.detail}")
+        if failed:
+            print(f"         log: build/log/{lane.name}.log   repeat: {lane.repeat}", flush=True)
+
+
+def run_lane(lane):
+    began = time.monotonic()
+    try:
+        results = lane.run()
+    except Exception as e:  # pylint: disable=broad-except
+        results = [Result(f"lane {lane.name}", False, detail=repr(e))]
+    report(lane, results, time.monotonic() - began)
+    return results
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--lanes", default=os.environ.get("LANES") or os.environ.get("LANE") or "*")
+    p.add_argument("--list", action="store_true")
+    args = p.parse_args()
+    globs = args.lanes.split(",")
+    chosen = [x for x in lanes() if any(fnmatch.fnmatch(x.name, g) or x.name.startswith(g) for g in globs)]
+    if args.list:
+        print("\n".join(x.name for x in chosen))
+        return 0
+    if not chosen:
+        sys.exit(f"no lane matches {args.lanes}")
+    shutil.rmtree(LOGS, ignore_errors=True)
+    build_all()
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        results = [r for lane_results in pool.map(run_lane, chosen) for r in lane_results]
+    passed = sum(r.passed and not r.skipped for r in results)
+    failed = sum(not r.passed for r in results)
+    skipped = sum(r.passed and r.skipped for r in results)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
