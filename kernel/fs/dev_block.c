@@ -11,6 +11,7 @@
 #include "kernel/dev/block.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/err.h"
+#include "kernel/lib/string.h"
 #include "kernel/uapi/fcntl.h"
 #include "kernel/uapi/stat.h"
 
@@ -69,35 +70,35 @@ static ssize_t chunk_read(const struct chunk *c, void *user)
 	return done ? (ssize_t)done : -EFAULT;
 }
 
-static ssize_t chunk_write(const struct chunk *c, const void *user)
+/* What the caller writes goes through @in first: a page fault under write_lock would be out of order. */
+static ssize_t chunk_write(const struct chunk *c, const void *user, u8 *in)
 {
-	int error = c->count < c->length ? chunk_io(c, false) : 0;
+	int error;
 
-	if (error)
-		return error;
-	if (copy_from_user(page_address(c->page) + c->offset, user, c->count))
+	if (copy_from_user(in, user, c->count))
 		return -EFAULT;
-	error = chunk_io(c, true);
+	mutex_lock(&write_lock);
+	error = c->count < c->length ? chunk_io(c, false) : 0;
+	memcpy(page_address(c->page) + c->offset, in, c->count);
+	if (!error)
+		error = chunk_io(c, true);
+	mutex_unlock(&write_lock);
 	return error ? error : (ssize_t)c->count;
 }
 
 /* Move @n bytes chunk by chunk; a short count once something was moved. */
 static ssize_t dev_block_move(struct block_device *dev, void *user, size_t n, loff_t *pos, bool write)
 {
-	struct page *page = page_alloc(0, GFP_KERNEL | GFP_ZERO);
+	struct page *pages = page_alloc(1, GFP_KERNEL | GFP_ZERO);
 	ssize_t result = 0;
 	size_t done = 0;
 
-	if (!page)
+	if (!pages)
 		return -ENOMEM;
 	while (done < n && *pos < device_size(dev)) {
-		struct chunk c = chunk_at(dev, page, *pos, n - done);
+		struct chunk c = chunk_at(dev, pages, *pos, n - done);
 
-		if (write)
-			mutex_lock(&write_lock);
-		result = write ? chunk_write(&c, user + done) : chunk_read(&c, user + done);
-		if (write)
-			mutex_unlock(&write_lock);
+		result = write ? chunk_write(&c, user + done, page_address(pages + 1)) : chunk_read(&c, user + done);
 		if (result < 0)
 			break;
 		done += result;
@@ -105,7 +106,7 @@ static ssize_t dev_block_move(struct block_device *dev, void *user, size_t n, lo
 		if ((size_t)result < c.count)
 			break;
 	}
-	page_put(page);
+	page_free(pages, 1);
 	return done ? (ssize_t)done : min(result, (ssize_t)0);
 }
 

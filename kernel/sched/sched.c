@@ -19,7 +19,9 @@ static struct run_queue *my_queue(void)
 }
 
 /* -- the queue: all => rq->lock ------------------------------------------------------------------------------ */
-static void enqueue(struct run_queue *rq, struct thread *t)
+
+/* To the end of the list that it belongs in; or, @first and with a slice left, before everybody. */
+static void enqueue(struct run_queue *rq, struct thread *t, bool first)
 {
 	unsigned which = rq->active;
 
@@ -31,7 +33,10 @@ static void enqueue(struct run_queue *rq, struct thread *t)
 		t->slice_ns = SCHED_SLICE_NS;
 		which ^= 1;
 	}
-	list_add_tail(&t->run_link, &rq->queues[which]);
+	if (first && which == rq->active)
+		list_add(&t->run_link, &rq->queues[which]);
+	else
+		list_add_tail(&t->run_link, &rq->queues[which]);
 	rq->nr_queued++;
 }
 
@@ -124,7 +129,7 @@ void schedule(void)
 		prev->on_rq = false;
 		prev->switches++;
 	} else {
-		enqueue(rq, prev);
+		enqueue(rq, prev, false);
 		prev->preempted++;
 	}
 	next = pick(rq);
@@ -146,26 +151,28 @@ void thread_yield(void)
 
 /* -- waking -------------------------------------------------------------------------------------------------------- */
 
-/* A thread has joined the queue: does it come at once? => rq->lock */
-static void preempt_check(struct run_queue *rq, struct thread *t)
+/* Who wakes comes at once if more of his slice is left than of the running thread's. => rq->lock */
+static bool preempts(const struct run_queue *rq, const struct thread *t)
 {
-	struct thread *cur = rq->current;
+	const struct thread *cur = rq->current;
+	s64 slice = t->epoch == rq->epoch ? t->slice_ns : SCHED_SLICE_NS;
 
-	if (t->epoch != rq->epoch && cur != rq->idle) /* its turn is after everybody else's */
-		return;
-	if (cur == rq->idle || t->slice_ns > cur->slice_ns - (s64)(clock_ns() - cur->run_since))
-		cpus[rq - run_queues].need_resched = true; /* another CPU notices at its next tick */
+	return cur == rq->idle || slice > cur->slice_ns - (s64)(clock_ns() - cur->run_since);
 }
 
 /* => its queue's lock */
 static void make_runnable(struct run_queue *rq, struct thread *t)
 {
+	bool preempt;
+
 	WRITE_ONCE(t->state, THREAD_RUNNING);
 	if (t->on_rq) /* it has only announced to sleep */
 		return;
 	t->on_rq = true;
-	enqueue(rq, t);
-	preempt_check(rq, t);
+	preempt = preempts(rq, t);
+	enqueue(rq, t, preempt);
+	if (preempt)
+		cpus[rq - run_queues].need_resched = true; /* another CPU notices at its next tick */
 }
 
 bool thread_wake_states(struct thread *t, unsigned states)

@@ -10,6 +10,7 @@
 #include "mm/pgtable/table.h"
 
 #include "kernel/lib/assert.h"
+#include "kernel/lib/atomic.h"
 #include "kernel/lib/errno.h"
 #include "mm/pgtable/gather.h"
 
@@ -19,6 +20,7 @@ struct page *table_alloc(void)
 
 	if (table) {
 		page_set(table, PG_TABLE);
+		atomic_inc(&phys_table_pages);
 		spin_init(&table->ptl, LOCK_PTL);
 	}
 	return table;
@@ -28,6 +30,7 @@ void table_free(struct page *table)
 {
 	ASSERT(page_test(table, PG_TABLE));
 	page_clear(table, PG_TABLE);
+	atomic_dec(&phys_table_pages);
 	table->private = 0;
 	page_put(table);
 }

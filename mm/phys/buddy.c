@@ -20,10 +20,11 @@ static void zone_init(struct zone *z, pfn_t start, pfn_t end)
 	z->end = end;
 }
 
-void buddy_init(pfn_t low_end)
+void buddy_init(pfn_t low_end, pfn_t high_start)
 {
 	zone_init(&zones[ZONE_LOW], 0, low_end);
-	zone_init(&zones[ZONE_HIGH], low_end, max(max_pfn, low_end));
+	zone_init(&zones[ZONE_MID], low_end, high_start);
+	zone_init(&zones[ZONE_HIGH], high_start, max(max_pfn, high_start));
 }
 
 /* -- one block: => zone->lock ----------------------------------------------------------------------------- */

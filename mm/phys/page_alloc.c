@@ -2,7 +2,7 @@
  * page_alloc.c - allocating frames: zones, reserves, and a small stack of free pages per CPU.  Layer 3.
  *
  * Allocations are of two classes: KERNEL needs memory that is always mapped, HIGH takes any and prefers
- * the HIGH zone.  (Where no HIGH zone exists, everything is class KERNEL.)  Single pages come from and go
+ * the zone HIGH, then MID.  (Where there is only LOW, everything is class KERNEL.)  Single pages come from and go
  * to a per-CPU stack of their class, with interrupts off; only when that is empty or full is a zone's
  * lock taken, for BATCH pages at a time.  A free page's struct page is all zero, so the fast path has
  * nothing to do but set refs.
@@ -31,9 +31,9 @@ struct page_stack {
 static struct page_stack stacks[MAX_CPUS][2];
 
 
-static unsigned high_mask;                /* GFP_HIGH if there is a HIGH zone, else 0 */
+static unsigned high_mask;                /* GFP_HIGH if there is more than LOW, else 0 */
 static const struct page *first_high;     /* pages from here on belong to class HIGH */
-static bool high_is_mapped;               /* class KERNEL may fall back to HIGH */
+static bool high_is_mapped;               /* class KERNEL may take anything */
 static unsigned long reserve[ZONE_COUNT]; /* for GFP_ATOMIC only */
 
 static bool warned;
@@ -56,21 +56,19 @@ static inline struct page_stack *free_stack(const struct page *page)
 
 void page_alloc_init(void)
 {
-	const struct zone *high = &zones[ZONE_HIGH];
-
-	high_mask = high->present ? GFP_HIGH : 0;
-	first_high = high_mask ? pfn_to_page(high->start) : (struct page *)~0UL;
-	high_is_mapped = (paddr_t)high->end << PAGE_SHIFT <= phys_direct_end();
+	high_mask = zones[ZONE_MID].present + zones[ZONE_HIGH].present ? GFP_HIGH : 0;
+	first_high = high_mask ? pfn_to_page(zones[ZONE_MID].start) : (struct page *)~0UL;
+	high_is_mapped = (paddr_t)max_pfn << PAGE_SHIFT <= phys_direct_end();
 	for (unsigned i = 0; i < ZONE_COUNT; i++)
 		reserve[i] = min(zones[i].present / 64, 256UL);
 }
 
-unsigned long page_alloc_cached(enum zone_id zone)
+unsigned long page_alloc_cached(bool high)
 {
 	unsigned long n = 0;
 
 	for (unsigned i = 0; i < cpu_count; i++)
-		n += READ_ONCE(stacks[i][zone].n);
+		n += READ_ONCE(stacks[i][high].n);
 	return n;
 }
 
@@ -136,18 +134,19 @@ struct choice {
 
 static unsigned choices(enum gfp gfp, struct choice c[ZONE_COUNT])
 {
-	bool atomic = gfp & GFP_ATOMIC;
-	unsigned long low = atomic ? 0 : reserve[ZONE_LOW], high = atomic ? 0 : reserve[ZONE_HIGH];
+	/* Not-mapped memory is the users': what can only live in LOW must find something there. */
+	unsigned long share = gfp & high_mask && !high_is_mapped ? zones[ZONE_LOW].present / 16 : 0;
+	unsigned n = 0;
 
-	if (gfp & high_mask) {
-		c[0] = (struct choice){ &zones[ZONE_HIGH], high };
-		/* The kernel itself can live in LOW only: users must not take all of it. */
-		c[1] = (struct choice){ &zones[ZONE_LOW], high_is_mapped ? low : low + zones[ZONE_LOW].present / 16 };
-		return 2;
+	for (unsigned i = 0; i < ZONE_COUNT; i++) {
+		unsigned id = gfp & high_mask ? ZONE_COUNT - 1 - i : i;
+
+		if (!zones[id].present || (id != ZONE_LOW && !(gfp & high_mask) && !high_is_mapped))
+			continue;
+		c[n].zone = &zones[id];
+		c[n++].keep = (gfp & GFP_ATOMIC ? 0 : reserve[id]) + (id == ZONE_LOW ? share : 0);
 	}
-	c[0] = (struct choice){ &zones[ZONE_LOW], low };
-	c[1] = (struct choice){ &zones[ZONE_HIGH], high };
-	return high_mask && high_is_mapped ? 2 : 1;
+	return n;
 }
 
 /* Straight from the zones. */

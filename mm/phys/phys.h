@@ -7,8 +7,8 @@
 #include <arch/phys.h>
 #include "mm/phys/page.h"
 
-/* LOW: direct-mapped and below 4 GiB.  HIGH: the rest: not direct-mapped (i386), or from 4 GiB on. */
-enum zone_id { ZONE_LOW, ZONE_HIGH, ZONE_COUNT };
+/* LOW: direct-mapped and below 4 GiB.  MID: below 4 GiB, but not direct-mapped (i386).  HIGH: from 4 GiB on. */
+enum zone_id { ZONE_LOW, ZONE_MID, ZONE_HIGH, ZONE_COUNT };
 
 struct zone {
 	spinlock_t lock; /* LOCK_BUDDY, irqsave */
@@ -20,7 +20,7 @@ struct zone {
 extern struct zone zones[ZONE_COUNT];
 
 /* -- buddy.c ------------------------------------------------------------------------------------------------ */
-void buddy_init(pfn_t low_end);                       /* zones: LOW below @low_end */
+void buddy_init(pfn_t low_end, pfn_t high_start);     /* LOW below the one, HIGH from the other on */
 void buddy_add_range(pfn_t start, pfn_t end);         /* memory that was nobody's so far */
 /* A block off the free lists, its struct pages all zero (refs too); NULL if @keep pages would not remain. */
 struct page *buddy_alloc(struct zone *zone, unsigned order, unsigned long keep);
@@ -30,7 +30,9 @@ void buddy_free_bulk(struct page **pages, unsigned n);
 
 static inline struct zone *page_zone(const struct page *page)
 {
-	return &zones[page_to_pfn(page) >= zones[ZONE_HIGH].start];
+	pfn_t pfn = page_to_pfn(page);
+
+	return &zones[(pfn >= zones[ZONE_MID].start) + (pfn >= zones[ZONE_HIGH].start)];
 }
 
 /* -- boot_alloc.c -------------------------------------------------------------------------------------------- */
@@ -46,7 +48,7 @@ void boot_alloc_finish(void (*fn)(pfn_t start, pfn_t end));
 
 /* -- page_alloc.c ---------------------------------------------------------------------------------------------- */
 void page_alloc_init(void);
-unsigned long page_alloc_cached(enum zone_id zone); /* free pages on the CPUs' lists (HIGH: of that class) */
+unsigned long page_alloc_cached(bool high); /* free pages on the CPUs' stacks: from LOW, or from the others */
 
 /* -- page.c --------------------------------------------------------------------------------------------------- */
 void page_init_queues(void);

@@ -49,32 +49,33 @@ static void mem_map_init(void)
 
 void phys_init(void)
 {
-	const paddr_t four_gib = (paddr_t)1 << 32;
+	const pfn_t four_gib = 1UL << (32 - PAGE_SHIFT);
 
 	boot_alloc_init();
 	arch_direct_map_init(boot_ram_end(), alloc_table);
 	mem_map_init();
 	page_init_queues();
-	buddy_init((pfn_t)(min(phys_direct_end(), four_gib) >> PAGE_SHIFT));
+	buddy_init(min((pfn_t)(phys_direct_end() >> PAGE_SHIFT), four_gib), four_gib);
 	boot_alloc_finish(add_ram);
 	mark_reserved(next_pfn, max_pfn);
 	page_alloc_init();
 	slab_init();
-	printk("phys: %lu MiB low, %lu MiB high, records %lu KiB\n", zones[ZONE_LOW].present >> (20 - PAGE_SHIFT),
+	printk("phys: %lu MiB low, %lu MiB above, %lu MiB from 4 GiB on; records %lu KiB\n",
+	       zones[ZONE_LOW].present >> (20 - PAGE_SHIFT), zones[ZONE_MID].present >> (20 - PAGE_SHIFT),
 	       zones[ZONE_HIGH].present >> (20 - PAGE_SHIFT), (unsigned long)(max_pfn * sizeof(struct page)) >> 10);
 }
 
 void phys_stat(struct phys_stat *st)
 {
-	const struct zone *low = &zones[ZONE_LOW], *high = &zones[ZONE_HIGH];
+	const struct zone *low = &zones[ZONE_LOW], *mid = &zones[ZONE_MID], *high = &zones[ZONE_HIGH];
 
 	*st = (struct phys_stat){
-		.total = low->present + high->present,
-		.high_total = high->present,
-		.high_free = READ_ONCE(high->nr_free) + page_alloc_cached(ZONE_HIGH),
+		.total = low->present + mid->present + high->present,
+		.high_total = mid->present + high->present,
+		.high_free = READ_ONCE(mid->nr_free) + READ_ONCE(high->nr_free) + page_alloc_cached(true),
 		.slab = READ_ONCE(slab_pages),
 		.tables = READ_ONCE(phys_table_pages),
 		.kernel = boot_alloc_used,
 	};
-	st->free = READ_ONCE(low->nr_free) + page_alloc_cached(ZONE_LOW) + st->high_free;
+	st->free = READ_ONCE(low->nr_free) + page_alloc_cached(false) + st->high_free;
 }

@@ -26,7 +26,7 @@ enum {
 	MAP_GROWSDOWN = 0x100, MAP_LOCKED = 0x2000, MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000, MAP_NONBLOCK = 0x10000,
 	MAP_STACK = 0x20000, MAP_CHGPROT = 0x20000, MAP_FIXED_NOREPLACE = 0x100000,
 };
-#define MAP_LEGACY_MASK 0xfc07f9f3u /* flags from before MAP_SHARED_VALIDATE, which refuses others */
+#define MAP_LEGACY_MASK 0x7c07f9f3u /* flags from before MAP_SHARED_VALIDATE, which refuses others */
 enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, MREMAP_DONTUNMAP = 4 };
 enum { MS_ASYNC = 1, MS_INVALIDATE = 2, MS_SYNC = 4 };
 enum {

@@ -10,6 +10,7 @@
 
 #define FRAMES 6000
 #define LOW_END 3072
+#define HIGH_START 4096
 #define HOLE_START 1000
 #define HOLE_END 1500
 
@@ -99,14 +100,14 @@ static unsigned long audit(void)
 
 static unsigned long all_free(void)
 {
-	return audit() + page_alloc_cached(ZONE_LOW) + page_alloc_cached(ZONE_HIGH);
+	return audit() + page_alloc_cached(false) + page_alloc_cached(true);
 }
 
 static void set_up(void)
 {
 	the_ram = aligned_alloc(PAGE_SIZE, FRAMES * PAGE_SIZE);
 	mem_map = calloc(FRAMES, sizeof(struct page));
-	buddy_init(LOW_END);
+	buddy_init(LOW_END, HIGH_START);
 	for (pfn_t pfn = HOLE_START; pfn < HOLE_END; pfn++)
 		mem_map[pfn] = (struct page){ .flags = BIT(PG_RESERVED), .refs = 1 };
 	mem_map[0] = (struct page){ .flags = BIT(PG_RESERVED), .refs = 1 };
@@ -115,7 +116,7 @@ static void set_up(void)
 	page_alloc_init();
 	slab_init();
 	CHECK(audit() == FRAMES - 1 - (HOLE_END - HOLE_START));
-	CHECK(zones[ZONE_HIGH].present == FRAMES - LOW_END);
+	CHECK(zones[ZONE_HIGH].present == FRAMES - HIGH_START && zones[ZONE_MID].present == HIGH_START - LOW_END);
 }
 
 /* -- pages ------------------------------------------------------------------------------------------------------------ */
@@ -212,7 +213,7 @@ static void reclaims(void)
 		n++;
 	page_reclaim = reclaim;
 	held[n] = page_alloc(0, GFP_ATOMIC | GFP_NOWARN); /* from the reserve, and no more than that */
-	CHECK(held[n] && reclaim_calls == 0 && page_alloc_cached(ZONE_LOW) == 0);
+	CHECK(held[n] && reclaim_calls == 0 && page_alloc_cached(false) == 0);
 	n++;
 	held[n] = page_alloc(0, GFP_KERNEL);
 	CHECK(held[n] && reclaim_calls == 1);

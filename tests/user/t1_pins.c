@@ -310,6 +310,7 @@ TEST(T1_12, "T1-12 last data wins, a file on disk")
 	CHECK_OK(fsync(file));
 	p = map_shared(file, 4, RW);
 	w = pin(fd, p + 2 * P, P, EDU_PIN_WRITE);
+	*src = 0; /* else the pin would be one of the zero page */
 	s = pin(fd, src, P, 0);
 	for (u8 round = 1; round < 4; round++) { /* T1-13 too: the page is clean for the CPU, the device stores */
 		memset(src, round, 64);

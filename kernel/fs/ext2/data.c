@@ -33,24 +33,18 @@ static unsigned blocks_below(const struct ext2_fs *fs, const struct page *page, 
 	return (unsigned)min((left + fs->block_size - 1) >> fs->block_shift, (loff_t)blocks_per_page(fs));
 }
 
-/* The disk blocks of the first @n blocks of @page. @create: make them. @fresh: some were made */
-static int map_page(struct inode *inode, struct page *page, unsigned n, bool create, u32 block[BLOCKS_MAX], bool *fresh)
+/* The disk blocks of the first @n blocks of @page; 0: a hole. */
+static int map_page(struct inode *inode, struct page *page, unsigned n, u32 block[BLOCKS_MAX])
 {
 	struct ext2_fs *fs = ext2_fs_of(inode);
 	u32 index = first_block(fs, page);
-	bool new, any = false;
 	int err = 0;
 
+	memset(block, 0, BLOCKS_MAX * sizeof(block[0]));
 	mutex_lock(&fs->meta);
-	for (unsigned i = 0; i < n && !err; i++) {
-		err = ext2_map(inode, index + i, create, &block[i], &new);
-		any |= new;
-	}
+	for (unsigned i = 0; i < n && !err; i++)
+		err = ext2_map(inode, index + i, false, &block[i], NULL);
 	mutex_unlock(&fs->meta);
-	for (unsigned i = n; i < BLOCKS_MAX; i++)
-		block[i] = 0;
-	if (fresh)
-		*fresh = any;
 	return err;
 }
 
@@ -89,7 +83,7 @@ static int read_page(struct vm_object *obj, struct page *page)
 	loff_t size = READ_ONCE(obj->size), start = (loff_t)page->index << PAGE_SHIFT;
 	unsigned n = blocks_below(fs, page, size), len;
 	u32 block[BLOCKS_MAX];
-	int err = map_page(inode, page, n, false, block, NULL);
+	int err = map_page(inode, page, n, block);
 
 	for (unsigned i = 0; i < n && !err; i += len) {
 		len = run_length(block, i, n);
@@ -109,15 +103,50 @@ static int read_page(struct vm_object *obj, struct page *page)
 
 /* -- reserving ------------------------------------------------------------------------------------------------- */
 
+/*
+ * Only some of the page's blocks could be had, so it will not be written to.  The new ones must hold zeros on the
+ * disk: by writeback if the page is the truth, else (its content is about to be discarded) at once.
+ */
+static void undo_reserve(struct inode *inode, struct page *page, const u32 *block, unsigned fresh)
+{
+	struct ext2_fs *fs = ext2_fs_of(inode);
+
+	if (fresh && page_test(page, PG_UPTODATE)) {
+		pagecache_set_dirty(page);
+		return;
+	}
+	for (unsigned i = 0; i < BLOCKS_MAX; i++) {
+		unsigned offset = i << fs->block_shift;
+
+		if (!(fresh & 1u << i))
+			continue;
+		zero_range(page, offset, offset + fs->block_size);
+		(void)block_rw_sync(fs->dev, sector_of(fs, block[i]), page, offset, fs->block_size, true);
+	}
+}
+
 static int page_mkwrite(struct vm_object *obj, struct page *page)
 {
 	struct inode *inode = inode_of(obj);
+	struct ext2_fs *fs = ext2_fs_of(inode);
 	loff_t end = max(READ_ONCE(obj->size), READ_ONCE(ext2_inode_of(inode)->reserve_end));
-	u32 block[BLOCKS_MAX];
+	unsigned n = blocks_below(fs, page, end), fresh = 0;
+	u32 block[BLOCKS_MAX] = {0}, index = first_block(fs, page);
+	bool new;
+	int err = 0;
 
 	if (inode->super->read_only)
 		return -EROFS;
-	return map_page(inode, page, blocks_below(ext2_fs_of(inode), page, end), true, block, NULL);
+	mutex_lock(&fs->meta);
+	for (unsigned i = 0; i < n && !err; i++) {
+		err = ext2_map(inode, index + i, true, &block[i], &new);
+		if (!err && new)
+			fresh |= 1u << i;
+	}
+	mutex_unlock(&fs->meta);
+	if (err)
+		undo_reserve(inode, page, block, fresh);
+	return err;
 }
 
 int ext2_write_begin(struct inode *inode, loff_t pos, size_t n)
@@ -347,7 +376,7 @@ static void write_one(struct writer *w, struct inode *inode, unsigned p)
 	struct page *page = w->pages[p];
 	unsigned n = blocks_below(w->fs, page, READ_ONCE(inode->obj.size)), len;
 	u32 block[BLOCKS_MAX];
-	int err = map_page(inode, page, n, false, block, NULL);
+	int err = map_page(inode, page, n, block);
 
 	if (!err)
 		err = fill_holes(inode, page, n, block);

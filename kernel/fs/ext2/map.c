@@ -47,6 +47,8 @@ loff_t ext2_max_size(const struct ext2_fs *fs)
 	u64 meta = 1 + (1 + n) + (1 + n + n * n);
 	u64 counted = (0xffffffffull >> (fs->block_shift - 9)) - meta; /* i_blocks has 32 bits */
 
+	if (!fs->super->rev_level)
+		return 0x7fffffff; /* larger ones need a feature flag that revision 0 has no place for */
 	return (loff_t)(min(blocks, counted) << fs->block_shift);
 }
 
