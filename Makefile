@@ -104,11 +104,10 @@ $(UPROGRAMS):
 -include $(wildcard $(UOBJ)/user/*.d $(UOBJ)/tests/user/*.d)
 
 # -- images ----------------------------------------------------------------------------------------------------
-ISO := build/$(ARCH)-$(PAGING).iso
 
 kernel: $(OUT)/kernel.elf
 root: $(OUT)/root.img
-iso: $(ISO)
+ramdisk: $(OUT)/ramdisk.img
 
 $(OUT)/root.img: $(UPROGRAMS) tools/make_root.py
 	tools/make_root.py --arch $(ARCH) --programs $(OUT)/user --out $@ --size 64
@@ -117,8 +116,9 @@ $(OUT)/root.img: $(UPROGRAMS) tools/make_root.py
 $(OUT)/ramdisk.img: $(UPROGRAMS) tools/make_root.py
 	tools/make_root.py --arch $(ARCH) --programs $(OUT)/user --out $@ --size 24
 
-$(ISO): $(OUT)/kernel.elf $(OUT)/ramdisk.img tools/make_iso.sh
-	tools/make_iso.sh $@ $(ARCH)-$(PAGING)=$(OUT)/kernel.elf,$(OUT)/ramdisk.img
+iso: setup
+	@python3 -c "import sys; sys.path.insert(0, 'tools'); import machine; \
+		print(machine.make_iso(machine.from_environment(), 'build/pteron.iso', ''))"
 
 # -- what people type ------------------------------------------------------------------------------------------
 export ARCH PAGING BUILD FW SMP MEM TESTS ACCEL ICOUNT APPEND LANES LANE PROG ARGS WITH VERBOSE STUB
@@ -157,4 +157,4 @@ host: setup
 clean:
 	rm -rf build
 
-.PHONY: kernel root iso help setup run test guest debug exec bench check host clean user
+.PHONY: kernel root ramdisk iso help setup run test guest debug exec bench check host clean user

@@ -5,8 +5,8 @@ import os
 import subprocess
 import sys
 
-TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-FORMATS = (("x86_64", "4level"), ("i386", "pae"), ("i386", "2level"))
+from machine import FORMATS, TOP
+
 
 
 def sources(*endings):

@@ -95,5 +95,19 @@ def build(m):
     make("kernel", "root", ARCH=m.arch, PAGING=m.paging, BUILD=m.build)
 
 
+FORMATS = (("x86_64", "4level"), ("i386", "pae"), ("i386", "2level"))
+
+
+def make_iso(m, out, words):
+    """The hybrid ISO with all three kernels, which boots @m's at once with @words on its command line."""
+    entries = []
+    for arch, paging in FORMATS:
+        other = dataclasses.replace(m, arch=arch, paging=paging)
+        make("kernel", "ramdisk", ARCH=arch, PAGING=paging, BUILD=m.build)
+        entries.append(f"{arch}-{paging}={other.kernel},{other.out}/ramdisk.img")
+    subprocess.run([f"{TOP}/tools/make_iso.sh", out, f"{m.arch}-{m.paging}", *entries, "--", *words.split()], check=True)
+    return out
+
+
 def status_name(status):
     return EXIT_NAMES.get(status, f"status {status}")

@@ -1,10 +1,10 @@
 #!/bin/sh
 # One hybrid ISO (SeaBIOS and UEFI) with the kernels it is given and a root file system for each.
-#   tools/make_iso.sh OUT.iso NAME=KERNEL.elf,ROOT.img ... [-- kernel arguments]
-# The first entry boots at once; the menu offers the others.
+#   tools/make_iso.sh OUT.iso DEFAULT NAME=KERNEL.elf,ROOT.img ... [-- kernel arguments]
+# DEFAULT is the name of the entry that boots at once; the menu offers the others.
 set -eu
-out=$1
-shift
+out=$1 default=$2
+shift 2
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 mkdir -p "$dir/boot/grub"
@@ -24,6 +24,7 @@ done
 	echo 'terminal_input serial console'
 	echo 'terminal_output serial console'
 	echo 'set timeout=0'
+	echo "set default='Pteron $default'"
 	for name in $entries; do
 		echo "menuentry \"Pteron $name\" {"
 		echo "	multiboot2 /boot/$name.elf root=ram0 $*"

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from machine import build, from_environment, make
+from machine import TOP, build, from_environment, make_iso
 
 
 def main():
@@ -13,8 +13,7 @@ def main():
     if m.fw == "direct":
         m.disks = (root,)
     else:
-        make("iso")
-        m.iso = f"{m.out}/pteron.iso"
+        m.iso = make_iso(m, f"{TOP}/build/run.iso", os.environ.get("APPEND", ""))
     m.extra = ("-boot", "menu=off")
     print(f"{m.config}, FW={m.fw}: Ctrl-A X leaves", flush=True)
     command = m.command(serial="mon:stdio")

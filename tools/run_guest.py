@@ -5,21 +5,18 @@ import os
 import sys
 
 import guest
-from machine import EXIT_PASS, build, from_environment, make
+from machine import EXIT_PASS, TOP, build, from_environment, make_iso
 
 
 def main():
     glob = os.environ.get("TESTS") or "*"
     m = from_environment()
     build(m)
-    root = "vda"
-    if m.fw != "direct":
-        make("iso", ARCH=m.arch, PAGING=m.paging, BUILD=m.build)
-        root = "ram0"
+    words = f"tests={glob} " + (os.environ.get("APPEND") or "")
+    if m.fw == "direct":
+        m = dataclasses.replace(m, disks=(f"{m.out}/root.img,snapshot=on",), cmdline="root=vda " + words)
     else:
-        m.disks = (f"{m.out}/root.img,snapshot=on",)
-    m.iso = f"{os.path.dirname(m.out)}/{m.arch}-{m.paging}.iso"
-    m = dataclasses.replace(m, cmdline=f"root={root} tests={glob} " + (os.environ.get("APPEND") or ""))
+        m.iso = make_iso(m, f"{TOP}/build/guest.iso", words)
     outcome = guest.run(m, "guest", int(os.environ.get("SECONDS_MAX") or 900), lambda line: print(line, flush=True))
     passed = sum(r.passed and not r.skipped for r in outcome.results)
     failed = sum(not r.passed for r in outcome.results)

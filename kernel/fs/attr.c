@@ -11,19 +11,19 @@ void inode_stat(struct inode *inode, struct kstat *st)
 	struct super *sb = inode->super;
 
 	*st = (struct kstat){
-	    .dev = sb ? sb->dev : 1,
-	    .ino = inode->ino,
-	    .rdev = inode->rdev,
-	    .blocks = inode->blocks,
-	    .mode = inode->mode,
-	    .nlink = inode->nlink,
-	    .uid = inode->uid,
-	    .gid = inode->gid,
-	    .blksize = sb && sb->block_size ? sb->block_size : PAGE_SIZE,
-	    .size = inode->obj.size,
-	    .atime = inode->atime,
-	    .mtime = inode->mtime,
-	    .ctime = inode->ctime,
+		.dev = sb ? sb->dev : 1,
+		.ino = inode->ino,
+		.rdev = inode->rdev,
+		.blocks = inode->blocks,
+		.mode = inode->mode,
+		.nlink = inode->nlink,
+		.uid = inode->uid,
+		.gid = inode->gid,
+		.blksize = sb && sb->block_size ? sb->block_size : PAGE_SIZE,
+		.size = inode->obj.size,
+		.atime = inode->atime,
+		.mtime = inode->mtime,
+		.ctime = inode->ctime,
 	};
 	if (sb && !sb->has_device && S_ISREG(inode->mode))
 		st->blocks = (u64)inode->obj.nr_pages * (PAGE_SIZE / 512);

@@ -20,7 +20,7 @@ struct buffer {
 	u32 block;
 	int refs;
 	bool dirty;
-	char *data;             /* block_size bytes within one page */
+	char *data; /* block_size bytes within one page */
 };
 
 struct buffer_cache {
@@ -29,8 +29,8 @@ struct buffer_cache {
 	unsigned nr;
 	struct list hash[BUFFER_HASH];
 	struct list lru, dirty;
-	struct list pages;      /* frames that data lies in, page->link */
-	void *free_data;        /* pieces of them nobody uses, chained */
+	struct list pages; /* frames that data lies in, page->link */
+	void *free_data;   /* pieces of them nobody uses, chained */
 };
 
 void buffer_cache_init(struct buffer_cache *c, struct block_device *dev, unsigned block_size);

@@ -159,15 +159,16 @@ int dentry_refs(struct dentry *d)
 	return refs;
 }
 
-/* The oldest unused dentry that may go, taken out of the cache, or NULL. */
-static struct dentry *take_unused(struct super *sb)
+/* The oldest unused dentry of @sb or below @parent (both NULL: of all, if there are too many), taken out of the
+ * cache, or NULL. */
+static struct dentry *take_unused(struct super *sb, struct dentry *parent)
 {
 	struct dentry *d, *found = NULL;
 
 	spin_lock(&dentry_lock);
-	if (sb || nr_unused > UNUSED_MAX) {
+	if (sb || parent || nr_unused > UNUSED_MAX) {
 		list_for_each_entry(d, &unused, unused_link) {
-			if (sb && d->super != sb)
+			if ((sb && d->super != sb) || (parent && d->parent != parent))
 				continue;
 			found = d;
 			list_del_init(&d->unused_link);
@@ -184,7 +185,15 @@ void dentry_prune(struct super *sb)
 {
 	struct dentry *d;
 
-	while ((d = take_unused(sb)))
+	while ((d = take_unused(sb, NULL)))
+		dentry_free(d);
+}
+
+void dentry_prune_below(struct dentry *dir)
+{
+	struct dentry *d;
+
+	while ((d = take_unused(NULL, dir)))
 		dentry_free(d);
 }
 

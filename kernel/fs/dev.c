@@ -118,13 +118,13 @@ static ssize_t random_read(struct file *f, void *user, size_t n, loff_t *pos)
 }
 
 static const struct file_ops null_fops = {
-    .read = null_read, .write = null_write, .llseek = null_llseek, .no_mmap = true};
+	.read = null_read, .write = null_write, .llseek = null_llseek, .no_mmap = true};
 static const struct file_ops zero_fops = {
-    .read = zero_read, .write = null_write, .llseek = null_llseek, .zero_mmap = true, .no_mmap = true};
+	.read = zero_read, .write = null_write, .llseek = null_llseek, .zero_mmap = true, .no_mmap = true};
 static const struct file_ops full_fops = {
-    .read = zero_read, .write = full_write, .llseek = null_llseek, .no_mmap = true};
+	.read = zero_read, .write = full_write, .llseek = null_llseek, .no_mmap = true};
 static const struct file_ops random_fops = {
-    .read = random_read, .write = null_write, .llseek = null_llseek, .no_mmap = true};
+	.read = random_read, .write = null_write, .llseek = null_llseek, .no_mmap = true};
 
 void dev_init(void)
 {

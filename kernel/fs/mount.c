@@ -208,6 +208,17 @@ void vfs_sync(void)
 	mutex_unlock(&mount_lock);
 }
 
+void vfs_flush_round(void)
+{
+	struct super *sb;
+
+	mutex_lock(&mount_lock);
+	list_for_each_entry(sb, &supers, link)
+		if (sb->ops->sync && !sb->read_only)
+			(void)sb->ops->sync(sb);
+	mutex_unlock(&mount_lock);
+}
+
 void vfs_shutdown(void)
 {
 	struct super *sb;
@@ -215,14 +226,15 @@ void vfs_shutdown(void)
 	vfs_sync();
 	mutex_lock(&mount_lock);
 	list_for_each_entry(sb, &supers, link) {
-		if (sb->ops->remount && !sb->read_only)
-			(void)sb->ops->remount(sb, true);
+		if (sb->ops->shutdown && !sb->read_only)
+			sb->ops->shutdown(sb);
 		sb->read_only = true;
 	}
 	mutex_unlock(&mount_lock);
 }
 
-void mounts_show_each(void (*show)(void *ctx, const char *source, const char *target, const struct super *sb), void *ctx)
+void mounts_show_each(void (*show)(void *ctx, const char *source, const char *target, const struct super *sb),
+                      void *ctx)
 {
 	char *path = kmalloc(PATH_MAX, GFP_KERNEL);
 	struct super *sb;

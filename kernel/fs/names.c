@@ -207,8 +207,11 @@ static int remove_name(struct dentry *cwd, const char *path, bool is_dir)
 			dentry_kill(d);
 	}
 	rwsem_write_unlock(&dir->lock);
-	if (!IS_ERR(d))
+	if (!IS_ERR(d)) {
+		if (!err && is_dir)
+			dentry_prune_below(d);
 		dentry_put(d);
+	}
 	walk_end(&w);
 	return err;
 }
@@ -301,7 +304,8 @@ static int rename_commit(struct walk *from, struct dentry *old, struct walk *to,
 	return 0;
 }
 
-static int rename_locked(struct walk *from, struct walk *to, unsigned flags)
+/* *@replaced: the name that was in the way, referenced, or NULL. */
+static int rename_locked(struct walk *from, struct walk *to, unsigned flags, struct dentry **replaced)
 {
 	struct dentry *old, *new;
 	int err;
@@ -313,14 +317,14 @@ static int rename_locked(struct walk *from, struct walk *to, unsigned flags)
 	err = IS_ERR(new) ? (int)PTR_ERR(new) : rename_check(from, old, to, new, flags);
 	if (!err)
 		err = rename_commit(from, old, to, new);
-	if (!IS_ERR(new))
-		dentry_put(new);
+	*replaced = IS_ERR(new) ? NULL : new;
 	dentry_put(old);
 	return err > 0 ? 0 : err;
 }
 
 static int rename_walks(struct walk *from, struct walk *to, unsigned flags)
 {
+	struct dentry *replaced = NULL;
 	int err;
 
 	if (from->last_type != LAST_NORMAL || to->last_type != LAST_NORMAL)
@@ -331,9 +335,14 @@ static int rename_walks(struct walk *from, struct walk *to, unsigned flags)
 		return -ENOTDIR;
 	mutex_lock(&mount_lock);
 	lock_pair(from->at, to->at);
-	err = rename_locked(from, to, flags);
+	err = rename_locked(from, to, flags, &replaced);
 	unlock_pair(from->at, to->at);
 	mutex_unlock(&mount_lock);
+	if (replaced) {
+		if (!err && replaced->dead)
+			dentry_prune_below(replaced);
+		dentry_put(replaced);
+	}
 	return err;
 }
 

@@ -197,4 +197,4 @@ static ssize_t file_write_text(struct file *f, const void *user, size_t n, loff_
 }
 
 const struct file_ops proc_file_fops = {
-    .read = file_read_text, .write = file_write_text, .open = file_open, .release = file_release, .no_mmap = true};
+	.read = file_read_text, .write = file_write_text, .open = file_open, .release = file_release, .no_mmap = true};

@@ -12,7 +12,7 @@ struct proc_entry {
 	const char *name;
 	u32 mode;
 	u64 ino;
-	struct list link;     /* parent's children */
+	struct list link; /* parent's children */
 	struct list children;
 	proc_show_t *show;
 	proc_store_t *store;

@@ -23,8 +23,9 @@ static int meminfo_show(struct proc_buf *b)
 	proc_printf(b, "MemTotal:       %8llu kB\nMemFree:        %8llu kB\nMemAvailable:   %8llu kB\n", kib(st.total),
 	            kib(st.free), kib(st.free));
 	proc_printf(b, "Buffers:        %8llu kB\nCached:         %8llu kB\nSwapCached:     %8llu kB\n", 0ull, 0ull, 0ull);
-	proc_printf(b, "HighTotal:      %8llu kB\nHighFree:       %8llu kB\nLowTotal:       %8llu kB\nLowFree:        %8llu kB\n",
-	            kib(st.high_total), kib(st.high_free), kib(st.total - st.high_total), kib(st.free - st.high_free));
+	proc_printf(
+		b, "HighTotal:      %8llu kB\nHighFree:       %8llu kB\nLowTotal:       %8llu kB\nLowFree:        %8llu kB\n",
+		kib(st.high_total), kib(st.high_free), kib(st.total - st.high_total), kib(st.free - st.high_free));
 	proc_printf(b, "SwapTotal:      %8llu kB\nSwapFree:       %8llu kB\n", 0ull, 0ull);
 	proc_printf(b, "Slab:           %8llu kB\nPageTables:     %8llu kB\nKernelPages:    %8llu kB\n", kib(st.slab),
 	            kib(st.tables), kib(st.kernel));
@@ -43,8 +44,8 @@ static int slabinfo_show(struct proc_buf *b)
 
 static void mount_line(void *ctx, const char *source, const char *target, const struct super *sb)
 {
-	proc_printf(ctx, "%s%s %s %s %s%s 0 0\n", sb->has_device && source[0] != '/' ? "/dev/" : "", source, target, sb->type,
-	            sb->read_only ? "ro" : "rw", sb->noexec ? ",noexec" : "");
+	proc_printf(ctx, "%s%s %s %s %s%s 0 0\n", sb->has_device && source[0] != '/' ? "/dev/" : "", source, target,
+	            sb->type, sb->read_only ? "ro" : "rw", sb->noexec ? ",noexec" : "");
 }
 
 static int mounts_show(struct proc_buf *b)

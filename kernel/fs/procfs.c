@@ -16,8 +16,7 @@
 
 const struct proc_pid_ops *proc_pid_ops;
 
-static struct proc_entry root = {
-    .name = "", .mode = S_IFDIR | 0555, .ino = 1, .children = LIST_INIT(root.children)};
+static struct proc_entry root = {.name = "", .mode = S_IFDIR | 0555, .ino = 1, .children = LIST_INIT(root.children)};
 static spinlock_t proc_lock = SPINLOCK_INIT(LOCK_INODE_TABLE);
 static unsigned next_ino = 2;
 
@@ -92,7 +91,7 @@ void proc_register_link(const char *path, const char *target)
 /* -- inodes ------------------------------------------------------------------------------------------------------ */
 
 static const struct inode_ops root_ops, dir_ops, link_ops, self_ops, pid_ops, pid_link_ops, fd_dir_ops, fd_link_ops,
-    plain_ops;
+	plain_ops;
 static const struct file_ops root_fops, dir_fops, pid_fops, fd_dir_fops;
 
 static int no_page(struct vm_object *obj, struct page *page)

@@ -41,18 +41,18 @@ enum proc_pid_kind {
 struct proc_pid_entry {
 	const char *name;
 	enum proc_pid_kind kind;
-	int (*show)(struct proc_buf *b, int pid);                     /* -ESRCH: gone */
+	int (*show)(struct proc_buf *b, int pid); /* -ESRCH: gone */
 	int (*store)(int pid, const char *text, size_t n);
 	/* Text of the link into @buf: length, or -errno. NULL: the path of follow's dentry. */
 	ssize_t (*target)(int pid, char *buf, size_t n);
-	struct dentry *(*follow)(int pid);                            /* referenced, or ERR_PTR */
+	struct dentry *(*follow)(int pid); /* referenced, or ERR_PTR */
 };
 
 struct proc_pid_ops {
-	int (*self)(void);                        /* the caller's process id, or 0 */
-	int (*next)(int pid);                     /* the lowest process id >= @pid, or 0 */
-	int (*next_fd)(int pid, int fd);          /* the lowest open descriptor >= @fd, or -1 */
-	struct file *(*get_fd)(int pid, int fd);  /* referenced, or NULL */
+	int (*self)(void);                       /* the caller's process id, or 0 */
+	int (*next)(int pid);                    /* the lowest process id >= @pid, or 0 */
+	int (*next_fd)(int pid, int fd);         /* the lowest open descriptor >= @fd, or -1 */
+	struct file *(*get_fd)(int pid, int fd); /* referenced, or NULL */
 	const struct proc_pid_entry *entries;
 	unsigned nr_entries;
 };

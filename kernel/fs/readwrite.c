@@ -51,8 +51,14 @@ static ssize_t write_limit(struct inode *inode, loff_t pos, size_t n)
 	n = (size_t)min((loff_t)n, max - pos);
 	if (inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return -EPERM;
-	if ((inode->seals & F_SEAL_GROW) && pos + (loff_t)n > inode->obj.size)
-		return -EPERM;
+	if ((inode->seals & F_SEAL_GROW) && pos + (loff_t)n > inode->obj.size) {
+		/* Page by page, as Linux writes: those before the one that would grow the file are written. */
+		loff_t whole = ALIGN_DOWN(inode->obj.size, (loff_t)PAGE_SIZE);
+
+		if (pos >= whole)
+			return -EPERM;
+		n = (size_t)(whole - pos);
+	}
 	return (ssize_t)n;
 }
 

@@ -13,9 +13,9 @@
 
 /* A name in a directory. */
 struct tmpfs_entry {
-	struct list link;      /* dir->entries, by cookie */
-	struct inode *inode;   /* reference owned */
-	loff_t cookie;         /* readdir's position behind this entry */
+	struct list link;    /* dir->entries, by cookie */
+	struct inode *inode; /* reference owned */
+	loff_t cookie;       /* readdir's position behind this entry */
 	char name[];
 };
 
@@ -354,13 +354,17 @@ static int tmpfs_fsync(struct file *f, pgoff_t first, pgoff_t last, bool data_on
 }
 
 const struct file_ops tmpfs_file_fops = {
-    .read = generic_read, .write = generic_write, .fsync = tmpfs_fsync, .fallocate = tmpfs_fallocate};
+	.read = generic_read, .write = generic_write, .fsync = tmpfs_fsync, .fallocate = tmpfs_fallocate};
 static const struct file_ops tmpfs_dir_fops = {.readdir = tmpfs_readdir, .fsync = tmpfs_fsync};
 static const struct inode_ops tmpfs_file_ops_inode = {.truncate = tmpfs_truncate};
 static const struct inode_ops tmpfs_symlink_ops = {.readlink = tmpfs_readlink};
-static const struct inode_ops tmpfs_dir_ops = {
-    .lookup = tmpfs_lookup, .create = tmpfs_create, .link = tmpfs_link, .unlink = tmpfs_unlink,
-    .rmdir = tmpfs_rmdir, .symlink = tmpfs_symlink, .rename = tmpfs_rename};
+static const struct inode_ops tmpfs_dir_ops = {.lookup = tmpfs_lookup,
+                                               .create = tmpfs_create,
+                                               .link = tmpfs_link,
+                                               .unlink = tmpfs_unlink,
+                                               .rmdir = tmpfs_rmdir,
+                                               .symlink = tmpfs_symlink,
+                                               .rename = tmpfs_rename};
 
 /* -- the file system ------------------------------------------------------------------------------------------ */
 

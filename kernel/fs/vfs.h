@@ -41,8 +41,8 @@ struct inode_ops {
 	int (*rmdir)(struct inode *dir, const char *name, struct inode *inode);
 	struct inode *(*symlink)(struct inode *dir, const char *name, const char *target);
 	/* @victim: the inode now at the new name, or NULL. */
-	int (*rename)(struct inode *from, const char *name, struct inode *to, const char *new_name,
-	              struct inode *inode, struct inode *victim);
+	int (*rename)(struct inode *from, const char *name, struct inode *to, const char *new_name, struct inode *inode,
+	              struct inode *victim);
 	ssize_t (*readlink)(struct inode *inode, char *buf, size_t n);
 	int (*truncate)(struct inode *inode, loff_t size); /* inode->lock held; calls object_truncate() */
 	int (*setattr)(struct inode *inode);               /* mode, owner or times were changed: make it stick */
@@ -66,9 +66,9 @@ struct file_ops {
 	int (*open)(struct inode *inode, struct file *f);
 	void (*release)(struct file *f);
 	int (*fsync)(struct file *f, pgoff_t first, pgoff_t last, bool data_only); /* NULL: object_fsync */
-	loff_t (*llseek)(struct file *f, loff_t off, int whence); /* NULL: generic on obj.size */
+	loff_t (*llseek)(struct file *f, loff_t off, int whence);                  /* NULL: generic on obj.size */
 	long (*fallocate)(struct file *f, int mode, loff_t off, loff_t len);
-	bool no_mmap; /* mmap gives -ENODEV; regular files map their object */
+	bool no_mmap;   /* mmap gives -ENODEV; regular files map their object */
 	bool zero_mmap; /* /dev/zero: a private mapping is anonymous memory */
 };
 
@@ -79,15 +79,15 @@ struct inode {
 	u32 mode, uid, gid, nlink;
 	u64 rdev;
 	struct timespec64 atime, mtime, ctime;
-	u64 blocks;                /* of 512 bytes, for stat; kept by the file system */
-	int refs;                  /* atomic; 0: dying */
-	struct rwsem lock;         /* rank LOCK_INODE: directory contents, size, writes */
+	u64 blocks;        /* of 512 bytes, for stat; kept by the file system */
+	int refs;          /* atomic; 0: dying */
+	struct rwsem lock; /* rank LOCK_INODE: directory contents, size, writes */
 	const struct inode_ops *ops;
 	const struct file_ops *fops;
 	void *private;
-	u32 seals;                 /* memfd: F_SEAL_* */
-	struct list hash_link;     /* the super's table of live inodes */
-	struct wait_queue wait;    /* fifos and devices may use it */
+	u32 seals;              /* memfd: F_SEAL_* */
+	struct list hash_link;  /* the super's table of live inodes */
+	struct wait_queue wait; /* fifos and devices may use it */
 };
 
 struct statfs_info;
@@ -97,6 +97,7 @@ struct super_ops {
 	int (*sync)(struct super *sb);
 	int (*statfs)(struct super *sb, struct statfs_info *st);
 	int (*remount)(struct super *sb, bool read_only); /* NULL: the flag is all there is */
+	void (*shutdown)(struct super *sb);               /* the machine stops: deleted files that are still open go, too */
 	void (*unmount)(struct super *sb);
 };
 
@@ -105,34 +106,34 @@ struct statfs_info {
 };
 
 struct super {
-	const char *type;          /* "ext2", "tmpfs", ... */
+	const char *type; /* "ext2", "tmpfs", ... */
 	char source[32];
 	const struct super_ops *ops;
 	struct inode *root;
 	bool read_only, noexec;
 	u64 dev;
 	void *private;
-	struct list link;          /* all mounted */
-	loff_t max_size;           /* of a file */
+	struct list link; /* all mounted */
+	loff_t max_size;  /* of a file */
 	unsigned block_size;
-	bool volatile_names;       /* names come and go by themselves: dentries are not cached (procfs) */
-	bool has_device;           /* source is a block device ("nodev" otherwise in /proc/filesystems) */
-	struct dentry *root_dentry; /* the mount's reference */
+	bool volatile_names;            /* names come and go by themselves: dentries are not cached (procfs) */
+	bool has_device;                /* source is a block device ("nodev" otherwise in /proc/filesystems) */
+	struct dentry *root_dentry;     /* the mount's reference */
 	struct list inodes[INODE_HASH]; /* live inodes that have been hashed, inode->hash_link; inodes_lock */
-	spinlock_t inodes_lock;    /* rank LOCK_INODE_TABLE */
-	struct mutex load_lock;    /* rank LOCK_INODE_LOAD: one inode at a time is read in */
-	unsigned evictions;        /* counts; inodes_lock */
+	spinlock_t inodes_lock;         /* rank LOCK_INODE_TABLE */
+	struct mutex load_lock;         /* rank LOCK_INODE_LOAD: one inode at a time is read in */
+	unsigned evictions;             /* counts; inodes_lock */
 	struct wait_queue evicted;
 };
 
 /* All of it under the dentry lock (LOCK_DENTRY), except: inode is written once for good (under the directory's
  * lock too) and read freely by whoever holds a reference; super never changes. */
 struct dentry {
-	struct dentry *parent;     /* reference owned; a root: itself */
-	struct inode *inode;       /* reference owned; NULL: known not to exist */
+	struct dentry *parent; /* reference owned; a root: itself */
+	struct inode *inode;   /* reference owned; NULL: known not to exist */
 	struct super *super;
-	struct list hash_link;     /* by (parent, name), while it can be found */
-	struct list unused_link;   /* least recently used first, while refs == 0 */
+	struct list hash_link;   /* by (parent, name), while it can be found */
+	struct list unused_link; /* least recently used first, while refs == 0 */
 	int refs;
 	bool dead;                 /* its name was removed */
 	struct dentry *mount_root; /* the root of the file system mounted here, or NULL */
@@ -142,27 +143,29 @@ struct dentry {
 };
 
 struct file {
-	int refs;                  /* atomic */
+	int refs; /* atomic */
 	struct inode *inode;
-	struct dentry *dentry;     /* NULL: pipe, memfd, ... */
+	struct dentry *dentry; /* NULL: pipe, memfd, ... */
 	const struct file_ops *ops;
-	unsigned flags;            /* O_* */
+	unsigned flags; /* O_* */
 	loff_t pos;
 	struct mutex pos_lock;
-	unsigned wb_seen;          /* cursor for object_error_since() */
+	unsigned wb_seen; /* cursor for object_error_since() */
 	void *private;
-	char name[32];             /* when dentry is NULL: "memfd:x", "pipe:[3]" */
+	char name[32]; /* when dentry is NULL: "memfd:x", "pipe:[3]" */
 };
 
 /* -- files ------------------------------------------------------------------------------------------------ */
-void vfs_init(void);                      /* tmpfs root, /dev, /proc, /tmp, /with, /mnt; mm_file_ops */
+void vfs_init(void); /* tmpfs root, /dev, /proc, /tmp, /with, /mnt; mm_file_ops */
 /* Mount the ext2 on @source ("vda") as the root; /dev, /proc and /tmp move onto it. 0 or -errno (the root stays
  * as it was). => before the first process */
 int vfs_mount_root(const char *source);
 /* The machine stops: write everything, mark every file system clean, allow no more writes. => no process runs */
 void vfs_shutdown(void);
+/* For the flusher thread, every few seconds: file systems write their metadata (not files' data). */
+void vfs_flush_round(void);
 void file_get(struct file *f);
-void file_put(struct file *f);            /* => may sleep */
+void file_put(struct file *f); /* => may sleep */
 /* A new description for @inode (reference taken), e.g. pipes, memfd. ERR_PTR(-ENFILE, -ENOMEM). */
 struct file *file_make(struct inode *inode, const struct file_ops *ops, unsigned flags, const char *name);
 /* An inode outside any directory (pipe, anon): refs = 1. */
@@ -170,7 +173,7 @@ struct inode *inode_make_anon(u32 mode, const struct file_ops *fops);
 void inode_get(struct inode *inode);
 void inode_put(struct inode *inode);
 
-ssize_t file_read(struct file *f, void *user, size_t n);   /* at and moving f->pos */
+ssize_t file_read(struct file *f, void *user, size_t n); /* at and moving f->pos */
 ssize_t file_write(struct file *f, const void *user, size_t n);
 ssize_t file_pread(struct file *f, void *user, size_t n, loff_t pos);
 ssize_t file_pwrite(struct file *f, const void *user, size_t n, loff_t pos);
@@ -209,18 +212,18 @@ int vfs_truncate(struct dentry *cwd, const char *path, loff_t size);
 int vfs_mount(const char *source, const char *target, const char *type, unsigned long flags);
 int vfs_umount(const char *target);
 int vfs_statfs(struct inode *inode, struct statfs_info *st);
-void vfs_sync(void);                      /* sync(2): everything that is dirty, and wait */
-int vfs_sync_super(struct super *sb);     /* syncfs(2) */
+void vfs_sync(void);                  /* sync(2): everything that is dirty, and wait */
+int vfs_sync_super(struct super *sb); /* syncfs(2) */
 
 /* -- attributes ---------------------------------------------------------------------------------------------- */
 struct kstat {
-	u64 dev, ino, rdev, blocks;           /* blocks of 512 bytes */
+	u64 dev, ino, rdev, blocks; /* blocks of 512 bytes */
 	u32 mode, nlink, uid, gid, blksize;
 	loff_t size;
 	struct timespec64 atime, mtime, ctime;
 };
 void inode_stat(struct inode *inode, struct kstat *st);
-int inode_chmod(struct inode *inode, u32 mode);        /* -EROFS, -EIO */
+int inode_chmod(struct inode *inode, u32 mode);         /* -EROFS, -EIO */
 int inode_chown(struct inode *inode, u32 uid, u32 gid); /* (u32)-1: leave */
 /* NULL: leave as it is. Both NULL: both now. */
 int inode_utimens(struct inode *inode, const struct timespec64 *atime, const struct timespec64 *mtime);
@@ -230,7 +233,7 @@ int vfs_utimens(struct dentry *cwd, const char *path, const struct timespec64 *a
                 bool follow);
 /* access(2) for root: R_OK, W_OK (-EROFS), X_OK (-EACCES without any x bit, or noexec). */
 int inode_access(struct inode *inode, unsigned mask);
-struct timespec64 vfs_now(void);          /* the time of day */
+struct timespec64 vfs_now(void); /* the time of day */
 
 /* Directory entries from f->pos on; does not move f->pos. -ENOTDIR, -ENOENT (removed). => f->pos_lock held */
 int file_readdir(struct file *f, bool (*emit)(void *ctx, const char *name, u64 ino, u8 type, loff_t next), void *ctx);

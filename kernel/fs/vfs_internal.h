@@ -70,6 +70,8 @@ void dentry_move(struct dentry *d, struct dentry *parent, char *name);
 bool dentry_is_ancestor(struct dentry *a, struct dentry *d); /* is @a = @d or above it (within one file system)? */
 /* Forget unused dentries of @sb (NULL: of all, down to the limit). => sleeps, no locks held */
 void dentry_prune(struct super *sb);
+/* The directory was removed: forget what was not found in it, which would keep it alive. => sleeps, no locks held */
+void dentry_prune_below(struct dentry *dir);
 struct dentry *dentry_follow_mounts(struct dentry *d); /* consumes and returns a reference */
 struct dentry *dentry_up(struct dentry *d);            /* "..": the same */
 bool dentry_is_mountpoint(struct dentry *d);
@@ -82,12 +84,12 @@ enum { LOOKUP_PARENT = 0x100 };
 enum last_type { LAST_NORMAL, LAST_ROOT, LAST_DOT, LAST_DOTDOT };
 
 struct walk {
-	struct dentry *at;      /* referenced: the result, or with LOOKUP_PARENT the directory of the last component */
-	char *buf;              /* the path in hand, when links were followed */
-	const char *last;       /* LOOKUP_PARENT */
+	struct dentry *at; /* referenced: the result, or with LOOKUP_PARENT the directory of the last component */
+	char *buf;         /* the path in hand, when links were followed */
+	const char *last;  /* LOOKUP_PARENT */
 	size_t last_len;
 	enum last_type last_type;
-	bool slash;             /* the path ends with one */
+	bool slash; /* the path ends with one */
 	unsigned links;
 };
 int walk_path(struct walk *w, struct dentry *cwd, const char *path, unsigned flags);
@@ -97,14 +99,15 @@ void walk_end(struct walk *w);
 extern struct dentry *root_dentry;
 
 /* -- others ------------------------------------------------------------------------------------------------- */
-extern struct mutex mount_lock;   /* rank LOCK_MOUNT: mounts, and renames */
+extern struct mutex mount_lock; /* rank LOCK_MOUNT: mounts, and renames */
 /* file_ops for device inodes found anywhere. */
 const struct file_ops *dev_fops(u32 mode, u64 rdev);
 void dev_init(void);
 const struct file_ops *inode_default_fops(u32 mode); /* for special files */
 void procfs_init(void);
 void procfs_register_system(void);
-void mounts_show_each(void (*show)(void *ctx, const char *source, const char *target, const struct super *sb), void *ctx);
+void mounts_show_each(void (*show)(void *ctx, const char *source, const char *target, const struct super *sb),
+                      void *ctx);
 int inode_truncate_locked(struct inode *inode, loff_t size);
 /* Generic operations of page-cache files. */
 ssize_t generic_read(struct file *f, void *user, size_t n, loff_t *pos);

@@ -34,12 +34,15 @@
 #include "kernel/sched/timer.h"
 
 #define FLUSHER_PERIOD_MS 1000
+#define FLUSHER_META_ROUNDS 5 /* metadata is written every so many */
 
 static void flusher_thread(void *arg)
 {
-	for (;;) {
+	for (unsigned round = 1;; round++) {
 		msleep(FLUSHER_PERIOD_MS);
 		flusher_round();
+		if (round % FLUSHER_META_ROUNDS == 0)
+			vfs_flush_round();
 	}
 }
 
@@ -73,7 +76,7 @@ static void mount_root(void)
 /* Process 1 has ended, or reboot(2) was called. */
 static void stop_machine(enum machine_stop why, int status)
 {
-	vfs_sync();
+	vfs_shutdown();
 	switch (why) {
 	case MACHINE_RESTART:
 		if (status)

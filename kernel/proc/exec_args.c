@@ -75,6 +75,7 @@ int exec_args_add_user(struct exec_args *a, const char *user)
 		to = room(a, &n);
 		if (!to)
 			return -ENOMEM;
+		n = min(n, EXEC_STRING_MAX - (a->length - begin));
 		got = strncpy_from_user(to, user, n);
 		if (got < 0 && got != -ENAMETOOLONG)
 			return (int)got;

@@ -15,6 +15,7 @@ static int console(void)
 
 	if (fd < 0 || !isatty(fd))
 		SKIP("no /dev/console that is a terminal");
+	signal(SIGTTOU, SIG_IGN); /* a test is a background job */
 	return fd;
 }
 

@@ -18,7 +18,7 @@ static inline void bit_set(char *map, u32 bit)
 
 static inline void bit_unset(char *map, u32 bit)
 {
-	((u8 *)map)[bit / 8] &= (u8)~(1u << bit % 8);
+	((u8 *)map)[bit / 8] &= (u8) ~(1u << bit % 8);
 }
 
 /* The first clear bit in [from, to), or @to. */

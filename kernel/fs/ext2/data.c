@@ -9,7 +9,7 @@
 #include "kernel/fs/ext2/ext2.h"
 #include "kernel/sync/completion.h"
 
-#define BLOCKS_MAX 4   /* in a page */
+#define BLOCKS_MAX 4 /* in a page */
 #define IN_FLIGHT 16
 
 static unsigned blocks_per_page(const struct ext2_fs *fs)
@@ -88,8 +88,8 @@ static int read_page(struct vm_object *obj, struct page *page)
 	for (unsigned i = 0; i < n && !err; i += len) {
 		len = run_length(block, i, n);
 		if (block[i])
-			err = block_rw_sync(fs->dev, sector_of(fs, block[i]), page, i << fs->block_shift,
-			                    len << fs->block_shift, false);
+			err = block_rw_sync(fs->dev, sector_of(fs, block[i]), page, i << fs->block_shift, len << fs->block_shift,
+			                    false);
 		else
 			zero_range(page, i << fs->block_shift, (i + len) << fs->block_shift);
 	}
@@ -255,14 +255,14 @@ int ext2_truncate(struct inode *inode, loff_t size)
 struct writer {
 	struct ext2_fs *fs;
 	struct page **pages;
-	int *error;                /* per page */
-	struct bio *bio;           /* being filled; NULL: none */
-	u64 next_sector;           /* behind it */
+	int *error;      /* per page */
+	struct bio *bio; /* being filled; NULL: none */
+	u64 next_sector; /* behind it */
 	unsigned nr;
 	struct completion done;
 	struct {
 		struct bio *bio;
-		unsigned first, last;  /* pages it has parts of */
+		unsigned first, last; /* pages it has parts of */
 		int error;
 	} part[IN_FLIGHT];
 };
@@ -418,9 +418,12 @@ static int sync_meta(struct vm_object *obj, bool data_only)
 	return fs->sb->read_only ? 0 : ext2_sync_meta(fs);
 }
 
-const struct object_ops ext2_data_ops = {
-    .read_page = read_page, .write_pages = write_pages, .page_mkwrite = page_mkwrite, .sync_meta = sync_meta,
-    .hold = inode_object_hold, .release = inode_object_release};
+const struct object_ops ext2_data_ops = {.read_page = read_page,
+                                         .write_pages = write_pages,
+                                         .page_mkwrite = page_mkwrite,
+                                         .sync_meta = sync_meta,
+                                         .hold = inode_object_hold,
+                                         .release = inode_object_release};
 
 static int no_page(struct vm_object *obj, struct page *page)
 {

@@ -121,14 +121,22 @@ static u8 file_type(const struct ext2_fs *fs, u32 mode)
 	if (!fs->filetype)
 		return 0;
 	switch (mode & S_IFMT) {
-	case S_IFREG: return 1;
-	case S_IFDIR: return 2;
-	case S_IFCHR: return 3;
-	case S_IFBLK: return 4;
-	case S_IFIFO: return 5;
-	case S_IFSOCK: return 6;
-	case S_IFLNK: return 7;
-	default: return 0;
+	case S_IFREG:
+		return 1;
+	case S_IFDIR:
+		return 2;
+	case S_IFCHR:
+		return 3;
+	case S_IFBLK:
+		return 4;
+	case S_IFIFO:
+		return 5;
+	case S_IFSOCK:
+		return 6;
+	case S_IFLNK:
+		return 7;
+	default:
+		return 0;
 	}
 }
 

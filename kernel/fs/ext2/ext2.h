@@ -23,31 +23,33 @@
 
 struct ext2_fs {
 	struct super *sb;
-	struct ext2_fs *next;         /* all mounted */
+	struct ext2_fs *next; /* all mounted */
 	struct block_device *dev;
-	struct buffer_cache cache;    /* meta */
-	struct mutex meta;            /* rank LOCK_FS_META */
+	struct buffer_cache cache; /* meta */
+	struct mutex meta;         /* rank LOCK_FS_META */
 	unsigned block_size, block_shift;
 	u32 blocks_count, first_data_block, blocks_per_group, inodes_per_group, inodes_count, groups;
 	u32 first_ino, inode_size, addrs; /* block numbers in a block */
-	u32 itable_blocks;            /* of one group */
-	u32 overhead;                 /* blocks that hold no files */
+	u32 itable_blocks;                /* of one group */
+	u32 overhead;                     /* blocks that hold no files */
 	bool filetype;
-	bool was_valid;               /* clean when it was mounted */
-	bool marked_valid;            /* the super block on disk says clean. meta */
-	bool must_be_read_only;       /* unknown ro_compat features */
+	bool was_valid;         /* clean when it was mounted */
+	bool marked_valid;      /* the super block on disk says clean. meta */
+	bool must_be_read_only; /* unknown ro_compat features */
 	bool complained;
-	struct buffer *super_buffer;  /* held */
+	unsigned orphans;              /* deleted files still in use. meta */
+	struct buffer *super_buffer;   /* held */
 	struct ext2_disk_super *super; /* in it */
-	struct buffer **desc_buffers; /* held */
+	struct buffer **desc_buffers;  /* held */
 	unsigned nr_desc_buffers;
 };
 
 struct ext2_inode {
-	u32 block[EXT2_NBLOCKS];      /* meta; a fast symlink's text */
+	u32 block[EXT2_NBLOCKS]; /* meta; a fast symlink's text */
 	u32 flags, file_acl;
-	loff_t reserve_end;           /* a write is under way up to here: inode lock */
-	u32 next_goal;                /* where the next block is looked for. meta */
+	loff_t reserve_end; /* a write is under way up to here: inode lock */
+	bool orphan;        /* counted in fs->orphans. meta */
+	u32 next_goal;      /* where the next block is looked for. meta */
 };
 
 static inline struct ext2_fs *ext2_fs_of(const struct inode *inode)
@@ -92,12 +94,16 @@ int ext2_unmap_from(struct inode *inode, u32 first);
 loff_t ext2_max_size(const struct ext2_fs *fs);
 
 /* -- inode.c ---------------------------------------------------------------------------------------------------- */
-struct inode *ext2_iget(struct super *sb, u64 ino);        /* referenced, or ERR_PTR. => meta not held */
-int ext2_store(struct inode *inode);                       /* into its table. => meta held */
-int ext2_setattr(struct inode *inode);                     /* the same. => meta not held */
+struct inode *ext2_iget(struct super *sb, u64 ino); /* referenced, or ERR_PTR. => meta not held */
+int ext2_store(struct inode *inode);                /* into its table. => meta held */
+int ext2_setattr(struct inode *inode);              /* the same. => meta not held */
 /* A fresh inode in @dir's file system; nlink = 0 until it has a name. ERR_PTR(-ENOSPC, ...). => meta not held */
 struct inode *ext2_inode_new(struct inode *dir, u32 mode, u64 rdev);
 void ext2_evict(struct inode *inode);
+/* The last name of @inode is gone: until it is evicted the disk is not consistent. => meta held */
+void ext2_orphan(struct inode *inode);
+/* Delete on disk what is deleted and still in use: the machine stops. */
+void ext2_delete_orphans(struct super *sb);
 void ext2_set_ops(struct inode *inode);
 static inline u64 ext2_encode_dev(u64 rdev, u32 block[2])
 {
@@ -113,12 +119,12 @@ int ext2_write_begin(struct inode *inode, loff_t pos, size_t n);
 void ext2_write_end(struct inode *inode);
 
 /* -- dir.c (=> meta held, except readdir) ------------------------------------------------------------------------ */
-int ext2_dir_find(struct inode *dir, const char *name, u32 *ino);   /* 0, -ENOENT, -EIO */
+int ext2_dir_find(struct inode *dir, const char *name, u32 *ino); /* 0, -ENOENT, -EIO */
 int ext2_dir_add(struct inode *dir, const char *name, u32 ino, u32 mode);
 int ext2_dir_remove(struct inode *dir, const char *name);
 int ext2_dir_replace(struct inode *dir, const char *name, u32 ino, u32 mode); /* also ".." */
 int ext2_dir_make_empty(struct inode *dir, u32 parent);
-int ext2_dir_is_empty(struct inode *dir);                            /* 1, 0, -EIO */
+int ext2_dir_is_empty(struct inode *dir); /* 1, 0, -EIO */
 extern const struct file_ops ext2_dir_fops;
 
 /* -- namei.c ------------------------------------------------------------------------------------------------------ */

@@ -87,8 +87,7 @@ int ext2_store(struct inode *inode)
 	ext2_dirty(fs, b);
 	store(inode, d);
 	buffer_put(&fs->cache, b);
-	if (inode->obj.size > 0x7fffffff && fs->super->rev_level &&
-	    !(fs->super->feature_ro_compat & EXT2_RO_LARGE_FILE)) {
+	if (inode->obj.size > 0x7fffffff && fs->super->rev_level && !(fs->super->feature_ro_compat & EXT2_RO_LARGE_FILE)) {
 		fs->super->feature_ro_compat |= EXT2_RO_LARGE_FILE;
 		ext2_super_dirty(fs);
 	}
@@ -109,9 +108,9 @@ int ext2_setattr(struct inode *inode)
 /* -- operations ----------------------------------------------------------------------------------------------- */
 
 static const struct inode_ops file_inode_ops = {
-    .truncate = ext2_truncate, .setattr = ext2_setattr, .write_begin = ext2_write_begin, .write_end = ext2_write_end};
+	.truncate = ext2_truncate, .setattr = ext2_setattr, .write_begin = ext2_write_begin, .write_end = ext2_write_end};
 static const struct inode_ops link_inode_ops = {
-    .readlink = ext2_readlink, .setattr = ext2_setattr, .write_begin = ext2_write_begin, .write_end = ext2_write_end};
+	.readlink = ext2_readlink, .setattr = ext2_setattr, .write_begin = ext2_write_begin, .write_end = ext2_write_end};
 static const struct inode_ops special_inode_ops = {.setattr = ext2_setattr};
 static const struct file_ops file_fops = {.read = generic_read, .write = generic_write};
 
@@ -299,12 +298,21 @@ static bool has_blocks(const struct inode *inode)
 	return !is_special(inode->mode) && inode->blocks > acl;
 }
 
-static void delete(struct ext2_fs *fs, struct inode *inode)
+void ext2_orphan(struct inode *inode)
+{
+	struct ext2_inode *ei = ext2_inode_of(inode);
+
+	if (!ei->orphan)
+		ext2_fs_of(inode)->orphans++;
+	ei->orphan = true;
+}
+
+/* => meta */
+static void delete_locked(struct ext2_fs *fs, struct inode *inode)
 {
 	struct ext2_disk_inode *d;
 	struct buffer *b;
 
-	mutex_lock(&fs->meta);
 	if (has_blocks(inode))
 		(void)ext2_unmap_from(inode, 0);
 	drop_xattrs(fs, inode);
@@ -317,7 +325,41 @@ static void delete(struct ext2_fs *fs, struct inode *inode)
 		buffer_put(&fs->cache, b);
 	}
 	ext2_inode_free(fs, inode->ino, S_ISDIR(inode->mode));
-	mutex_unlock(&fs->meta);
+	if (ext2_inode_of(inode)->orphan)
+		fs->orphans--;
+	ext2_inode_of(inode)->orphan = false;
+}
+
+/* The next inode of hash list @i that is an orphan, referenced, or NULL. */
+static struct inode *next_orphan(struct super *sb, unsigned i)
+{
+	struct inode *inode, *found = NULL;
+
+	spin_lock(&sb->inodes_lock);
+	list_for_each_entry(inode, &sb->inodes[i], hash_link) {
+		if (ext2_inode_of(inode)->orphan && inode_try_get(inode)) {
+			found = inode;
+			break;
+		}
+	}
+	spin_unlock(&sb->inodes_lock);
+	return found;
+}
+
+void ext2_delete_orphans(struct super *sb)
+{
+	struct ext2_fs *fs = sb->private;
+	struct inode *inode;
+
+	for (unsigned i = 0; i < INODE_HASH; i++) {
+		while ((inode = next_orphan(sb, i))) {
+			mutex_lock(&fs->meta);
+			if (ext2_inode_of(inode)->orphan)
+				delete_locked(fs, inode);
+			mutex_unlock(&fs->meta);
+			/* The reference stays: it must not be evicted, that is deleted, again. */
+		}
+	}
 }
 
 void ext2_evict(struct inode *inode)
@@ -327,7 +369,9 @@ void ext2_evict(struct inode *inode)
 
 	if (inode->nlink == 0 && !fs->sb->read_only) {
 		object_destroy(&inode->obj); /* no page may be on its way to a block that is freed */
-		delete(fs, inode);
+		mutex_lock(&fs->meta);
+		delete_locked(fs, inode);
+		mutex_unlock(&fs->meta);
 	} else if (!fs->sb->read_only) {
 		err = object_writeback(&inode->obj, 0, ~0UL, true);
 		if (err)

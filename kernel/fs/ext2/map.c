@@ -36,8 +36,8 @@ static bool path_to(const struct ext2_fs *fs, u32 index, struct path *p)
 	left -= n * n;
 	if (left >= n * n * n)
 		return false;
-	*p = (struct path){.depth = 4, .slot = {14, (u32)left / (u32)(n * n), (u32)left / (u32)n % (u32)n,
-	                                       (u32)left % (u32)n}};
+	*p = (struct path){.depth = 4,
+	                   .slot = {14, (u32)left / (u32)(n * n), (u32)left / (u32)n % (u32)n, (u32)left % (u32)n}};
 	return true;
 }
 

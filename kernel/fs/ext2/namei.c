@@ -119,8 +119,8 @@ static int ext2_link(struct inode *dir, const char *name, struct inode *inode)
 /* One name less. => meta */
 static int drop_link(struct inode *inode)
 {
-	if (inode->nlink)
-		inode->nlink--;
+	if (inode->nlink && --inode->nlink == 0)
+		ext2_orphan(inode);
 	inode->ctime = vfs_now();
 	return ext2_store(inode);
 }
@@ -142,6 +142,7 @@ static int ext2_unlink(struct inode *dir, const char *name, struct inode *inode)
 static int drop_dir(struct inode *dir, struct inode *inode)
 {
 	inode->nlink = 0;
+	ext2_orphan(inode);
 	inode->ctime = vfs_now();
 	if (dir->nlink)
 		dir->nlink--;
@@ -196,8 +197,8 @@ static int reparent(struct inode *from, struct inode *to, struct inode *inode)
 	return err;
 }
 
-static int ext2_rename(struct inode *from, const char *name, struct inode *to, const char *new_name, struct inode *inode,
-                       struct inode *victim)
+static int ext2_rename(struct inode *from, const char *name, struct inode *to, const char *new_name,
+                       struct inode *inode, struct inode *victim)
 {
 	struct ext2_fs *fs = ext2_fs_of(from);
 	bool moves = S_ISDIR(inode->mode) && from != to;
@@ -219,6 +220,11 @@ static int ext2_rename(struct inode *from, const char *name, struct inode *to, c
 	return err;
 }
 
-const struct inode_ops ext2_dir_inode_ops = {
-    .lookup = ext2_lookup, .create = ext2_create, .link = ext2_link, .unlink = ext2_unlink, .rmdir = ext2_rmdir,
-    .symlink = ext2_symlink, .rename = ext2_rename, .setattr = ext2_setattr};
+const struct inode_ops ext2_dir_inode_ops = {.lookup = ext2_lookup,
+                                             .create = ext2_create,
+                                             .link = ext2_link,
+                                             .unlink = ext2_unlink,
+                                             .rmdir = ext2_rmdir,
+                                             .symlink = ext2_symlink,
+                                             .rename = ext2_rename,
+                                             .setattr = ext2_setattr};

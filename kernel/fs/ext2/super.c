@@ -111,7 +111,7 @@ static int ext2_sync(struct super *sb)
 		err = buffer_sync(&fs->cache);
 	if (!err)
 		err = block_flush(fs->dev);
-	if (!err && !fs->marked_valid && fs->was_valid) {
+	if (!err && !fs->marked_valid && fs->was_valid && !fs->orphans) {
 		err = write_state(fs, true);
 		if (!err)
 			err = block_flush(fs->dev);
@@ -126,8 +126,17 @@ static int ext2_remount(struct super *sb, bool read_only)
 
 	if (!read_only)
 		return fs->must_be_read_only || fs->dev->read_only ? -EROFS : 0;
+	if (fs->orphans)
+		return -EBUSY;
 	writeback_sync_all();
 	return ext2_sync(sb);
+}
+
+static void ext2_shutdown(struct super *sb)
+{
+	ext2_delete_orphans(sb);
+	if (ext2_sync(sb))
+		printk("ext2: %s: not everything could be written\n", sb->source);
 }
 
 static int ext2_statfs(struct super *sb, struct statfs_info *st)
@@ -304,8 +313,12 @@ static void ext2_unmount(struct super *sb)
 	fs_free(fs);
 }
 
-static const struct super_ops ext2_super_ops = {
-    .evict = ext2_evict, .sync = ext2_sync, .statfs = ext2_statfs, .remount = ext2_remount, .unmount = ext2_unmount};
+static const struct super_ops ext2_super_ops = {.evict = ext2_evict,
+                                                .sync = ext2_sync,
+                                                .statfs = ext2_statfs,
+                                                .remount = ext2_remount,
+                                                .shutdown = ext2_shutdown,
+                                                .unmount = ext2_unmount};
 
 static void note_state(struct ext2_fs *fs)
 {
