@@ -20,7 +20,7 @@ static struct proc_entry root = {.name = "", .mode = S_IFDIR | 0555, .ino = 1, .
 static spinlock_t proc_lock = SPINLOCK_INIT(LOCK_INODE_TABLE);
 static unsigned next_ino = 2;
 
-/* -- registration ---------------------------------------------------------------------------------------------- */
+/* -- registration ------------------------------------------------------------------------------------------ */
 
 static struct proc_entry *child(struct proc_entry *dir, const char *name, size_t len)
 {
@@ -88,7 +88,7 @@ void proc_register_link(const char *path, const char *target)
 	add_path(path, S_IFLNK | 0777)->target = target;
 }
 
-/* -- inodes ------------------------------------------------------------------------------------------------------ */
+/* -- inodes ------------------------------------------------------------------------------------------------ */
 
 static const struct inode_ops root_ops, dir_ops, link_ops, self_ops, pid_ops, pid_link_ops, fd_dir_ops, fd_link_ops,
 	plain_ops;
@@ -211,7 +211,7 @@ static const struct file_ops dir_fops = {.readdir = dir_readdir};
 static const struct inode_ops link_ops = {.readlink = link_readlink};
 static const struct inode_ops plain_ops = {.lookup = NULL};
 
-/* -- the root: registered entries, self, processes ----------------------------------------------------------------- */
+/* -- the root: registered entries, self, processes --------------------------------------------------------- */
 
 #define PID_POS 0x100000 /* positions of processes in the root: above those of entries */
 #define SELF_INO 0xffff0
@@ -277,7 +277,7 @@ static const struct inode_ops root_ops = {.lookup = root_lookup};
 static const struct file_ops root_fops = {.readdir = root_readdir};
 static const struct inode_ops self_ops = {.readlink = self_readlink};
 
-/* -- one process ----------------------------------------------------------------------------------------------------- */
+/* -- one process ------------------------------------------------------------------------------------------- */
 
 static struct inode *pid_lookup(struct inode *dir, const char *name)
 {
@@ -352,7 +352,7 @@ static const struct inode_ops pid_ops = {.lookup = pid_lookup};
 static const struct file_ops pid_fops = {.readdir = pid_readdir};
 static const struct inode_ops pid_link_ops = {.readlink = pid_link_readlink, .follow = pid_link_follow};
 
-/* -- /proc/<pid>/fd --------------------------------------------------------------------------------------------------- */
+/* -- /proc/<pid>/fd ---------------------------------------------------------------------------------------- */
 
 static struct inode *fd_lookup(struct inode *dir, const char *name)
 {
@@ -432,7 +432,7 @@ static const struct inode_ops fd_dir_ops = {.lookup = fd_lookup};
 static const struct file_ops fd_dir_fops = {.readdir = fd_readdir};
 static const struct inode_ops fd_link_ops = {.readlink = fd_readlink, .follow = fd_follow};
 
-/* -- the file system --------------------------------------------------------------------------------------------------- */
+/* -- the file system --------------------------------------------------------------------------------------- */
 
 static int proc_statfs(struct super *sb, struct statfs_info *st)
 {

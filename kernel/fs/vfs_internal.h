@@ -14,7 +14,8 @@
 #include "mm/phys/slab.h"
 
 /* -- inode.c ------------------------------------------------------------------------------------------------ */
-/* A zeroed inode of @sb with refs = 1, times now, lock ready; the object is the caller's to initialise. NULL: no memory */
+/* A zeroed inode of @sb with refs = 1, times now, lock ready; the object is the caller's to initialise. NULL: no
+ * memory */
 struct inode *inode_alloc(struct super *sb, u32 mode);
 /* Make it findable by (super, ino). */
 void inode_hash(struct inode *inode);

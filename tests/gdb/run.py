@@ -12,14 +12,7 @@ import tempfile
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 SCRIPT = """
-printf "@entry %s\\n", $_as_string(1)
-break mm_fault
-continue
-printf "@fault addr=%#lx\\n", (unsigned long)addr
-bt
-finish
-printf "@finish\\n"
-delete
+printf "@entry\\n"
 add-symbol-file {init}
 hbreak main
 continue
@@ -28,6 +21,13 @@ bt
 stepi
 stepi
 printf "@stepped cs=%d\\n", $cs & 3
+delete
+break mm_fault
+continue
+printf "@fault addr=%#lx\\n", (unsigned long)addr
+bt
+finish
+printf "@finish\\n"
 delete
 break upcall_syscall
 continue
@@ -44,7 +44,7 @@ CHECKS = (
     ("gdb stops at kernel_main", r"kernel_main"),
     ("break mm_fault stops in ring 0", r"@fault addr=0x[0-9a-f]+"),
     ("bt goes from mm_fault through the trap", r"upcall_page_fault"),
-    ("finish returns from mm_fault", r"Run till exit[\s\S]*@finish"),
+    ("finish returns from mm_fault", r"@fault[\s\S]*Value returned is[\s\S]*@finish"),
     ("a breakpoint in ring 3 is hit", r"@ring3 cs=3"),
     ("bt works in ring 3", r"@ring3 cs=3\s+#0\s+main"),
     ("stepi works in ring 3", r"@stepped cs=3"),
@@ -58,7 +58,7 @@ def main():
     config = f"{arch}-{paging}-debug"
     env = dict(os.environ, ARCH=arch, PAGING=paging, BUILD="debug", FW="direct")
     with tempfile.NamedTemporaryFile("w", suffix=".gdb", encoding="utf-8") as script:
-        script.write(SCRIPT.format(init=f"{TOP}/build/{config}/user/init").replace("$_as_string(1)", '"kernel_main"'))
+        script.write(SCRIPT.format(init=f"{TOP}/build/{config}/user/init"))
         script.flush()
         env["GDB_SCRIPT"] = script.name
         try:
