@@ -11,7 +11,7 @@
 
 struct itree_node {
 	struct rb_node rb;
-	unsigned long first, last;   /* set by the owner before insertion; constant while in the tree */
+	unsigned long first, last; /* set by the owner before insertion; constant while in the tree */
 	unsigned long subtree_last;
 };
 
@@ -19,7 +19,7 @@ struct itree_root {
 	struct rb_root rb;
 };
 
-#define ITREE_ROOT ((struct itree_root){ { NULL } })
+#define ITREE_ROOT ((struct itree_root){{NULL}})
 
 static inline bool itree_empty(const struct itree_root *root)
 {
@@ -33,7 +33,7 @@ void itree_remove(struct itree_root *root, struct itree_node *node);
 struct itree_node *itree_first(const struct itree_root *root, unsigned long first, unsigned long last);
 struct itree_node *itree_next(struct itree_node *node, unsigned long first, unsigned long last);
 
-#define itree_for_each(pos, root, first_, last_)                               \
+#define itree_for_each(pos, root, first_, last_) \
 	for ((pos) = itree_first(root, first_, last_); (pos); (pos) = itree_next(pos, first_, last_))
 
 #endif

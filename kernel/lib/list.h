@@ -12,7 +12,10 @@ struct list {
 	struct list *next, *prev;
 };
 
-#define LIST_INIT(name) { &(name), &(name) }
+#define LIST_INIT(name)  \
+	{                    \
+		&(name), &(name) \
+	}
 
 static inline void list_init(struct list *l)
 {
@@ -88,25 +91,23 @@ static inline void list_splice_tail(struct list *from, struct list *head)
 #define list_entry(ptr, type, member) container_of(ptr, type, member)
 #define list_first_entry(head, type, member) list_entry((head)->next, type, member)
 #define list_last_entry(head, type, member) list_entry((head)->prev, type, member)
-#define list_first_entry_or_null(head, type, member) \
-	(list_empty(head) ? NULL : list_first_entry(head, type, member))
+#define list_first_entry_or_null(head, type, member) (list_empty(head) ? NULL : list_first_entry(head, type, member))
 #define list_next_entry(pos, member) list_entry((pos)->member.next, __typeof__(*(pos)), member)
 #define list_prev_entry(pos, member) list_entry((pos)->member.prev, __typeof__(*(pos)), member)
 
 #define list_for_each(l, head) for ((l) = (head)->next; (l) != (head); (l) = (l)->next)
 
-#define list_for_each_entry(pos, head, member)                                 \
-	for ((pos) = list_first_entry(head, __typeof__(*(pos)), member);           \
-	     &(pos)->member != (head); (pos) = list_next_entry(pos, member))
+#define list_for_each_entry(pos, head, member)                                                 \
+	for ((pos) = list_first_entry(head, __typeof__(*(pos)), member); &(pos)->member != (head); \
+	     (pos) = list_next_entry(pos, member))
 
 /* @pos may be taken out and freed in the body. */
-#define list_for_each_entry_safe(pos, tmp, head, member)                       \
-	for ((pos) = list_first_entry(head, __typeof__(*(pos)), member),           \
-	    (tmp) = list_next_entry(pos, member);                                  \
+#define list_for_each_entry_safe(pos, tmp, head, member)                                                   \
+	for ((pos) = list_first_entry(head, __typeof__(*(pos)), member), (tmp) = list_next_entry(pos, member); \
 	     &(pos)->member != (head); (pos) = (tmp), (tmp) = list_next_entry(tmp, member))
 
-#define list_for_each_entry_reverse(pos, head, member)                         \
-	for ((pos) = list_last_entry(head, __typeof__(*(pos)), member);            \
-	     &(pos)->member != (head); (pos) = list_prev_entry(pos, member))
+#define list_for_each_entry_reverse(pos, head, member)                                        \
+	for ((pos) = list_last_entry(head, __typeof__(*(pos)), member); &(pos)->member != (head); \
+	     (pos) = list_prev_entry(pos, member))
 
 #endif

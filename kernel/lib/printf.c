@@ -137,10 +137,10 @@ static void put_string(struct out *o, const struct spec *sp, const char *s)
 
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 {
-	struct out o = { buf, size, 0 };
+	struct out o = {buf, size, 0};
 
 	for (const char *f = fmt; *f; f++) {
-		struct spec sp = { .precision = -1 };
+		struct spec sp = {.precision = -1};
 		u64 v = 0;
 		char c;
 

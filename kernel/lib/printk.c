@@ -24,7 +24,7 @@ static struct {
 	char text[LINE_SIZE];
 } slots[SLOTS];
 
-static u8 locked;      /* the ring and the console */
+static u8 locked; /* the ring and the console */
 static bool forced;
 
 static void emit(const char *s, size_t n)

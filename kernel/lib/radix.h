@@ -22,7 +22,10 @@ struct radix_tree {
 	unsigned height; /* levels of nodes; 0: empty */
 };
 
-#define RADIX_TREE_INIT { NULL, 0 }
+#define RADIX_TREE_INIT \
+	{                   \
+		NULL, 0         \
+	}
 
 extern void *(*radix_node_alloc)(void);
 extern void (*radix_node_free)(void *node);

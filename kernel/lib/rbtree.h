@@ -28,12 +28,12 @@ struct rb_root {
 	struct rb_node *node;
 };
 
-#define RB_ROOT ((struct rb_root){ NULL })
+#define RB_ROOT ((struct rb_root){NULL})
 #define rb_entry(ptr, type, member) container_of(ptr, type, member)
-#define rb_entry_safe(ptr, type, member)                                       \
-	({                                                                         \
-		struct rb_node *rb_ = (ptr);                                           \
-		rb_ ? rb_entry(rb_, type, member) : NULL;                              \
+#define rb_entry_safe(ptr, type, member)          \
+	({                                            \
+		struct rb_node *rb_ = (ptr);              \
+		rb_ ? rb_entry(rb_, type, member) : NULL; \
 	})
 
 static inline struct rb_node *rb_parent(const struct rb_node *n)

@@ -14,7 +14,7 @@ static unsigned number(const struct tap *t)
 
 void tap_begin(struct tap *t, const char *name)
 {
-	*t = (struct tap){ .name = name };
+	*t = (struct tap){.name = name};
 	printk("KTAP version 1\n# %s\n", name);
 }
 

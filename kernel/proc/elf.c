@@ -142,8 +142,8 @@ static int zero_tail(struct mm *mm, vaddr_t va, size_t n)
 
 static int map_segment(struct mm *mm, struct file *file, const struct abi_elf_phdr *ph, vaddr_t bias)
 {
-	struct mmap_request filemap = { .pgoff = (pgoff_t)(ph->offset >> PAGE_SHIFT) };
-	struct mmap_request anon = { .flags = MAP_ANONYMOUS, .may = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC };
+	struct mmap_request filemap = {.pgoff = (pgoff_t)(ph->offset >> PAGE_SHIFT)};
+	struct mmap_request anon = {.flags = MAP_ANONYMOUS, .may = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC};
 	vaddr_t start = bias + ALIGN_DOWN((vaddr_t)ph->vaddr, PAGE_SIZE);
 	vaddr_t file_end = bias + ph->vaddr + ph->filesz;
 	vaddr_t file_top = ph->filesz ? ALIGN_UP(file_end, PAGE_SIZE) : start;

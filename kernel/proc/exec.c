@@ -205,8 +205,8 @@ static void commit(struct process *p, struct mm *mm, const char *path, vaddr_t e
 	frame_start(arch_user_frame((void *)t->stack_top), entry, sp);
 }
 
-static struct mm *build_mm(struct file *f, const char *head, size_t n, const struct exec_args *args,
-                           const char *path, vaddr_t *entry, vaddr_t *sp)
+static struct mm *build_mm(struct file *f, const char *head, size_t n, const struct exec_args *args, const char *path,
+                           vaddr_t *entry, vaddr_t *sp)
 {
 	struct exec_image image;
 	struct mm *mm = mm_create();

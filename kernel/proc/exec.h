@@ -7,8 +7,8 @@
 #include <arch/abi.h>
 #include "kernel/proc/process.h"
 
-#define EXEC_HEAD 256               /* bytes of the file that decide what it is; longest #! line */
-#define EXEC_ARGS_MAX (2UL << 20)   /* strings and their pointers */
+#define EXEC_HEAD 256             /* bytes of the file that decide what it is; longest #! line */
+#define EXEC_ARGS_MAX (2UL << 20) /* strings and their pointers */
 #define EXEC_STRING_MAX (128UL << 10)
 #define EXEC_SCRIPT_DEPTH 5
 #define EXEC_STACK_SIZE (8UL << 20)
@@ -20,10 +20,10 @@
 struct exec_args {
 	char **pages;
 	unsigned nr_pages, max_pages;
-	size_t length;      /* bytes in pages */
+	size_t length; /* bytes in pages */
 	unsigned argc, envc;
-	size_t first;       /* length of the first argument with its NUL */
-	char *prefix;       /* kmalloc'd, or NULL */
+	size_t first; /* length of the first argument with its NUL */
+	char *prefix; /* kmalloc'd, or NULL */
 	size_t prefix_length;
 	unsigned prefix_count;
 };

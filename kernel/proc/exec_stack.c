@@ -18,8 +18,25 @@
 #include "kernel/dev/random.h"
 
 enum auxv_type {
-	AT_NULL, AT_PHDR = 3, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS, AT_ENTRY, AT_UID = 11, AT_EUID, AT_GID,
-	AT_EGID, AT_PLATFORM, AT_HWCAP, AT_CLKTCK, AT_SECURE = 23, AT_RANDOM = 25, AT_HWCAP2, AT_EXECFN = 31,
+	AT_NULL,
+	AT_PHDR = 3,
+	AT_PHENT,
+	AT_PHNUM,
+	AT_PAGESZ,
+	AT_BASE,
+	AT_FLAGS,
+	AT_ENTRY,
+	AT_UID = 11,
+	AT_EUID,
+	AT_GID,
+	AT_EGID,
+	AT_PLATFORM,
+	AT_HWCAP,
+	AT_CLKTCK,
+	AT_SECURE = 23,
+	AT_RANDOM = 25,
+	AT_HWCAP2,
+	AT_EXECFN = 31,
 	AT_MINSIGSTKSZ = 51,
 };
 
@@ -72,7 +89,7 @@ static void put_aux(struct word_writer *w, unsigned long type, unsigned long val
 /* Where the strings are, and walking over them. */
 struct strings {
 	const struct exec_args *a;
-	vaddr_t user;       /* address of the next string */
+	vaddr_t user; /* address of the next string */
 	size_t prefix_at, at;
 };
 
@@ -179,8 +196,8 @@ int exec_stack_build(struct mm *mm, const struct exec_image *image, const struct
 	vaddr_t platform = strings - sizeof(ABI_PLATFORM);
 	vaddr_t random = ALIGN_DOWN(platform - 16, 16);
 	vaddr_t sp = ALIGN_DOWN(random - words * sizeof(long), 16);
-	struct strings s = { .a = a, .user = strings, .at = a->prefix ? a->first : 0 };
-	struct word_writer w = { .mm = mm, .at = sp };
+	struct strings s = {.a = a, .user = strings, .at = a->prefix ? a->first : 0};
+	struct word_writer w = {.mm = mm, .at = sp};
 	u8 seed[16];
 	int err = map_stack(mm, image->stack_exec);
 

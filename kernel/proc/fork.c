@@ -18,7 +18,7 @@
 
 struct clone_args {
 	unsigned long flags;
-	vaddr_t stack;       /* 0: the parent's */
+	vaddr_t stack; /* 0: the parent's */
 	int *parent_tid, *child_tid;
 	unsigned long tls;
 };
@@ -237,12 +237,12 @@ static long do_clone(const struct clone_args *args)
 
 long sys_fork(void)
 {
-	return do_clone(&(struct clone_args){ .flags = SIGCHLD });
+	return do_clone(&(struct clone_args){.flags = SIGCHLD});
 }
 
 long sys_vfork(void)
 {
-	return do_clone(&(struct clone_args){ .flags = CLONE_VM | CLONE_VFORK | SIGCHLD });
+	return do_clone(&(struct clone_args){.flags = CLONE_VM | CLONE_VFORK | SIGCHLD});
 }
 
 /* The last two arguments: x86-64 child_tid, tls; i386 tls, child_tid. */

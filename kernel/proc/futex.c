@@ -18,9 +18,16 @@
 #define BUCKET_BITS 7
 
 enum futex_op {
-	FUTEX_WAIT, FUTEX_WAKE, FUTEX_FD, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP,
-	FUTEX_WAIT_BITSET = 9, FUTEX_WAKE_BITSET = 10,
-	FUTEX_PRIVATE_FLAG = 128, FUTEX_CLOCK_REALTIME = 256,
+	FUTEX_WAIT,
+	FUTEX_WAKE,
+	FUTEX_FD,
+	FUTEX_REQUEUE,
+	FUTEX_CMP_REQUEUE,
+	FUTEX_WAKE_OP,
+	FUTEX_WAIT_BITSET = 9,
+	FUTEX_WAKE_BITSET = 10,
+	FUTEX_PRIVATE_FLAG = 128,
+	FUTEX_CLOCK_REALTIME = 256,
 };
 #define BITSET_ANY 0xffffffffu
 #define FUTEX_WAITERS 0x80000000u
@@ -29,8 +36,8 @@ enum futex_op {
 #define ROBUST_LIMIT 2048
 
 struct futex_key {
-	const void *where;      /* mm or object */
-	unsigned long index;    /* address, or page in the object */
+	const void *where;   /* mm or object */
+	unsigned long index; /* address, or page in the object */
 	unsigned offset;
 };
 
@@ -41,11 +48,11 @@ struct futex_bucket {
 
 /* On the waiter's stack. */
 struct futex_waiter {
-	struct list link;             /* bucket lock */
-	struct futex_bucket *bucket;  /* bucket lock (both, to change it) */
+	struct list link;            /* bucket lock */
+	struct futex_bucket *bucket; /* bucket lock (both, to change it) */
 	struct futex_key key;
 	u32 bitset;
-	bool woken;                   /* off the list. w: bucket lock */
+	bool woken; /* off the list. w: bucket lock */
 	struct thread *thread;
 };
 
@@ -83,7 +90,7 @@ static int key_get(struct futex_key *key, int *uaddr, bool private)
 		return -EINVAL;
 	if (!user_range_ok(uaddr, sizeof(int)))
 		return -EFAULT;
-	*key = (struct futex_key){ .where = mm, .index = va };
+	*key = (struct futex_key){.where = mm, .index = va};
 	if (private)
 		return 0;
 	rwsem_read_lock(&mm->lock);
@@ -154,7 +161,7 @@ static bool unqueue(struct futex_waiter *w)
 /* @ns: how long from now; TIME_FOREVER. */
 static long futex_wait(int *uaddr, u32 value, u64 ns, u32 bitset, bool private)
 {
-	struct futex_waiter w = { .bitset = bitset, .thread = current_thread() };
+	struct futex_waiter w = {.bitset = bitset, .thread = current_thread()};
 	struct wait_queue never;
 	int ret;
 

@@ -131,7 +131,7 @@ static struct thread *make_first_thread(struct init_request *r)
 
 int process_start_init(const char *path, char *const argv[], char *const envp[])
 {
-	struct init_request r = { .path = path, .argv = argv, .envp = envp };
+	struct init_request r = {.path = path, .argv = argv, .envp = envp};
 	struct process *p = make_first_process();
 	struct thread *t;
 

@@ -15,9 +15,9 @@ struct maps_line {
 	vaddr_t start, end;
 	unsigned flags;
 	pgoff_t pgoff;
-	struct file *file;  /* reference */
+	struct file *file; /* reference */
 	const char *name;
-	bool anonymous;     /* pgoff means nothing to the reader */
+	bool anonymous; /* pgoff means nothing to the reader */
 };
 
 /* The first vma that ends above @at; false: no more. */
@@ -28,9 +28,13 @@ static bool take_line(struct mm *mm, vaddr_t at, struct maps_line *l)
 	rwsem_read_lock(&mm->lock);
 	vma = vma_find(mm, at);
 	if (vma) {
-		*l = (struct maps_line){ .start = max(vma->start, at), .end = vma->end, .flags = vma->flags,
-			                     .pgoff = vma->pgoff, .file = vma->file, .name = vma->name,
-			                     .anonymous = !vma->object };
+		*l = (struct maps_line){.start = max(vma->start, at),
+		                        .end = vma->end,
+		                        .flags = vma->flags,
+		                        .pgoff = vma->pgoff,
+		                        .file = vma->file,
+		                        .name = vma->name,
+		                        .anonymous = !vma->object};
 		if (l->file)
 			file_get(l->file);
 	}
@@ -59,10 +63,9 @@ static void print_line(struct proc_buf *b, const struct maps_line *l, char *path
 	u64 offset = l->anonymous ? 0 : (u64)l->pgoff << PAGE_SHIFT;
 	char line[96];
 	int n = scnprintf(line, sizeof(line), "%08lx-%08lx %c%c%c%c %08llx %02x:%02x %llu", l->start, l->end,
-	                  l->flags & VM_READ ? 'r' : '-', l->flags & VM_WRITE ? 'w' : '-',
-	                  l->flags & VM_EXEC ? 'x' : '-', l->flags & VM_MAYSHARE ? 's' : 'p',
-	                  (unsigned long long)offset, (unsigned)(dev >> 8), (unsigned)(dev & 0xff),
-	                  (unsigned long long)(inode ? inode->ino : 0));
+	                  l->flags & VM_READ ? 'r' : '-', l->flags & VM_WRITE ? 'w' : '-', l->flags & VM_EXEC ? 'x' : '-',
+	                  l->flags & VM_MAYSHARE ? 's' : 'p', (unsigned long long)offset, (unsigned)(dev >> 8),
+	                  (unsigned)(dev & 0xff), (unsigned long long)(inode ? inode->ino : 0));
 
 	proc_write(b, line, (size_t)n);
 	if (l->file || l->name) {

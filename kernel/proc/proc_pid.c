@@ -114,18 +114,18 @@ static struct dentry *follow_root(int pid)
 /* -- the hook ----------------------------------------------------------------------------------------------------------- */
 
 static const struct proc_pid_entry entries[] = {
-	{ .name = "stat", .show = proc_pid_stat },
-	{ .name = "statm", .show = proc_pid_statm },
-	{ .name = "status", .show = proc_pid_status },
-	{ .name = "maps", .show = proc_pid_maps },
-	{ .name = "cmdline", .show = show_cmdline },
-	{ .name = "environ", .show = show_environ },
-	{ .name = "comm", .show = show_comm },
-	{ .name = "oom_score_adj", .show = show_oom_score_adj },
-	{ .name = "exe", .kind = PROC_PID_LINK, .follow = follow_exe },
-	{ .name = "cwd", .kind = PROC_PID_LINK, .follow = follow_cwd },
-	{ .name = "root", .kind = PROC_PID_LINK, .follow = follow_root },
-	{ .name = "fd", .kind = PROC_PID_FD },
+	{.name = "stat", .show = proc_pid_stat},
+	{.name = "statm", .show = proc_pid_statm},
+	{.name = "status", .show = proc_pid_status},
+	{.name = "maps", .show = proc_pid_maps},
+	{.name = "cmdline", .show = show_cmdline},
+	{.name = "environ", .show = show_environ},
+	{.name = "comm", .show = show_comm},
+	{.name = "oom_score_adj", .show = show_oom_score_adj},
+	{.name = "exe", .kind = PROC_PID_LINK, .follow = follow_exe},
+	{.name = "cwd", .kind = PROC_PID_LINK, .follow = follow_cwd},
+	{.name = "root", .kind = PROC_PID_LINK, .follow = follow_root},
+	{.name = "fd", .kind = PROC_PID_FD},
 };
 
 static int self(void)

@@ -130,10 +130,10 @@ int proc_pid_stat(struct proc_buf *b, int pid)
 	            (unsigned long long)(s.cstime / TICK_NS), s.threads, (unsigned long long)(p->start_ns / TICK_NS),
 	            s.total << PAGE_SHIFT, s.rss, ~0UL);
 	proc_printf(b, "0 0 %lu 0 0 %lu %lu %lu %lu 0 0 0 17 0 0 0 0 0 0 0 0 %lu %lu %lu %lu %lu %d\n",
-	            mm ? mm->stack_top : 0, (unsigned long)(s.pending & 0x7fffffff), (unsigned long)(s.blocked & 0x7fffffff),
-	            (unsigned long)(s.ignored & 0x7fffffff), (unsigned long)(s.caught & 0x7fffffff),
-	            mm ? mm->brk_start : 0, mm ? mm->arg_start : 0, mm ? mm->arg_end : 0, mm ? mm->env_start : 0,
-	            mm ? mm->env_end : 0, p->exit_code);
+	            mm ? mm->stack_top : 0, (unsigned long)(s.pending & 0x7fffffff),
+	            (unsigned long)(s.blocked & 0x7fffffff), (unsigned long)(s.ignored & 0x7fffffff),
+	            (unsigned long)(s.caught & 0x7fffffff), mm ? mm->brk_start : 0, mm ? mm->arg_start : 0,
+	            mm ? mm->arg_end : 0, mm ? mm->env_start : 0, mm ? mm->env_end : 0, p->exit_code);
 	release(&s);
 	return 0;
 }
@@ -167,8 +167,8 @@ static const char *state_word(char letter)
 
 static void print_memory(struct proc_buf *b, const struct snapshot *s)
 {
-	proc_printf(b, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8u kB\nVmHWM:\t%8lu kB\n", KIB(s->total),
-	            KIB(s->total), KIB(s->locked), 0, KIB(max(s->p->maxrss, (u64)s->rss)));
+	proc_printf(b, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8u kB\nVmHWM:\t%8lu kB\n",
+	            KIB(s->total), KIB(s->total), KIB(s->locked), 0, KIB(max(s->p->maxrss, (u64)s->rss)));
 	proc_printf(b, "VmRSS:\t%8lu kB\nVmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8u kB\n", KIB(s->rss),
 	            KIB(s->data), KIB(s->stack), KIB(s->text), 0);
 	proc_printf(b, "VmPTE:\t%8lu kB\nVmSwap:\t%8u kB\n", KIB(s->tables), 0);
@@ -182,8 +182,8 @@ int proc_pid_status(struct proc_buf *b, int pid)
 	if (!take(pid, &s))
 		return -ESRCH;
 	p = s.p;
-	proc_printf(b, "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", p->comm,
-	            p->umask, state_word(s.state), p->pid, p->pid, s.ppid);
+	proc_printf(b, "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
+	            p->comm, p->umask, state_word(s.state), p->pid, p->pid, s.ppid);
 	proc_printf(b, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t64\nGroups:\t \n", p->uid, p->euid, p->suid,
 	            p->euid, p->gid, p->egid, p->sgid, p->egid);
 	if (s.mm)
@@ -191,7 +191,8 @@ int proc_pid_status(struct proc_buf *b, int pid)
 	proc_printf(b, "Threads:\t%d\nSigQ:\t0/1024\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\n", s.threads,
 	            (unsigned long long)s.pending, (unsigned long long)s.shared, (unsigned long long)s.blocked);
 	proc_printf(b, "SigIgn:\t%016llx\nSigCgt:\t%016llx\n", (unsigned long long)s.ignored, (unsigned long long)s.caught);
-	proc_printf(b, "Cpus_allowed:\t1\nvoluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", s.nvcsw, s.nivcsw);
+	proc_printf(b, "Cpus_allowed:\t1\nvoluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", s.nvcsw,
+	            s.nivcsw);
 	release(&s);
 	return 0;
 }

@@ -25,7 +25,7 @@ struct process *init_process;
 static struct list pid_table[1 << HASH_BITS];
 static struct list tid_table[1 << HASH_BITS];
 static struct slab_cache process_cache;
-static int last_id = 1; /* process 1 is made by hand */
+static int last_id = 1;  /* process 1 is made by hand */
 static bool ids_wrapped; /* from now on an id may be in use */
 
 void process_subsystem_init(void)
@@ -203,14 +203,14 @@ void process_cwd_set(struct process *p, struct dentry *cwd)
 static void set_default_limits(struct process *p)
 {
 	for (unsigned i = 0; i < RLIM_NLIMITS; i++)
-		p->rlimits[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
+		p->rlimits[i] = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
 	p->rlimits[RLIMIT_STACK].cur = 8 << 20;
 	p->rlimits[RLIMIT_CORE].cur = 0;
-	p->rlimits[RLIMIT_NOFILE] = (struct rlimit){ 1024, 4096 };
-	p->rlimits[RLIMIT_NPROC] = (struct rlimit){ ID_MAX, ID_MAX };
-	p->rlimits[RLIMIT_SIGPENDING] = (struct rlimit){ 1024, 1024 };
-	p->rlimits[RLIMIT_NICE] = (struct rlimit){ 0, 0 };
-	p->rlimits[RLIMIT_RTPRIO] = (struct rlimit){ 0, 0 };
+	p->rlimits[RLIMIT_NOFILE] = (struct rlimit){1024, 4096};
+	p->rlimits[RLIMIT_NPROC] = (struct rlimit){ID_MAX, ID_MAX};
+	p->rlimits[RLIMIT_SIGPENDING] = (struct rlimit){1024, 1024};
+	p->rlimits[RLIMIT_NICE] = (struct rlimit){0, 0};
+	p->rlimits[RLIMIT_RTPRIO] = (struct rlimit){0, 0};
 }
 
 static void real_timer_fired(void *arg)

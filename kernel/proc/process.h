@@ -25,9 +25,23 @@ struct files;
 struct dentry;
 
 enum rlimit_resource {
-	RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_CORE, RLIMIT_RSS, RLIMIT_NPROC, RLIMIT_NOFILE,
-	RLIMIT_MEMLOCK, RLIMIT_AS, RLIMIT_LOCKS, RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_RTPRIO,
-	RLIMIT_RTTIME, RLIM_NLIMITS
+	RLIMIT_CPU,
+	RLIMIT_FSIZE,
+	RLIMIT_DATA,
+	RLIMIT_STACK,
+	RLIMIT_CORE,
+	RLIMIT_RSS,
+	RLIMIT_NPROC,
+	RLIMIT_NOFILE,
+	RLIMIT_MEMLOCK,
+	RLIMIT_AS,
+	RLIMIT_LOCKS,
+	RLIMIT_SIGPENDING,
+	RLIMIT_MSGQUEUE,
+	RLIMIT_NICE,
+	RLIMIT_RTPRIO,
+	RLIMIT_RTTIME,
+	RLIM_NLIMITS
 };
 #define RLIM_INFINITY (~0ULL)
 
@@ -40,61 +54,61 @@ enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_DEAD };
 #define COMM_LEN 16
 
 struct process {
-	int refs;                    /* atomic: the id table's, each thread's, borrowers' */
+	int refs; /* atomic: the id table's, each thread's, borrowers' */
 	int pid, pgid, sid;
-	enum process_state state;    /* process_lock */
+	enum process_state state; /* process_lock */
 	struct process *parent;
 	struct list children, sibling;
-	struct list hash_link;       /* by pid */
-	struct list all_link;        /* oldest first */
+	struct list hash_link; /* by pid */
+	struct list all_link;  /* oldest first */
 
-	struct list threads;         /* thread->process_link */
-	int nr_threads;              /* that have not left; siglock */
+	struct list threads; /* thread->process_link */
+	int nr_threads;      /* that have not left; siglock */
 
 	struct mm *mm;
 	struct files *files;
 	spinlock_t fs_lock;
-	struct dentry *cwd;          /* reference owned; NULL: the root */
+	struct dentry *cwd; /* reference owned; NULL: the root */
 	u32 umask;
 	u32 uid, euid, suid, gid, egid, sgid;
 	struct rlimit rlimits[RLIM_NLIMITS];
 	char comm[COMM_LEN];
-	bool has_tty;                /* its session has the console as controlling terminal (tty_file.c) */
-	bool did_exec;               /* setpgid() by the parent is over */
+	bool has_tty;  /* its session has the console as controlling terminal (tty_file.c) */
+	bool did_exec; /* setpgid() by the parent is over */
 	bool is_init;
 
 	/* signals; siglock */
 	spinlock_t siglock;
 	struct sigaction actions[NSIG]; /* [signo - 1] */
 	struct sigpending pending;
-	bool group_exit;             /* every thread is to leave with exit_code */
-	struct thread *group_exec;   /* the thread that survives (exec) */
-	int exit_code;               /* wait status */
-	bool stopping;               /* job control: threads stop on their way out */
+	bool group_exit;           /* every thread is to leave with exit_code */
+	struct thread *group_exec; /* the thread that survives (exec) */
+	int exit_code;             /* wait status */
+	bool stopping;             /* job control: threads stop on their way out */
 	int nr_stopped;
 	int stop_signal;
 	bool stop_report, continue_report; /* not yet seen by wait4 */
-	bool tell_continued;         /* a resumed thread is to tell the parent */
-	struct wait_queue stop_wait; /* stopped threads; exec waiting for the others to leave */
+	bool tell_continued;               /* a resumed thread is to tell the parent */
+	struct wait_queue stop_wait;       /* stopped threads; exec waiting for the others to leave */
 
-	struct wait_queue child_wait; /* wait4 of this process's threads */
+	struct wait_queue child_wait;  /* wait4 of this process's threads */
 	struct completion *vfork_done; /* on the parent's stack; siglock */
-	int exit_signal;             /* to the parent: SIGCHLD, or 0 */
+	int exit_signal;               /* to the parent: SIGCHLD, or 0 */
 
 	/* accounting: of threads that left, and of reaped children, in ns */
 	u64 utime, stime, cutime, cstime;
-	u64 minflt, majflt;          /* of former address spaces */
+	u64 minflt, majflt; /* of former address spaces */
 	u64 cminflt, cmajflt, maxrss;
 	unsigned long nvcsw, nivcsw;
 	u64 start_ns;
 
-	struct timer real_timer;     /* setitimer(ITIMER_REAL), alarm */
-	u64 real_interval;           /* siglock */
+	struct timer real_timer; /* setitimer(ITIMER_REAL), alarm */
+	u64 real_interval;       /* siglock */
 	u64 real_expires;
 };
 
 extern spinlock_t process_lock;
-extern struct list process_list;  /* every process, all_link; process_lock */
+extern struct list process_list; /* every process, all_link; process_lock */
 extern struct process *init_process;
 
 static inline struct process *current_process(void)
@@ -107,7 +121,7 @@ static inline struct thread_signals *current_signals(void)
 	return current_thread()->signals;
 }
 
-void process_subsystem_init(void);     /* slabs, hashes; hooks of /proc. => after vfs_init() */
+void process_subsystem_init(void); /* slabs, hashes; hooks of /proc. => after vfs_init() */
 
 void process_get(struct process *p);
 void process_put(struct process *p);
@@ -117,13 +131,13 @@ struct process *process_find(int pid);
 struct process *process_find_from(int pid);
 /* Its address space with a reference, or NULL (zombie, no mm): for /proc and process_vm_readv(). */
 struct mm *process_mm_get(struct process *p);
-struct dentry *process_cwd_get(struct process *p);            /* reference, or NULL: the root */
-void process_cwd_set(struct process *p, struct dentry *cwd);  /* takes over the reference */
+struct dentry *process_cwd_get(struct process *p);           /* reference, or NULL: the root */
+void process_cwd_set(struct process *p, struct dentry *cwd); /* takes over the reference */
 /* The thread with that tid; it stays while process_lock is held. */
 struct thread *thread_find_locked(int tid);
 /* A new id for a process or thread; -EAGAIN when there are none. */
 int id_alloc(void);
-void thread_hash(struct thread *t);    /* => process_lock */
+void thread_hash(struct thread *t); /* => process_lock */
 void thread_unhash(struct thread *t);
 /* Is there a member of group @pgid in session @sid? => process_lock */
 bool group_exists_locked(int pgid, int sid);
@@ -148,12 +162,12 @@ extern void (*machine_stop_hook)(enum machine_stop why, int status);
 void machine_stop(enum machine_stop why, int status);
 
 /* -- exit.c --------------------------------------------------------------------------------------------------- */
-__noreturn void process_thread_exit(int code);  /* wait status, for when this is the last thread */
+__noreturn void process_thread_exit(int code); /* wait status, for when this is the last thread */
 /* Tell every thread to leave; the first caller's @code counts. => any context */
 void process_group_exit(struct process *p, int code);
-void process_group_exit_locked(struct process *p, int code); /* => siglock */
+void process_group_exit_locked(struct process *p, int code);                /* => siglock */
 void process_notify_parent_locked(struct process *p, int code, int status); /* => process_lock */
-void process_vfork_done(struct process *p);        /* the parent of a vfork may go on */
+void process_vfork_done(struct process *p);                                 /* the parent of a vfork may go on */
 void process_times(struct process *p, u64 *utime, u64 *stime);
 
 /* -- futex.c ---------------------------------------------------------------------------------------------------- */

@@ -66,7 +66,9 @@ static int call_handler(struct trap_frame *tf, int signo, const struct sigaction
 		.fault_addr = info->trapno == ABI_TRAP_PAGE_FAULT ? info->addr : 0,
 		.altstack_sp = ts->altstack_sp,
 		.altstack_size = ts->altstack_size,
-		.altstack_flags = !ts->altstack_size ? SS_DISABLE : inside ? SS_ONSTACK : 0,
+		.altstack_flags = !ts->altstack_size ? SS_DISABLE
+	                      : inside           ? SS_ONSTACK
+	                                         : 0,
 	};
 	sigset_t mask = ts->blocked | sa->mask;
 	int err;

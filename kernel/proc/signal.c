@@ -32,8 +32,9 @@ void thread_work_clear(struct thread *t, unsigned bits)
 
 const char *signal_name(int signo)
 {
-	static const char *const names[] = { "0", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT",
-		"SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM" };
+	static const char *const names[] = {"0",       "SIGHUP",  "SIGINT",  "SIGQUIT", "SIGILL",  "SIGTRAP",
+	                                    "SIGABRT", "SIGBUS",  "SIGFPE",  "SIGKILL", "SIGUSR1", "SIGSEGV",
+	                                    "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM"};
 
 	return signo >= 0 && signo < (int)ARRAY_SIZE(names) ? names[signo] : "signal";
 }

@@ -20,9 +20,37 @@ struct trap_frame;
 #define SIGNAL_WORK_RESUME THREAD_WORK_STOP
 
 enum signal_number {
-	SIGHUP = 1, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL, SIGUSR1, SIGSEGV, SIGUSR2,
-	SIGPIPE, SIGALRM, SIGTERM, SIGSTKFLT, SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGXCPU,
-	SIGXFSZ, SIGVTALRM, SIGPROF, SIGWINCH, SIGIO, SIGPWR, SIGSYS,
+	SIGHUP = 1,
+	SIGINT,
+	SIGQUIT,
+	SIGILL,
+	SIGTRAP,
+	SIGABRT,
+	SIGBUS,
+	SIGFPE,
+	SIGKILL,
+	SIGUSR1,
+	SIGSEGV,
+	SIGUSR2,
+	SIGPIPE,
+	SIGALRM,
+	SIGTERM,
+	SIGSTKFLT,
+	SIGCHLD,
+	SIGCONT,
+	SIGSTOP,
+	SIGTSTP,
+	SIGTTIN,
+	SIGTTOU,
+	SIGURG,
+	SIGXCPU,
+	SIGXFSZ,
+	SIGVTALRM,
+	SIGPROF,
+	SIGWINCH,
+	SIGIO,
+	SIGPWR,
+	SIGSYS,
 	SIGRTMIN = 32,
 	NSIG = 64, /* the highest */
 };
@@ -94,12 +122,12 @@ struct sigpending {
 /* Per-thread state of kernel/proc (thread->signals). The thread's own, unless siglock is named. */
 struct thread_signals {
 	struct thread *thread;
-	struct list hash_link;         /* by thread id; process_lock */
-	sigset_t blocked;              /* w: itself under siglock */
-	sigset_t saved_mask;           /* to be put back on the way out (sigsuspend, ppoll) */
+	struct list hash_link; /* by thread id; process_lock */
+	sigset_t blocked;      /* w: itself under siglock */
+	sigset_t saved_mask;   /* to be put back on the way out (sigsuspend, ppoll) */
 	bool restore_mask;
-	struct sigpending pending;     /* siglock */
-	struct siginfo fault;          /* the synchronous signal: signo 0 = none */
+	struct sigpending pending; /* siglock */
+	struct siginfo fault;      /* the synchronous signal: signo 0 = none */
 	vaddr_t altstack_sp;
 	size_t altstack_size;
 	/* of the call that returned -ERESTART*: see trap.c */
@@ -109,18 +137,18 @@ struct thread_signals {
 	u64 restart_deadline;
 	void *restart_user;
 	unsigned restart_flags;
-	void (*first_run)(void *arg);  /* process 1: before its first way to ring 3 */
+	void (*first_run)(void *arg); /* process 1: before its first way to ring 3 */
 	void *first_arg;
 	/* threads library */
 	int *set_child_tid, *clear_child_tid;
 	void *robust_list;
 	size_t robust_len;
-	sigset_t waiting;              /* rt_sigtimedwait: wake for these although blocked; siglock */
-	bool stopping;                 /* counted in process->nr_stopped; siglock */
+	sigset_t waiting; /* rt_sigtimedwait: wake for these although blocked; siglock */
+	bool stopping;    /* counted in process->nr_stopped; siglock */
 };
 
 /* -- sending: 0, or -EAGAIN (no memory for a queued one). An ignored signal is dropped: 0. => any context -- */
-int signal_send(struct process *p, int signo, const struct siginfo *info);        /* info NULL: from the kernel */
+int signal_send(struct process *p, int signo, const struct siginfo *info); /* info NULL: from the kernel */
 int signal_send_thread(struct thread *t, int signo, const struct siginfo *info);
 /* All processes of the group; -ESRCH if there are none. => thread context */
 int signal_send_group(int pgid, int signo, const struct siginfo *info);
@@ -146,7 +174,7 @@ void signal_restore_mask(void);
 /* -- for exec, fork, exit ---------------------------------------------------------------------------------- */
 void sigpending_init(struct sigpending *sp);
 void sigpending_flush(struct sigpending *sp);
-void signal_exec(struct process *p);  /* handlers to default, pending kept, altstack gone */
+void signal_exec(struct process *p); /* handlers to default, pending kept, altstack gone */
 /* Recompute THREAD_WORK_SIGNAL. => siglock */
 void signal_recalc(struct thread *t);
 void thread_work_set(struct thread *t, unsigned bits);

@@ -191,7 +191,7 @@ static long put_three(const u32 v[3], u32 *a, u32 *b, u32 *c)
 long sys_getresuid(u32 *ruid, u32 *euid, u32 *suid)
 {
 	const struct process *p = current_process();
-	const u32 v[3] = { p->uid, p->euid, p->suid };
+	const u32 v[3] = {p->uid, p->euid, p->suid};
 
 	return put_three(v, ruid, euid, suid);
 }
@@ -199,7 +199,7 @@ long sys_getresuid(u32 *ruid, u32 *euid, u32 *suid)
 long sys_getresgid(u32 *rgid, u32 *egid, u32 *sgid)
 {
 	const struct process *p = current_process();
-	const u32 v[3] = { p->gid, p->egid, p->sgid };
+	const u32 v[3] = {p->gid, p->egid, p->sgid};
 
 	return put_three(v, rgid, egid, sgid);
 }
@@ -240,7 +240,7 @@ long sys_umask(int mask)
 
 long sys_capget(u32 *header, u32 *data)
 {
-	const u32 all[6] = { ~0u, ~0u, 0, 0x1ff, 0x1ff, 0 };
+	const u32 all[6] = {~0u, ~0u, 0, 0x1ff, 0x1ff, 0};
 	u32 version;
 
 	if (get_user(version, header))

@@ -32,7 +32,7 @@ static int limit_set(struct process *p, unsigned resource, u64 cur, u64 max)
 		return -EINVAL;
 	if (resource == RLIMIT_NOFILE && max > 65536)
 		return -EPERM;
-	p->rlimits[resource] = (struct rlimit){ cur, max };
+	p->rlimits[resource] = (struct rlimit){cur, max};
 	return 0;
 }
 
@@ -78,10 +78,10 @@ long sys_prlimit64(int pid, unsigned resource, const struct abi_rlimit64 *new, s
 		return -ESRCH;
 	if (resource >= RLIM_NLIMITS)
 		err = -EINVAL;
-	else if (new && get_user(lim, new))
+	else if (new &&get_user(lim, new))
 		err = -EFAULT;
 	if (!err) {
-		was = (struct abi_rlimit64){ p->rlimits[resource].cur, p->rlimits[resource].max };
+		was = (struct abi_rlimit64){p->rlimits[resource].cur, p->rlimits[resource].max};
 		if (new)
 			err = limit_set(p, resource, lim.rlim_cur, lim.rlim_max);
 	}

@@ -61,8 +61,8 @@ static long mmap_shared_anonymous(struct mmap_request *req)
 
 static long do_mmap(vaddr_t addr, size_t len, unsigned long prot, unsigned long flags, int fd, pgoff_t pgoff)
 {
-	struct mmap_request req = {.addr = addr, .length = len, .prot = (unsigned)prot & PROT_MASK,
-	                           .flags = (unsigned)flags, .pgoff = pgoff};
+	struct mmap_request req = {
+		.addr = addr, .length = len, .prot = (unsigned)prot & PROT_MASK, .flags = (unsigned)flags, .pgoff = pgoff};
 
 	if (over_limit(len))
 		return -ENOMEM;

@@ -31,8 +31,8 @@ long sys_rt_sigaction(int signo, const struct abi_sigaction *act, struct abi_sig
 	if (act) {
 		if (get_user(ua, act))
 			return -EFAULT;
-		new = (struct sigaction){ .handler = ua.handler, .restorer = ua.restorer, .flags = (u32)ua.flags,
-			                      .mask = set_from_words(ua.mask) };
+		new = (struct sigaction){
+			.handler = ua.handler, .restorer = ua.restorer, .flags = (u32)ua.flags, .mask = set_from_words(ua.mask)};
 	}
 	signal_action_set(current_process(), signo, act ? &new : NULL, &was);
 	if (!old)
@@ -56,19 +56,19 @@ long sys_old_sigaction(int signo, const struct abi_old_sigaction *act, struct ab
 	if (act) {
 		if (get_user(ua, act))
 			return -EFAULT;
-		new = (struct sigaction){ .handler = ua.handler, .restorer = ua.restorer, .flags = (u32)ua.flags,
-			                      .mask = (u32)ua.mask };
+		new = (struct sigaction){
+			.handler = ua.handler, .restorer = ua.restorer, .flags = (u32)ua.flags, .mask = (u32)ua.mask};
 	}
 	signal_action_set(current_process(), signo, act ? &new : NULL, &was);
 	if (!old)
 		return 0;
-	ua = (struct abi_old_sigaction){ was.handler, (u32)was.mask, was.flags, was.restorer };
+	ua = (struct abi_old_sigaction){was.handler, (u32)was.mask, was.flags, was.restorer};
 	return copy_to_user(old, &ua, sizeof(ua));
 }
 
 long sys_old_signal(int signo, unsigned long handler)
 {
-	struct sigaction new = { .handler = handler, .flags = SA_RESETHAND | SA_NODEFER }, was;
+	struct sigaction new = {.handler = handler, .flags = SA_RESETHAND | SA_NODEFER}, was;
 
 	if (action_refused(signo, true))
 		return -EINVAL;
@@ -291,7 +291,7 @@ long sys_sigaltstack(const struct abi_stack *ss, struct abi_stack *old)
 			new.ss_sp = NULL, new.ss_size = 0;
 		else if (new.ss_size < MINSIGSTKSZ)
 			return -ENOMEM;
-		ts->altstack_sp = (vaddr_t)new.ss_sp;
+		ts->altstack_sp = (vaddr_t) new.ss_sp;
 		ts->altstack_size = new.ss_size;
 	}
 	return old ? copy_to_user(old, &was, sizeof(was)) : 0;

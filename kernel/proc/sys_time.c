@@ -9,8 +9,16 @@
 #include "kernel/proc/timespec.h"
 
 enum clock_id {
-	CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW,
-	CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME, CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM,
+	CLOCK_REALTIME,
+	CLOCK_MONOTONIC,
+	CLOCK_PROCESS_CPUTIME_ID,
+	CLOCK_THREAD_CPUTIME_ID,
+	CLOCK_MONOTONIC_RAW,
+	CLOCK_REALTIME_COARSE,
+	CLOCK_MONOTONIC_COARSE,
+	CLOCK_BOOTTIME,
+	CLOCK_REALTIME_ALARM,
+	CLOCK_BOOTTIME_ALARM,
 	CLOCK_TAI = 11,
 };
 #define TIMER_ABSTIME 1
@@ -98,7 +106,7 @@ long sys_clock_getres_time64(int clock, struct abi_timespec64 *ts)
 long sys_gettimeofday(struct abi_timeval *tv, struct abi_timezone *tz)
 {
 	struct abi_timeval now = timeval_of(wall_clock_ns());
-	struct abi_timezone utc = { 0, 0 };
+	struct abi_timezone utc = {0, 0};
 
 	if (tv && copy_to_user(tv, &now, sizeof(now)))
 		return -EFAULT;
@@ -222,7 +230,9 @@ long sys_clock_nanosleep_time64(int clock, int flags, const struct abi_timespec6
 
 static u64 timeval_ns(const struct abi_timeval *tv)
 {
-	return (u64)tv->tv_sec * NSEC_PER_SEC + (u64)tv->tv_usec * NSEC_PER_USEC;
+	u64 sec = min((u64)tv->tv_sec, 0xffffffffULL); /* 136 years are for ever */
+
+	return sec * NSEC_PER_SEC + (u64)tv->tv_usec * NSEC_PER_USEC;
 }
 
 static bool timeval_bad(const struct abi_timeval *tv)
@@ -260,7 +270,7 @@ long sys_alarm(unsigned seconds)
 
 static long timer_to_user(struct abi_itimerval *user, u64 value, u64 interval)
 {
-	struct abi_itimerval it = { .it_interval = timeval_of(interval), .it_value = timeval_of(value) };
+	struct abi_itimerval it = {.it_interval = timeval_of(interval), .it_value = timeval_of(value)};
 
 	if (value && !it.it_value.tv_sec && !it.it_value.tv_usec)
 		it.it_value.tv_usec = 1;
@@ -275,7 +285,7 @@ long sys_setitimer(int which, const struct abi_itimerval *new, struct abi_itimer
 	memset(&it, 0, sizeof(it));
 	if (which < ITIMER_REAL || which > ITIMER_PROF)
 		return -EINVAL;
-	if (new && get_user(it, new))
+	if (new &&get_user(it, new))
 		return -EFAULT;
 	if (timeval_bad(&it.it_value) || timeval_bad(&it.it_interval))
 		return -EINVAL;

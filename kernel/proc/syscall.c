@@ -32,7 +32,8 @@ static __attribute__((noinline)) void note_restart(unsigned long nr)
 {
 	struct thread_signals *ts = current_signals();
 
-	if (syscall_table[nr] == (syscall_fn *)(void *)sys_rt_sigreturn || syscall_table[nr] == (syscall_fn *)(void *)sys_sigreturn)
+	if (syscall_table[nr] == (syscall_fn *)(void *)sys_rt_sigreturn ||
+	    syscall_table[nr] == (syscall_fn *)(void *)sys_sigreturn)
 		return; /* that is the interrupted program's own register */
 	ts->restart = true;
 	ts->restart_nr = nr;

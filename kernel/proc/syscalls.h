@@ -143,10 +143,10 @@ long sys_brk(unsigned long brk);
 long sys_remap_file_pages(unsigned long start, size_t size, unsigned long prot, unsigned long pgoff,
                           unsigned long flags);
 long sys_memfd_create(const char *name, unsigned flags);
-long sys_process_vm_readv(int pid, const struct abi_iovec *local, unsigned long nl,
-                          const struct abi_iovec *remote, unsigned long nr, unsigned long flags);
-long sys_process_vm_writev(int pid, const struct abi_iovec *local, unsigned long nl,
-                           const struct abi_iovec *remote, unsigned long nr, unsigned long flags);
+long sys_process_vm_readv(int pid, const struct abi_iovec *local, unsigned long nl, const struct abi_iovec *remote,
+                          unsigned long nr, unsigned long flags);
+long sys_process_vm_writev(int pid, const struct abi_iovec *local, unsigned long nl, const struct abi_iovec *remote,
+                           unsigned long nr, unsigned long flags);
 
 /* processes (sys_process.c, sys_id.c) */
 long sys_fork(void);

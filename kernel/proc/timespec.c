@@ -63,20 +63,20 @@ int timeout64_from_user(u64 *ns, const struct abi_timespec64 *ts)
 
 int timespec_to_user(struct abi_timespec *user, u64 ns)
 {
-	struct abi_timespec ts = { .tv_sec = (long)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
+	struct abi_timespec ts = {.tv_sec = (long)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC)};
 
 	return copy_to_user(user, &ts, sizeof(ts));
 }
 
 int timespec64_to_user(struct abi_timespec64 *user, u64 ns)
 {
-	struct abi_timespec64 ts = { .tv_sec = (s64)(ns / NSEC_PER_SEC), .tv_nsec = (s64)(ns % NSEC_PER_SEC) };
+	struct abi_timespec64 ts = {.tv_sec = (s64)(ns / NSEC_PER_SEC), .tv_nsec = (s64)(ns % NSEC_PER_SEC)};
 
 	return copy_to_user(user, &ts, sizeof(ts));
 }
 
 struct abi_timeval timeval_of(u64 ns)
 {
-	return (struct abi_timeval){ .tv_sec = (long)(ns / NSEC_PER_SEC),
-		                         .tv_usec = (long)(ns % NSEC_PER_SEC / NSEC_PER_USEC) };
+	return (struct abi_timeval){.tv_sec = (long)(ns / NSEC_PER_SEC),
+	                            .tv_usec = (long)(ns % NSEC_PER_SEC / NSEC_PER_USEC)};
 }

@@ -19,7 +19,7 @@
 struct usage {
 	u64 utime, stime; /* ns */
 	u64 minflt, majflt;
-	u64 maxrss;       /* pages */
+	u64 maxrss; /* pages */
 	unsigned long nvcsw, nivcsw;
 };
 
@@ -28,9 +28,9 @@ struct wait_request {
 	int id;
 	unsigned options;
 	/* the answer */
-	int pid;    /* 0: nobody (WNOHANG) */
+	int pid; /* 0: nobody (WNOHANG) */
 	u32 uid;
-	int status; /* as wait4(2) gives it */
+	int status;      /* as wait4(2) gives it */
 	int code, value; /* si_code, si_status */
 	int error;
 	struct usage usage;

@@ -260,7 +260,7 @@ u64 thread_runtime(struct thread *t)
 
 void sched_stat(struct sched_stat *st)
 {
-	*st = (struct sched_stat){ .threads = thread_count() };
+	*st = (struct sched_stat){.threads = thread_count()};
 	for (unsigned i = 0; i < cpu_count; i++) {
 		struct run_queue *rq = &run_queues[i];
 		unsigned long flags;

@@ -13,14 +13,14 @@
 #include "kernel/sync/spinlock.h"
 
 struct run_queue {
-	spinlock_t lock;         /* LOCK_RUNQ, irqsave; held over a switch, released by the next thread */
+	spinlock_t lock; /* LOCK_RUNQ, irqsave; held over a switch, released by the next thread */
 	struct list queues[2];
-	unsigned active;         /* which of them */
+	unsigned active; /* which of them */
 	unsigned epoch;
-	unsigned nr_queued;      /* in both; the running thread is in neither */
+	unsigned nr_queued; /* in both; the running thread is in neither */
 	struct thread *current;
 	struct thread *idle;
-	struct thread *prev;     /* during a switch: who is leaving */
+	struct thread *prev; /* during a switch: who is leaving */
 	u64 last_tick;
 	unsigned long switches, ticks;
 };

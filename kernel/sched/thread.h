@@ -23,13 +23,13 @@ struct process;
 struct thread_signals;
 
 enum thread_state {
-	THREAD_RUNNING = SYNC_RUNNING,                 /* running or in a run queue */
+	THREAD_RUNNING = SYNC_RUNNING, /* running or in a run queue */
 	THREAD_INTERRUPTIBLE = SYNC_INTERRUPTIBLE,
 	THREAD_KILLABLE = SYNC_KILLABLE,
 	THREAD_UNINTERRUPTIBLE = SYNC_UNINTERRUPTIBLE,
-	THREAD_STOPPED = 8,                            /* job control */
-	THREAD_NEW = 16,                               /* not started yet */
-	THREAD_DEAD = 32,                              /* will never run again */
+	THREAD_STOPPED = 8, /* job control */
+	THREAD_NEW = 16,    /* not started yet */
+	THREAD_DEAD = 32,   /* will never run again */
 };
 #define THREAD_SLEEPING (THREAD_INTERRUPTIBLE | THREAD_KILLABLE | THREAD_UNINTERRUPTIBLE)
 
@@ -47,35 +47,35 @@ enum thread_work {
 
 struct thread {
 	struct arch_context ctx;
-	unsigned work;             /* THREAD_WORK_*; the entry code may test it against 0 */
-	unsigned state;            /* enum thread_state */
-	int tid;                   /* kernel threads: below 0; user threads: set by kernel/proc */
-	int refs;                  /* atomic */
-	void *stack;               /* lowest address of the kernel stack; NULL: the boot stack */
-	vaddr_t stack_top;         /* arch_user_frame((void *)stack_top) */
-	struct pgtable *pt;        /* user address space; NULL: kernel thread, borrows */
-	struct process *process;   /* NULL: kernel thread */
+	unsigned work;                  /* THREAD_WORK_*; the entry code may test it against 0 */
+	unsigned state;                 /* enum thread_state */
+	int tid;                        /* kernel threads: below 0; user threads: set by kernel/proc */
+	int refs;                       /* atomic */
+	void *stack;                    /* lowest address of the kernel stack; NULL: the boot stack */
+	vaddr_t stack_top;              /* arch_user_frame((void *)stack_top) */
+	struct pgtable *pt;             /* user address space; NULL: kernel thread, borrows */
+	struct process *process;        /* NULL: kernel thread */
 	struct thread_signals *signals; /* kernel/proc's per-thread signal state */
 	char name[16];
 
-	unsigned cpu;              /* whose run queue it is on */
+	unsigned cpu; /* whose run queue it is on */
 	bool on_rq;
 	struct list run_link;
-	s64 slice_ns;              /* left of the current time slice, as of run_since */
-	unsigned epoch;            /* of the run queue when the slice was given */
-	u64 run_since;             /* clock when it got the CPU */
-	u64 runtime;               /* ns on a CPU, exact at the last switch */
-	u64 utime, stime;          /* ns by ticks */
+	s64 slice_ns;                      /* left of the current time slice, as of run_since */
+	unsigned epoch;                    /* of the run queue when the slice was given */
+	u64 run_since;                     /* clock when it got the CPU */
+	u64 runtime;                       /* ns on a CPU, exact at the last switch */
+	u64 utime, stime;                  /* ns by ticks */
 	unsigned long switches, preempted; /* voluntary, involuntary context switches */
 
-	void (*fn)(void *arg);     /* kernel thread's body */
+	void (*fn)(void *arg); /* kernel thread's body */
 	void *arg;
 
-	struct list process_link;  /* kernel/proc: the process's threads */
-	void *syscall_restart;     /* kernel/proc: bookkeeping of an interrupted call */
-	void *uffd_wait;           /* mm/service: what it waits for in a user fault */
+	struct list process_link;          /* kernel/proc: the process's threads */
+	void *syscall_restart;             /* kernel/proc: bookkeeping of an interrupted call */
+	void *uffd_wait;                   /* mm/service: what it waits for in a user fault */
 	void (*on_free)(struct thread *t); /* kernel/proc: called when the last reference goes; may be NULL */
-	struct list all_link;      /* every thread: threads_lock */
+	struct list all_link;              /* every thread: threads_lock */
 
 	struct lock_context locks; /* debug builds */
 };
@@ -83,9 +83,9 @@ _Static_assert(offsetof(struct thread, ctx) == 0, "this_cpu()->ctx is the curren
 _Static_assert(offsetof(struct thread, work) == sizeof(struct arch_context), "entry.S tests the word behind ctx");
 
 /* -- start-up ---------------------------------------------------------------------------------------------- */
-void sched_init(void);               /* the caller becomes the idle thread of this CPU. => after phys_init() */
-__noreturn void sched_idle(void);    /* end of the boot code */
-bool sched_ready(void);              /* sched_init() is done: sleeping is possible */
+void sched_init(void);            /* the caller becomes the idle thread of this CPU. => after phys_init() */
+__noreturn void sched_idle(void); /* end of the boot code */
+bool sched_ready(void);           /* sched_init() is done: sleeping is possible */
 
 /* -- making threads ------------------------------------------------------------------------------------------ */
 /* A running kernel thread, or ERR_PTR(-ENOMEM). The reference is the scheduler's: returned pointer is good
@@ -103,7 +103,7 @@ void thread_discard(struct thread *t);
 void thread_first_run(void);
 
 void thread_get(struct thread *t);
-void thread_put(struct thread *t);   /* => any context; the last reference frees struct and stack */
+void thread_put(struct thread *t); /* => any context; the last reference frees struct and stack */
 void thread_set_name(struct thread *t, const char *name);
 
 /* The current thread ends. It must have left its address space (thread_set_pgtable(NULL)). */
@@ -116,7 +116,7 @@ void thread_set_pgtable(struct pgtable *pt);
 /* Give the CPU to the next thread; returns when chosen again. With state RUNNING it stays runnable.
  * => no spinlock held; interrupts on or off (kept) */
 void schedule(void);
-void thread_yield(void);             /* to the end of the queue */
+void thread_yield(void); /* to the end of the queue */
 
 /* In long loops in the kernel. => may sleep */
 static inline void cond_resched(void)
@@ -146,10 +146,10 @@ void thread_for_each(void (*fn)(struct thread *t, void *ctx), void *ctx);
 const char *thread_state_name(unsigned state);
 
 struct sched_stat {
-	unsigned long switches;   /* context switches since boot */
+	unsigned long switches; /* context switches since boot */
 	unsigned long ticks;
-	unsigned long threads;    /* that exist */
-	unsigned long running;    /* runnable now, idle not counted */
+	unsigned long threads; /* that exist */
+	unsigned long running; /* runnable now, idle not counted */
 	u64 idle_ns;
 };
 void sched_stat(struct sched_stat *st);

@@ -16,7 +16,7 @@ static struct timer *running[MAX_CPUS]; /* whose function each CPU is in */
 
 void timer_init(struct timer *t, void (*fn)(void *arg), void *arg)
 {
-	*t = (struct timer){ .fn = fn, .arg = arg };
+	*t = (struct timer){.fn = fn, .arg = arg};
 }
 
 /* => timer_lock */

@@ -20,7 +20,7 @@ struct timer {
 	u64 expires_ns;
 	void (*fn)(void *arg); /* => interrupt context; may add the timer again */
 	void *arg;
-	bool pending;          /* in the tree; timer lock */
+	bool pending; /* in the tree; timer lock */
 };
 
 void timer_init(struct timer *t, void (*fn)(void *arg), void *arg);

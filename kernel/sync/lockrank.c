@@ -11,7 +11,7 @@
 #include "kernel/sync/hooks.h"
 
 #define LOCK_RANK_NAME(name, what) "LOCK_" #name,
-static const char *const names[] = { LOCK_RANKS(LOCK_RANK_NAME) };
+static const char *const names[] = {LOCK_RANKS(LOCK_RANK_NAME)};
 
 static struct lock_context irq_context[MAX_CPUS];
 static bool dying; /* a panic is under way: its own locking must not start another one */
@@ -47,8 +47,7 @@ static void check_order(const struct lock_context *c, const void *lock, unsigned
 		if (h->rank == rank && how & LOCK_HOW_ASCENDING && h->lock < lock)
 			continue;
 		dying = true;
-		panic("lock order: %s %p is taken under %s %p\n", lock_rank_name(rank), lock, lock_rank_name(h->rank),
-		      h->lock);
+		panic("lock order: %s %p is taken under %s %p\n", lock_rank_name(rank), lock, lock_rank_name(h->rank), h->lock);
 	}
 }
 

@@ -13,51 +13,48 @@
 #include "kernel/lib/types.h"
 
 /* RANK(name, what it guards): outermost first. */
-#define LOCK_RANKS(RANK)                                                                        \
-	RANK(NONE, "unranked: held, but not ordered")                                               \
-	RANK(FILE_POS, "a file description's position")                                             \
-	RANK(MOUNT, "the list of mounts; rename across directories")                                \
-	RANK(INODE_PARENT, "a directory, while one of its children is locked too")                  \
-	RANK(INODE, "an inode: contents of a directory, size, writes")                              \
-	RANK(TTY, "a terminal's reader side")                                                       \
-	RANK(PIPE, "a pipe's buffers")                                                              \
-	RANK(PROC, "the tree of processes")                                                         \
-	RANK(MMAP, "the ranges of an address space")                                                \
-	RANK(INVALIDATE, "a file's size against faults")                                            \
-	RANK(PAGE, "the page lock; several: ascending pfn")                                         \
-	RANK(INODE_LOAD, "a file system's inodes, while one is read in")                            \
-	RANK(FS_META, "a file system's allocation data")                                            \
-	RANK(BUFFER, "a cached device block")                                                       \
-	RANK(MAPS, "who maps an object: links and the nonlinear index")                             \
-	RANK(ANON, "an anonymous family")                                                           \
-	RANK(PT_UPPER, "non-leaf entries of one tree")                                              \
-	RANK(PTL, "the entries of one leaf table; several: ascending address")                      \
-	RANK(SUBSCRIBER, "a secondary MMU's own state")                                             \
-	RANK(SWAP, "swap slots")                                                                    \
-	RANK(PAGES, "an object's page cache tree")                                                  \
-	RANK(LRU, "page age lists")                                                                 \
-	RANK(FLUSHER, "the list of dirty objects")                                                  \
-	RANK(FILES, "a table of file descriptors")                                                  \
-	RANK(DENTRY, "the tree of cached names")                                                    \
-	RANK(INODE_TABLE, "a file system's live inodes, dirty lists and the like")                  \
-	RANK(DEVICE, "a driver's own state")                                                        \
-	RANK(BLOCK, "block request queues")                                                         \
-	RANK(FUTEX, "one bucket of waiting futexes")                                                \
-	RANK(SIGNAL, "pending signals and handlers")                                                \
-	RANK(THREADS, "the list of all threads")                                                    \
-	RANK(TIMER, "the timer tree")                                                               \
-	RANK(SLAB, "one slab cache")                                                                \
-	RANK(BUDDY, "one zone of free pages")                                                       \
-	RANK(SLEEPLOCK, "the waiters of one mutex or rwsem")                                        \
-	RANK(WAITQ, "one wait queue")                                                               \
-	RANK(RUNQ, "one CPU's run queue")                                                           \
+#define LOCK_RANKS(RANK)                                                       \
+	RANK(NONE, "unranked: held, but not ordered")                              \
+	RANK(FILE_POS, "a file description's position")                            \
+	RANK(MOUNT, "the list of mounts; rename across directories")               \
+	RANK(INODE_PARENT, "a directory, while one of its children is locked too") \
+	RANK(INODE, "an inode: contents of a directory, size, writes")             \
+	RANK(TTY, "a terminal's reader side")                                      \
+	RANK(PIPE, "a pipe's buffers")                                             \
+	RANK(PROC, "the tree of processes")                                        \
+	RANK(MMAP, "the ranges of an address space")                               \
+	RANK(INVALIDATE, "a file's size against faults")                           \
+	RANK(PAGE, "the page lock; several: ascending pfn")                        \
+	RANK(INODE_LOAD, "a file system's inodes, while one is read in")           \
+	RANK(FS_META, "a file system's allocation data")                           \
+	RANK(BUFFER, "a cached device block")                                      \
+	RANK(MAPS, "who maps an object: links and the nonlinear index")            \
+	RANK(ANON, "an anonymous family")                                          \
+	RANK(PT_UPPER, "non-leaf entries of one tree")                             \
+	RANK(PTL, "the entries of one leaf table; several: ascending address")     \
+	RANK(SUBSCRIBER, "a secondary MMU's own state")                            \
+	RANK(SWAP, "swap slots")                                                   \
+	RANK(PAGES, "an object's page cache tree")                                 \
+	RANK(LRU, "page age lists")                                                \
+	RANK(FLUSHER, "the list of dirty objects")                                 \
+	RANK(FILES, "a table of file descriptors")                                 \
+	RANK(DENTRY, "the tree of cached names")                                   \
+	RANK(INODE_TABLE, "a file system's live inodes, dirty lists and the like") \
+	RANK(DEVICE, "a driver's own state")                                       \
+	RANK(BLOCK, "block request queues")                                        \
+	RANK(FUTEX, "one bucket of waiting futexes")                               \
+	RANK(SIGNAL, "pending signals and handlers")                               \
+	RANK(THREADS, "the list of all threads")                                   \
+	RANK(TIMER, "the timer tree")                                              \
+	RANK(SLAB, "one slab cache")                                               \
+	RANK(BUDDY, "one zone of free pages")                                      \
+	RANK(SLEEPLOCK, "the waiters of one mutex or rwsem")                       \
+	RANK(WAITQ, "one wait queue")                                              \
+	RANK(RUNQ, "one CPU's run queue")                                          \
 	RANK(CONSOLE, "the console; printk")
 
 #define LOCK_RANK_ENUM(name, what) LOCK_##name,
-enum lock_rank {
-	LOCK_RANKS(LOCK_RANK_ENUM)
-	LOCK_RANK_COUNT
-};
+enum lock_rank { LOCK_RANKS(LOCK_RANK_ENUM) LOCK_RANK_COUNT };
 #undef LOCK_RANK_ENUM
 
 /* "LOCK_MMAP" */
@@ -77,10 +74,10 @@ struct lock_context {
 };
 
 enum lock_how {
-	LOCK_HOW_SPIN = 1,   /* a spinlock: its use in interrupts is watched */
-	LOCK_HOW_NESTED = 2, /* an equal rank is fine */
-	LOCK_HOW_TRY = 4,    /* it was had without waiting: any order is fine */
-	LOCK_HOW_SLEEP = 8,  /* may sleep */
+	LOCK_HOW_SPIN = 1,       /* a spinlock: its use in interrupts is watched */
+	LOCK_HOW_NESTED = 2,     /* an equal rank is fine */
+	LOCK_HOW_TRY = 4,        /* it was had without waiting: any order is fine */
+	LOCK_HOW_SLEEP = 8,      /* may sleep */
 	LOCK_HOW_ASCENDING = 16, /* an equal rank is fine if this lock's address is the greater one */
 };
 

@@ -50,7 +50,7 @@ static void pass_on(struct mutex *m)
 int mutex_lock_slow(struct mutex *m, bool killable)
 {
 	enum sync_state state = killable ? SYNC_KILLABLE : SYNC_UNINTERRUPTIBLE;
-	struct mutex_waiter w = { .thread = current_thread(), .granted = false };
+	struct mutex_waiter w = {.thread = current_thread(), .granted = false};
 	int err = 0;
 
 	BUG_ON(!w.thread);

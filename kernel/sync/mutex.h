@@ -19,10 +19,9 @@ struct mutex {
 	u8 rank;
 };
 
-#define MUTEX_INIT(name, rank_)                                                             \
-	{                                                                                       \
-		.state = 0, .lock = SPINLOCK_INIT(LOCK_SLEEPLOCK), .waiters = LIST_INIT((name).waiters), \
-		.rank = (rank_),                                                                    \
+#define MUTEX_INIT(name, rank_)                                                                                   \
+	{                                                                                                             \
+		.state = 0, .lock = SPINLOCK_INIT(LOCK_SLEEPLOCK), .waiters = LIST_INIT((name).waiters), .rank = (rank_), \
 	}
 
 void mutex_init(struct mutex *m, enum lock_rank rank);

@@ -87,7 +87,7 @@ void rwsem_wake(struct rwsem *s)
 static int wait_in_queue(struct rwsem *s, bool write, bool killable)
 {
 	enum sync_state state = killable ? SYNC_KILLABLE : SYNC_UNINTERRUPTIBLE;
-	struct rwsem_waiter w = { .thread = current_thread(), .write = write, .granted = false };
+	struct rwsem_waiter w = {.thread = current_thread(), .write = write, .granted = false};
 	int err = 0;
 
 	BUG_ON(!w.thread);

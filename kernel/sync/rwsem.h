@@ -23,10 +23,9 @@ struct rwsem {
 	u8 rank;
 };
 
-#define RWSEM_INIT(name, rank_)                                                             \
-	{                                                                                       \
-		.count = 0, .lock = SPINLOCK_INIT(LOCK_SLEEPLOCK), .waiters = LIST_INIT((name).waiters), \
-		.rank = (rank_),                                                                    \
+#define RWSEM_INIT(name, rank_)                                                                                   \
+	{                                                                                                             \
+		.count = 0, .lock = SPINLOCK_INIT(LOCK_SLEEPLOCK), .waiters = LIST_INIT((name).waiters), .rank = (rank_), \
 	}
 
 void rwsem_init(struct rwsem *s, enum lock_rank rank);
@@ -171,7 +170,8 @@ static inline bool rwsem_held(const struct rwsem *s)
 
 static inline bool rwsem_write_held(const struct rwsem *s)
 {
-	return lock_held(s) && (!DEBUG || ((READ_ONCE(s->count) & RWSEM_WRITER) && READ_ONCE(s->writer) == this_cpu()->current));
+	return lock_held(s) &&
+	       (!DEBUG || ((READ_ONCE(s->count) & RWSEM_WRITER) && READ_ONCE(s->writer) == this_cpu()->current));
 }
 
 #endif

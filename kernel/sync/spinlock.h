@@ -16,7 +16,10 @@ typedef struct spinlock {
 	u16 owner; /* debug: CPU id + 1 */
 } spinlock_t;
 
-#define SPINLOCK_INIT(rank_) { .locked = 0, .rank = (rank_), .owner = 0 }
+#define SPINLOCK_INIT(rank_)                     \
+	{                                            \
+		.locked = 0, .rank = (rank_), .owner = 0 \
+	}
 
 static inline void spin_init(spinlock_t *l, enum lock_rank rank)
 {

@@ -29,7 +29,10 @@ struct wait_entry {
 	bool exclusive;
 };
 
-#define WAIT_QUEUE_INIT(name) { SPINLOCK_INIT(LOCK_WAITQ), LIST_INIT((name).entries) }
+#define WAIT_QUEUE_INIT(name)                                \
+	{                                                        \
+		SPINLOCK_INIT(LOCK_WAITQ), LIST_INIT((name).entries) \
+	}
 
 void wait_queue_init(struct wait_queue *wq);
 void wait_entry_init(struct wait_entry *e); /* for the current thread, not exclusive */
@@ -72,57 +75,52 @@ static inline int wait_restart(int err)
 }
 
 /* @block_: an expression that sleeps and is true when time is up. Value: 0, -EINTR, or -ETIMEDOUT. */
-#define wait_event_common(wq, cond, state, exclusive_, block_)                                  \
-	({                                                                                          \
-		int wait_ret_ = 0;                                                                      \
-		might_sleep();                                                                          \
-		if (!(cond)) {                                                                          \
-			struct wait_entry wait_e_;                                                          \
-			bool wait_timeout_ = false;                                                         \
-			wait_entry_init(&wait_e_);                                                          \
-			wait_e_.exclusive = (exclusive_);                                                   \
-			wait_queue_add((wq), &wait_e_);                                                     \
-			for (;;) {                                                                          \
-				sync_prepare(state);                                                            \
-				if (cond)                                                                       \
-					break;                                                                      \
-				if (wait_timeout_) {                                                            \
-					wait_ret_ = -ETIMEDOUT;                                                     \
-					break;                                                                      \
-				}                                                                               \
-				wait_ret_ = wait_interrupted(state);                                            \
-				if (wait_ret_)                                                                  \
-					break;                                                                      \
-				wait_timeout_ = (block_);                                                       \
-			}                                                                                   \
-			sync_prepare(SYNC_RUNNING);                                                         \
-			wait_queue_remove((wq), &wait_e_);                                                  \
-		}                                                                                       \
-		wait_ret_;                                                                              \
+#define wait_event_common(wq, cond, state, exclusive_, block_) \
+	({                                                         \
+		int wait_ret_ = 0;                                     \
+		might_sleep();                                         \
+		if (!(cond)) {                                         \
+			struct wait_entry wait_e_;                         \
+			bool wait_timeout_ = false;                        \
+			wait_entry_init(&wait_e_);                         \
+			wait_e_.exclusive = (exclusive_);                  \
+			wait_queue_add((wq), &wait_e_);                    \
+			for (;;) {                                         \
+				sync_prepare(state);                           \
+				if (cond)                                      \
+					break;                                     \
+				if (wait_timeout_) {                           \
+					wait_ret_ = -ETIMEDOUT;                    \
+					break;                                     \
+				}                                              \
+				wait_ret_ = wait_interrupted(state);           \
+				if (wait_ret_)                                 \
+					break;                                     \
+				wait_timeout_ = (block_);                      \
+			}                                                  \
+			sync_prepare(SYNC_RUNNING);                        \
+			wait_queue_remove((wq), &wait_e_);                 \
+		}                                                      \
+		wait_ret_;                                             \
 	})
 
-#define wait_event(wq, cond) \
-	((void)wait_event_common(wq, cond, SYNC_UNINTERRUPTIBLE, false, (sync_block(), false)))
-#define wait_event_killable(wq, cond) \
-	wait_event_common(wq, cond, SYNC_KILLABLE, false, (sync_block(), false))
-#define wait_event_interruptible(wq, cond) \
-	wait_event_common(wq, cond, SYNC_INTERRUPTIBLE, false, (sync_block(), false))
+#define wait_event(wq, cond) ((void)wait_event_common(wq, cond, SYNC_UNINTERRUPTIBLE, false, (sync_block(), false)))
+#define wait_event_killable(wq, cond) wait_event_common(wq, cond, SYNC_KILLABLE, false, (sync_block(), false))
+#define wait_event_interruptible(wq, cond) wait_event_common(wq, cond, SYNC_INTERRUPTIBLE, false, (sync_block(), false))
 #define wait_event_exclusive(wq, cond) \
 	((void)wait_event_common(wq, cond, SYNC_UNINTERRUPTIBLE, true, (sync_block(), false)))
 
 /* @ns from now at the latest: 1 the condition holds, 0 time is up, -EINTR. */
-#define wait_event_interruptible_timeout(wq, cond, ns)                                          \
-	({                                                                                          \
-		u64 wait_until_ = wait_deadline(ns);                                                    \
-		int wait_r_ = wait_event_common(wq, cond, SYNC_INTERRUPTIBLE, false,                    \
-		                                sync_block_until(wait_until_));                         \
-		wait_r_ == 0 ? 1 : wait_r_ == -ETIMEDOUT ? 0 : wait_r_;                                 \
+#define wait_event_interruptible_timeout(wq, cond, ns)                                                       \
+	({                                                                                                       \
+		u64 wait_until_ = wait_deadline(ns);                                                                 \
+		int wait_r_ = wait_event_common(wq, cond, SYNC_INTERRUPTIBLE, false, sync_block_until(wait_until_)); \
+		wait_r_ == 0 ? 1 : wait_r_ == -ETIMEDOUT ? 0 : wait_r_;                                              \
 	})
-#define wait_event_timeout(wq, cond, ns)                                                        \
-	({                                                                                          \
-		u64 wait_until_ = wait_deadline(ns);                                                    \
-		wait_event_common(wq, cond, SYNC_UNINTERRUPTIBLE, false,                                \
-		                  sync_block_until(wait_until_)) == 0;                                  \
+#define wait_event_timeout(wq, cond, ns)                                                              \
+	({                                                                                                \
+		u64 wait_until_ = wait_deadline(ns);                                                          \
+		wait_event_common(wq, cond, SYNC_UNINTERRUPTIBLE, false, sync_block_until(wait_until_)) == 0; \
 	})
 
 /* Now + @ns, saturating. */

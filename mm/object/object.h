@@ -40,19 +40,19 @@ struct object_ops {
 
 struct vm_object {
 	const struct object_ops *ops;
-	void *host;                /* the inode */
-	loff_t size;               /* bytes; w: inode lock + invalidate_lock; r: any of them, or once */
-	bool tracks_dirty;         /* write-notify: pages go back to a device */
-	struct radix_tree pages;   /* pgoff -> page; marks below. pages_lock */
+	void *host;              /* the inode */
+	loff_t size;             /* bytes; w: inode lock + invalidate_lock; r: any of them, or once */
+	bool tracks_dirty;       /* write-notify: pages go back to a device */
+	struct radix_tree pages; /* pgoff -> page; marks below. pages_lock */
 	spinlock_t pages_lock;
-	unsigned long nr_pages;    /* pages_lock */
+	unsigned long nr_pages;       /* pages_lock */
 	struct rwsem invalidate_lock; /* faults: read; truncate: write */
-	struct object_maps maps;   /* reverse links of every mapping (mm/rmap) */
-	int wb_error;              /* the last writeback error; pages_lock */
-	unsigned wb_error_seq;     /* counts errors */
-	unsigned long nr_writeback; /* pages under writeback; pages_lock */
-	struct list dirty_link;    /* on the flusher's list while any page is dirty; flusher lock */
-	u64 dirtied_at;            /* when the list was joined, ns */
+	struct object_maps maps;      /* reverse links of every mapping (mm/rmap) */
+	int wb_error;                 /* the last writeback error; pages_lock */
+	unsigned wb_error_seq;        /* counts errors */
+	unsigned long nr_writeback;   /* pages under writeback; pages_lock */
+	struct list dirty_link;       /* on the flusher's list while any page is dirty; flusher lock */
+	u64 dirtied_at;               /* when the list was joined, ns */
 };
 
 #define RADIX_MARK_DIRTY 0

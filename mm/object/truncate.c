@@ -26,8 +26,13 @@ static void unmap_link(const struct unmap *u, struct rmap_link *link)
 	vaddr_t start = rmap_link_va(link, max(u->first, (pgoff_t)link->node.first));
 	vaddr_t end = rmap_link_va(link, min(u->last, (pgoff_t)link->node.last)) + PAGE_SIZE;
 	struct mmu_gather g;
-	struct zap z = {.gather = &g, .maps = u->maps, .va = link->va, .pgoff = link->node.first, .mode = ZAP_DROP,
-	                .keep_grants = link->flags & RMAP_KEEP_GRANTS, .keep_copies = u->keep_copies,
+	struct zap z = {.gather = &g,
+	                .maps = u->maps,
+	                .va = link->va,
+	                .pgoff = link->node.first,
+	                .mode = ZAP_DROP,
+	                .keep_grants = link->flags & RMAP_KEEP_GRANTS,
+	                .keep_copies = u->keep_copies,
 	                .index = link->nonlinear};
 
 	mmu_gather_begin(&g, link->pt);
@@ -39,8 +44,13 @@ static void unmap_link(const struct unmap *u, struct rmap_link *link)
 static void unmap_node(const struct unmap *u, struct nonlinear_index *idx, struct nonlinear_node *node)
 {
 	struct mmu_gather g;
-	struct zap z = {.gather = &g, .maps = u->maps, .va = node->va, .pgoff = node->pgoff, .mode = ZAP_DROP,
-	                .keep_grants = true, .index = idx};
+	struct zap z = {.gather = &g,
+	                .maps = u->maps,
+	                .va = node->va,
+	                .pgoff = node->pgoff,
+	                .mode = ZAP_DROP,
+	                .keep_grants = true,
+	                .index = idx};
 
 	mmu_gather_begin(&g, idx->pt);
 	zap_range(&z, node->va, node->va + PAGE_SIZE);
@@ -102,8 +112,7 @@ static void zero_tail(struct vm_object *obj, loff_t from)
 void object_truncate(struct vm_object *obj, loff_t size)
 {
 	loff_t old = obj->size;
-	struct unmap u = {.maps = &obj->maps, .first = (pgoff_t)((u64)(size + PAGE_SIZE - 1) >> PAGE_SHIFT),
-	                  .last = ~0UL};
+	struct unmap u = {.maps = &obj->maps, .first = (pgoff_t)((u64)(size + PAGE_SIZE - 1) >> PAGE_SHIFT), .last = ~0UL};
 
 	rwsem_write_lock(&obj->invalidate_lock);
 	/* A mapping may have stored beyond the end within the last page: that must not become file content. */

@@ -15,13 +15,13 @@ enum zap_mode {
 /* Which pages of a linear or nonlinear mapping an address stands for. */
 struct zap {
 	struct mmu_gather *gather;
-	struct object_maps *maps;       /* NULL: anonymous memory */
-	struct nonlinear_index *index;  /* NULL: linear.  Not NULL: maps->lock is held for writing */
-	vaddr_t va;                     /* some address of the mapping ... */
-	pgoff_t pgoff;                  /* ... and its linear offset */
+	struct object_maps *maps;      /* NULL: anonymous memory */
+	struct nonlinear_index *index; /* NULL: linear.  Not NULL: maps->lock is held for writing */
+	vaddr_t va;                    /* some address of the mapping ... */
+	pgoff_t pgoff;                 /* ... and its linear offset */
 	enum zap_mode mode;
-	bool keep_grants;               /* DROP: a page with its own grants leaves a file entry even in position */
-	bool keep_copies;               /* leave private copies alone (hole punch) */
+	bool keep_grants; /* DROP: a page with its own grants leaves a file entry even in position */
+	bool keep_copies; /* leave private copies alone (hole punch) */
 };
 
 /* => mmap lock for writing, or reading with DROP, or (truncate) maps->lock: the range cannot go away.

@@ -19,10 +19,10 @@
 
 struct mmu_gather {
 	struct pgtable *pt;
-	vaddr_t start, end;   /* cleared and not yet flushed; start >= end: nothing */
+	vaddr_t start, end; /* cleared and not yet flushed; start >= end: nothing */
 	unsigned nr;
 	bool active;
-	struct list tables;   /* unlinked table pages */
+	struct list tables;               /* unlinked table pages */
 	struct page *pages[GATHER_PAGES]; /* each with the reference its entry held */
 };
 

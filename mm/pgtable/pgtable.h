@@ -13,15 +13,15 @@
 struct pgtable {
 	struct page *root;
 	paddr_t root_pa;
-	spinlock_t lock;          /* guards non-leaf entries; rank LOCK_PT_UPPER */
-	unsigned long cpu_mask;   /* CPUs that may hold translations; atomic */
-	unsigned long nr_tables;  /* table pages, root included */
-	unsigned long nr_pages;   /* accounted pages mapped (RSS); atomic */
+	spinlock_t lock;         /* guards non-leaf entries; rank LOCK_PT_UPPER */
+	unsigned long cpu_mask;  /* CPUs that may hold translations; atomic */
+	unsigned long nr_tables; /* table pages, root included */
+	unsigned long nr_pages;  /* accounted pages mapped (RSS); atomic */
 };
 
-int pgtable_init(struct pgtable *pt);       /* 0 or -ENOMEM */
-void pgtable_destroy(struct pgtable *pt);   /* => every leaf entry is empty, no CPU has it loaded */
-void pgtable_load(struct pgtable *pt);      /* this CPU; NULL: the kernel's own tree */
+int pgtable_init(struct pgtable *pt);     /* 0 or -ENOMEM */
+void pgtable_destroy(struct pgtable *pt); /* => every leaf entry is empty, no CPU has it loaded */
+void pgtable_load(struct pgtable *pt);    /* this CPU; NULL: the kernel's own tree */
 /* Forget translations on every CPU that may hold some. => any context that may hold a PTL */
 void pgtable_flush_range(struct pgtable *pt, vaddr_t start, vaddr_t end);
 void pgtable_flush_page(struct pgtable *pt, vaddr_t va);
@@ -32,7 +32,7 @@ static inline void pgtable_account(struct pgtable *pt, long pages)
 
 /* A leaf table, found and locked. */
 struct pt_slot {
-	struct hw_pte *hw;   /* the entry of the address asked for; NULL: no table there */
+	struct hw_pte *hw; /* the entry of the address asked for; NULL: no table there */
 	struct page *table;
 };
 
@@ -60,7 +60,7 @@ void pt_free_tables(struct pgtable *pt, struct mmu_gather *g, vaddr_t start, vad
 struct pt_extent {
 	struct pgtable *pt;
 	vaddr_t va, end;
-	struct hw_pte *hw;    /* entry of va */
+	struct hw_pte *hw; /* entry of va */
 	struct page *table;
 };
 /* Called once for each existing leaf table that [start, end) touches. Nonzero stops the walk and is returned. */

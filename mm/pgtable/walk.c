@@ -9,8 +9,8 @@
 
 /* Where a descent ended: a leaf table, or the level whose entry was empty. */
 struct descent {
-	struct page *table;  /* NULL: no leaf table */
-	unsigned level;      /* 0, or the level of the empty entry */
+	struct page *table; /* NULL: no leaf table */
+	unsigned level;     /* 0, or the level of the empty entry */
 };
 
 static inline struct descent descend(const struct pgtable *pt, vaddr_t va)
@@ -102,8 +102,8 @@ int pt_walk(struct pgtable *pt, vaddr_t start, vaddr_t end, pt_extent_fn *fn, vo
 				break; /* the span reaches the end of the address space */
 			continue;
 		}
-		struct pt_extent x = {.pt = pt, .va = va, .end = min(next, end), .hw = leaf_entry(d.table, va),
-		                      .table = d.table};
+		struct pt_extent x = {
+			.pt = pt, .va = va, .end = min(next, end), .hw = leaf_entry(d.table, va), .table = d.table};
 
 		spin_lock(&d.table->ptl);
 		err = fn(&x, ctx);

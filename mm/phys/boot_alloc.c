@@ -15,7 +15,7 @@ unsigned long boot_alloc_used;
 /* Can a page-table entry of this format name the frame? (2-level: not from 4 GiB on.) */
 static bool frame_fits(pfn_t pfn)
 {
-	struct pte_view v = { .kind = PTE_KIND_PAGE, .grant = GRANT_NONE, .payload = pfn };
+	struct pte_view v = {.kind = PTE_KIND_PAGE, .grant = GRANT_NONE, .payload = pfn};
 
 	return pte_view_valid(&v, 0);
 }

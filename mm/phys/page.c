@@ -130,12 +130,6 @@ void page_copy(struct page *dst, struct page *src)
 	page_kunmap(to);
 }
 
-void *page_address(const struct page *page)
-{
-	ASSERT(page_to_phys(page) < phys_direct_end());
-	return phys_to_virt(page_to_phys(page));
-}
-
 struct page *virt_to_page(const void *va)
 {
 	pfn_t pfn = (pfn_t)(virt_to_phys(va) >> PAGE_SHIFT);

@@ -16,6 +16,7 @@
 #ifndef MM_PHYS_PAGE_H
 #define MM_PHYS_PAGE_H
 
+#include <arch/phys.h>
 #include "kernel/lib/list.h"
 #include "kernel/lib/types.h"
 #include "kernel/sync/spinlock.h"
@@ -23,23 +24,23 @@
 struct vm_object;
 
 enum page_flag {
-	PG_LOCKED,         /* the page lock: a sleeping bit lock */
-	PG_WAITERS,        /* somebody sleeps for LOCKED or WRITEBACK */
-	PG_UPTODATE,       /* content is what the file says */
-	PG_DIRTY,          /* content is newer than the file */
-	PG_WRITEBACK,      /* being written to the device */
-	PG_ERROR,          /* last read or write of it failed */
+	PG_LOCKED,    /* the page lock: a sleeping bit lock */
+	PG_WAITERS,   /* somebody sleeps for LOCKED or WRITEBACK */
+	PG_UPTODATE,  /* content is what the file says */
+	PG_DIRTY,     /* content is newer than the file */
+	PG_WRITEBACK, /* being written to the device */
+	PG_ERROR,     /* last read or write of it failed */
 	PG_REFERENCED,
 	PG_ANON,           /* anonymous memory */
 	PG_ANON_EXCLUSIVE, /* belongs to one mapping only: a write may reuse it, a pin may hold it */
 	PG_LRU,
 	PG_ACTIVE,
-	PG_SWAPBACKED,     /* has no file to be written to (anonymous, tmpfs) */
-	PG_TABLE,          /* holds page-table entries */
+	PG_SWAPBACKED, /* has no file to be written to (anonymous, tmpfs) */
+	PG_TABLE,      /* holds page-table entries */
 	PG_SLAB,
-	PG_BUDDY,          /* first page of a free block; private = its order */
-	PG_RESERVED,       /* not RAM, or used before the allocator existed */
-	PG_LEASED,         /* file page under a write pin: block reserved, standing page_mkwrite */
+	PG_BUDDY,    /* first page of a free block; private = its order */
+	PG_RESERVED, /* not RAM, or used before the allocator existed */
+	PG_LEASED,   /* file page under a write pin: block reserved, standing page_mkwrite */
 };
 
 struct page {
@@ -132,21 +133,24 @@ static inline void page_put(struct page *page)
 }
 
 /* -- the page lock (rank LOCK_PAGE; several at once: ascending pfn, or try) ---------------------------- */
-void page_lock(struct page *page);             /* => may sleep */
-int page_lock_killable(struct page *page);     /* 0 or -EINTR */
+void page_lock(struct page *page);         /* => may sleep */
+int page_lock_killable(struct page *page); /* 0 or -EINTR */
 bool page_try_lock(struct page *page);
-void page_unlock(struct page *page);           /* => any context */
-void page_wait_writeback(struct page *page);   /* => may sleep; page lock may be held */
-void page_end_writeback(struct page *page);    /* clears PG_WRITEBACK, wakes. => any context */
+void page_unlock(struct page *page);         /* => any context */
+void page_wait_writeback(struct page *page); /* => may sleep; page lock may be held */
+void page_end_writeback(struct page *page);  /* clears PG_WRITEBACK, wakes. => any context */
 
 /* -- content, wherever the frame lies -------------------------------------------------------------------- */
-void *page_kmap(struct page *page);            /* see arch_kmap(); last in, first out */
+void *page_kmap(struct page *page); /* see arch_kmap(); last in, first out */
 void page_kunmap(void *va);
 void page_zero(struct page *page);
 void page_copy(struct page *dst, struct page *src);
 
-/* Only for pages allocated without GFP_HIGH. */
-void *page_address(const struct page *page);
+/* Only for pages allocated without GFP_HIGH: they are in the direct map. */
+static inline void *page_address(const struct page *page)
+{
+	return phys_to_virt(page_to_phys(page));
+}
 struct page *virt_to_page(const void *va);
 
 /* -- the page allocator (buddy) --------------------------------------------------------------------------- */

@@ -18,8 +18,8 @@
 #define STACK_MAX 63 /* so that the size of a stack is a power of two */
 #define BATCH 32
 #define POISON 0x5a
-#define POISON_MARK 0x5a5aUL      /* index of a poisoned free page */
-#define ON_STACK (~0UL)           /* private of a page on a CPU's stack; never an order */
+#define POISON_MARK 0x5a5aUL /* index of a poisoned free page */
+#define ON_STACK (~0UL)      /* private of a page on a CPU's stack; never an order */
 #define RECLAIM_TRIES 4
 
 struct page_stack {
@@ -29,7 +29,6 @@ struct page_stack {
 
 /* Own CPU only, interrupts off. [0] KERNEL, [1] HIGH */
 static struct page_stack stacks[MAX_CPUS][2];
-
 
 static unsigned high_mask;                /* GFP_HIGH if there is more than LOW, else 0 */
 static const struct page *first_high;     /* pages from here on belong to class HIGH */

@@ -20,12 +20,12 @@ struct zone {
 extern struct zone zones[ZONE_COUNT];
 
 /* -- buddy.c ------------------------------------------------------------------------------------------------ */
-void buddy_init(pfn_t low_end, pfn_t high_start);     /* LOW below the one, HIGH from the other on */
-void buddy_add_range(pfn_t start, pfn_t end);         /* memory that was nobody's so far */
+void buddy_init(pfn_t low_end, pfn_t high_start); /* LOW below the one, HIGH from the other on */
+void buddy_add_range(pfn_t start, pfn_t end);     /* memory that was nobody's so far */
 /* A block off the free lists, its struct pages all zero (refs too); NULL if @keep pages would not remain. */
 struct page *buddy_alloc(struct zone *zone, unsigned order, unsigned long keep);
 unsigned buddy_alloc_bulk(struct zone *zone, unsigned long keep, struct page **pages, unsigned n); /* order 0 */
-void buddy_free(struct page *page, unsigned order);   /* struct pages all zero */
+void buddy_free(struct page *page, unsigned order); /* struct pages all zero */
 void buddy_free_bulk(struct page **pages, unsigned n);
 
 static inline struct zone *page_zone(const struct page *page)
@@ -36,13 +36,13 @@ static inline struct zone *page_zone(const struct page *page)
 }
 
 /* -- boot_alloc.c -------------------------------------------------------------------------------------------- */
-void boot_alloc_init(void);         /* takes over boot_info.ram, cut to what an entry can name */
+void boot_alloc_init(void); /* takes over boot_info.ram, cut to what an entry can name */
 paddr_t boot_ram_end(void);
-void boot_ram_limit(paddr_t end);   /* forget RAM from @end on */
+void boot_ram_limit(paddr_t end); /* forget RAM from @end on */
 /* @size bytes of zeroed, direct-mapped memory for ever, page aligned; panics if there is none. */
 void *boot_alloc(size_t size);
 extern unsigned long boot_alloc_used; /* pages that it gave */
-unsigned long boot_low_pages(void); /* still free and direct-mapped */
+unsigned long boot_low_pages(void);   /* still free and direct-mapped */
 /* Ends boot_alloc(). Calls @fn for each range of RAM left, ascending. */
 void boot_alloc_finish(void (*fn)(pfn_t start, pfn_t end));
 

@@ -39,8 +39,7 @@ static void mem_map_init(void)
 	unsigned long most = boot_low_pages() / 2 * (PAGE_SIZE / sizeof(struct page));
 
 	if (boot_ram_end() >> PAGE_SHIFT > most) {
-		printk("phys: RAM from %llx on is not used: no room for its records\n",
-		       (unsigned long long)most << PAGE_SHIFT);
+		printk("phys: RAM from %llx on is not used: no room for its records\n", (unsigned long long)most << PAGE_SHIFT);
 		boot_ram_limit((paddr_t)most << PAGE_SHIFT);
 	}
 	max_pfn = (pfn_t)(boot_ram_end() >> PAGE_SHIFT);

@@ -58,7 +58,7 @@ void slab_cache_init(struct slab_cache *cache, const char *name, size_t size)
 {
 	unsigned long flags;
 
-	*cache = (struct slab_cache){ .name = name, .size = ALIGN_UP(max(size, (size_t)8), (size_t)8) };
+	*cache = (struct slab_cache){.name = name, .size = ALIGN_UP(max(size, (size_t)8), (size_t)8)};
 	while (cache->order < ORDER_MAX && (PAGE_SIZE << cache->order) / cache->size < 8)
 		cache->order++;
 	cache->per_slab = (PAGE_SIZE << cache->order) / cache->size;

@@ -18,11 +18,11 @@ struct slab_cache {
 	size_t size;         /* of one object, rounded up to its alignment */
 	struct list partial; /* slabs with room */
 	struct list full;
-	spinlock_t lock;       /* LOCK_SLAB, irqsave: the slabs; not the CPUs' own lists */
-	unsigned order;        /* pages of a slab */
-	unsigned per_slab;     /* objects in one */
-	unsigned long objects; /* taken out of slabs: in use or on a CPU's list; see slab_cache_in_use() */
-	unsigned long slabs;   /* pages held */
+	spinlock_t lock;         /* LOCK_SLAB, irqsave: the slabs; not the CPUs' own lists */
+	unsigned order;          /* pages of a slab */
+	unsigned per_slab;       /* objects in one */
+	unsigned long objects;   /* taken out of slabs: in use or on a CPU's list; see slab_cache_in_use() */
+	unsigned long slabs;     /* pages held */
 	struct slab_cache *next; /* all caches, for /proc/slabinfo */
 	struct slab_cpu cpu[MAX_CPUS];
 };
@@ -45,7 +45,7 @@ struct slab_cache *slab_cache_next(struct slab_cache *cache);
 unsigned long slab_cache_in_use(struct slab_cache *cache); /* objects; approximate while others allocate */
 extern unsigned long slab_pages;                           /* of all caches; atomic */
 
-void slab_init(void); /* from phys_init() */
+void slab_init(void);    /* from phys_init() */
 void kmalloc_init(void); /* from slab_init() */
 
 #endif

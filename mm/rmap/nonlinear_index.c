@@ -113,10 +113,17 @@ void nonlinear_index_add(struct nonlinear_index *idx, struct nonlinear_node *nod
 
 struct nonlinear_node *nonlinear_index_del(struct nonlinear_index *idx, pgoff_t pgoff, vaddr_t va)
 {
-	struct nonlinear_node *n = nonlinear_index_first(idx, pgoff, va);
+	struct rb_node *rb = idx->root.node;
+	struct nonlinear_node *n = NULL;
 
 	ASSERT(rwsem_write_held(&idx->maps->lock));
-	BUG_ON(!n || n->pgoff != pgoff || n->va != va);
+	while (rb) {
+		n = rb_entry(rb, struct nonlinear_node, rb);
+		if (n->pgoff == pgoff && n->va == va)
+			break;
+		rb = comes_before(n, pgoff, va) ? rb->right : rb->left;
+	}
+	BUG_ON(!rb);
 	rb_erase(&n->rb, &idx->root);
 	idx->count--;
 	return n;

@@ -21,19 +21,19 @@
 #include "mm/phys/page.h"
 
 struct object_maps {
-	struct rwsem lock;         /* rank LOCK_MAPS */
-	struct itree_root linear;  /* rmap_links by [pgoff, last] */
-	struct list nonlinear;     /* nonlinear_index.link */
+	struct rwsem lock;        /* rank LOCK_MAPS */
+	struct itree_root linear; /* rmap_links by [pgoff, last] */
+	struct list nonlinear;    /* nonlinear_index.link */
 	unsigned long nr_links;
 };
 
 struct nonlinear_index;
 
 struct rmap_link {
-	struct itree_node node;    /* node.first, node.last: page offsets; in object_maps.linear */
+	struct itree_node node; /* node.first, node.last: page offsets; in object_maps.linear */
 	struct pgtable *pt;
-	vaddr_t va;                /* where page node.first would be */
-	unsigned flags;            /* RMAP_* */
+	vaddr_t va;                        /* where page node.first would be */
+	unsigned flags;                    /* RMAP_* */
 	struct nonlinear_index *nonlinear; /* some entries are off position; w: maps.lock */
 };
 #define RMAP_SHARED 1u      /* a shared mapping */
@@ -41,12 +41,12 @@ struct rmap_link {
 
 /* The off-position entries of one page table into one object. */
 struct nonlinear_index {
-	struct rb_root root;       /* nonlinear_node, ordered by (pgoff, va) */
+	struct rb_root root; /* nonlinear_node, ordered by (pgoff, va) */
 	struct pgtable *pt;
 	struct object_maps *maps;
-	struct list link;          /* maps->nonlinear */
-	unsigned users;            /* vmas that share it; maps->lock */
-	unsigned long count;       /* nodes */
+	struct list link;    /* maps->nonlinear */
+	unsigned users;      /* vmas that share it; maps->lock */
+	unsigned long count; /* nodes */
 };
 
 struct nonlinear_node {

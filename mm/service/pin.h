@@ -7,7 +7,7 @@
 #include "mm/space/mm.h"
 
 enum pin_flag {
-	PIN_WRITE = 1 << 0,    /* the device will store: counts in pins_w */
+	PIN_WRITE = 1 << 0, /* the device will store: counts in pins_w */
 	PIN_LONGTERM = 1 << 8,
 };
 

@@ -78,8 +78,8 @@ static enum fault_result fault_entry(struct fault *f)
 
 enum fault_result vma_fault(struct vma *vma, vaddr_t addr, enum fault_access access, bool unshare)
 {
-	struct fault f = {.vma = vma, .pt = &vma->mm->pt, .va = ALIGN_DOWN(addr, PAGE_SIZE), .access = access,
-	                  .unshare = unshare};
+	struct fault f = {
+		.vma = vma, .pt = &vma->mm->pt, .va = ALIGN_DOWN(addr, PAGE_SIZE), .access = access, .unshare = unshare};
 
 	ASSERT(rwsem_held(&vma->mm->lock));
 	if (!(vma->flags & VM_MANYPROTS) && !permits(vma_grant(vma), access))

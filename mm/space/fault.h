@@ -11,9 +11,9 @@
 struct fault {
 	struct vma *vma;
 	struct pgtable *pt;
-	vaddr_t va;               /* page-aligned */
+	vaddr_t va; /* page-aligned */
 	enum fault_access access;
-	bool unshare;             /* a pin wants the page for itself, but only to read it */
+	bool unshare; /* a pin wants the page for itself, but only to read it */
 };
 
 /* Each of these resolves one case; FAULT_OK also when the entry changed meanwhile: the access is tried again. */

@@ -17,9 +17,8 @@ static bool may_reuse(const struct page *page)
 {
 	if (!page_test(page, PG_ANON))
 		return false;
-	return page_test(page, PG_ANON_EXCLUSIVE) ||
-	       (__atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) == 1 &&
-	        __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 1);
+	return page_test(page, PG_ANON_EXCLUSIVE) || (__atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) == 1 &&
+	                                              __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 1);
 }
 
 /* => PTL held */

@@ -22,11 +22,11 @@
 /* Copying one vma. */
 struct copy {
 	struct vma *from, *to;
-	struct page *spare;           /* for the copy of a pinned page */
-	bool need_spare;              /* the walk stopped for want of it */
-	vaddr_t at;                   /* where it stopped */
+	struct page *spare;                 /* for the copy of a pinned page */
+	bool need_spare;                    /* the walk stopped for want of it */
+	vaddr_t at;                         /* where it stopped */
 	struct nonlinear_node *spare_nodes; /* chained through their rb.left */
-	bool write_protected;         /* the parent needs a flush */
+	bool write_protected;               /* the parent needs a flush */
 };
 
 /* -- spare nodes -------------------------------------------------------------------------------------------- */

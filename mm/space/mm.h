@@ -18,20 +18,42 @@ struct file;
 
 /* prot and flag numbers of the ABI */
 enum {
-	PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4, PROT_MASK = 7,
-	PROT_GROWSDOWN = 0x01000000, PROT_GROWSUP = 0x02000000,
+	PROT_READ = 1,
+	PROT_WRITE = 2,
+	PROT_EXEC = 4,
+	PROT_MASK = 7,
+	PROT_GROWSDOWN = 0x01000000,
+	PROT_GROWSUP = 0x02000000,
 };
 enum {
-	MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_SHARED_VALIDATE = 3, MAP_TYPE = 0xf, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20,
-	MAP_GROWSDOWN = 0x100, MAP_LOCKED = 0x2000, MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000, MAP_NONBLOCK = 0x10000,
-	MAP_STACK = 0x20000, MAP_CHGPROT = 0x20000, MAP_FIXED_NOREPLACE = 0x100000,
+	MAP_SHARED = 1,
+	MAP_PRIVATE = 2,
+	MAP_SHARED_VALIDATE = 3,
+	MAP_TYPE = 0xf,
+	MAP_FIXED = 0x10,
+	MAP_ANONYMOUS = 0x20,
+	MAP_GROWSDOWN = 0x100,
+	MAP_LOCKED = 0x2000,
+	MAP_NORESERVE = 0x4000,
+	MAP_POPULATE = 0x8000,
+	MAP_NONBLOCK = 0x10000,
+	MAP_STACK = 0x20000,
+	MAP_CHGPROT = 0x20000,
+	MAP_FIXED_NOREPLACE = 0x100000,
 };
 #define MAP_LEGACY_MASK 0x7c07f9f3u /* flags from before MAP_SHARED_VALIDATE, which refuses others */
 enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, MREMAP_DONTUNMAP = 4 };
 enum { MS_ASYNC = 1, MS_INVALIDATE = 2, MS_SYNC = 4 };
 enum {
-	MADV_NORMAL = 0, MADV_RANDOM = 1, MADV_SEQUENTIAL = 2, MADV_WILLNEED = 3, MADV_DONTNEED = 4, MADV_DONTFORK = 10,
-	MADV_DOFORK = 11, MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23,
+	MADV_NORMAL = 0,
+	MADV_RANDOM = 1,
+	MADV_SEQUENTIAL = 2,
+	MADV_WILLNEED = 3,
+	MADV_DONTNEED = 4,
+	MADV_DONTFORK = 10,
+	MADV_DOFORK = 11,
+	MADV_POPULATE_READ = 22,
+	MADV_POPULATE_WRITE = 23,
 };
 
 enum vma_flag {
@@ -53,29 +75,29 @@ enum vma_flag {
 };
 
 struct vma {
-	vaddr_t start, end;      /* w: mmap lock for writing */
-	unsigned flags;          /* VM_* */
-	pgoff_t pgoff;           /* object offset of start; anonymous: start >> PAGE_SHIFT */
-	struct rb_node rb;       /* mm->vmas, by start */
+	vaddr_t start, end; /* w: mmap lock for writing */
+	unsigned flags;     /* VM_* */
+	pgoff_t pgoff;      /* object offset of start; anonymous: start >> PAGE_SHIFT */
+	struct rb_node rb;  /* mm->vmas, by start */
 	struct mm *mm;
 	struct vm_object *object; /* NULL: anonymous */
-	struct file *file;       /* holds the object; reference owned (may be NULL for shared anonymous) */
-	struct rmap_link link;   /* while object != NULL; link.nonlinear while VM_NONLINEAR */
-	const char *name;        /* "[heap]", "[stack]" or NULL */
+	struct file *file;        /* holds the object; reference owned (may be NULL for shared anonymous) */
+	struct rmap_link link;    /* while object != NULL; link.nonlinear while VM_NONLINEAR */
+	const char *name;         /* "[heap]", "[stack]" or NULL */
 };
 
 struct mm {
 	struct pgtable pt;
-	struct rwsem lock;       /* the mmap lock */
+	struct rwsem lock; /* the mmap lock */
 	struct rb_root vmas;
 	unsigned nr_vmas;
-	int users;               /* threads and borrowers; atomic */
+	int users; /* threads and borrowers; atomic */
 	vaddr_t brk_start, brk;
 	vaddr_t stack_top;
 	vaddr_t arg_start, arg_end, env_start, env_end;
-	unsigned long total_pages;  /* mapped by vmas */
+	unsigned long total_pages; /* mapped by vmas */
 	unsigned long locked_pages;
-	struct file *exe;        /* /proc/self/exe */
+	struct file *exe; /* /proc/self/exe */
 	u64 minor_faults, major_faults;
 };
 
@@ -88,10 +110,10 @@ struct mm_file_ops {
 };
 extern const struct mm_file_ops *mm_file_ops;
 
-void mm_init_subsystem(void);         /* slabs, the zero page */
-struct mm *mm_create(void);           /* empty; ERR_PTR(-ENOMEM) */
+void mm_init_subsystem(void); /* slabs, the zero page */
+struct mm *mm_create(void);   /* empty; ERR_PTR(-ENOMEM) */
 void mm_get(struct mm *mm);
-void mm_put(struct mm *mm);           /* the last user unmaps everything. => may sleep */
+void mm_put(struct mm *mm); /* the last user unmaps everything. => may sleep */
 /* A copy for fork. ERR_PTR(-ENOMEM, -EINTR). */
 struct mm *mm_fork(struct mm *parent);
 
@@ -99,8 +121,8 @@ struct mm *mm_fork(struct mm *parent);
 struct mmap_request {
 	vaddr_t addr;
 	size_t length;
-	unsigned prot;            /* PROT_* */
-	unsigned flags;           /* MAP_* */
+	unsigned prot;  /* PROT_* */
+	unsigned flags; /* MAP_* */
 	pgoff_t pgoff;
 	struct vm_object *object; /* NULL: anonymous (private, or shared: a new object is made) */
 	struct file *file;        /* referenced by the vma; not consumed */
@@ -122,12 +144,12 @@ int mm_remap_file_pages(struct mm *mm, vaddr_t start, size_t size, unsigned prot
 
 /* Resolve one access. => interrupts on, mmap lock not held, may sleep */
 enum fault_result {
-	FAULT_OK,          /* the access may be tried again */
-	FAULT_MAPERR,      /* no mapping: SIGSEGV / SEGV_MAPERR */
-	FAULT_ACCERR,      /* forbidden: SIGSEGV / SEGV_ACCERR */
-	FAULT_SIGBUS,      /* beyond end of file, or the device failed: SIGBUS / BUS_ADRERR */
+	FAULT_OK,     /* the access may be tried again */
+	FAULT_MAPERR, /* no mapping: SIGSEGV / SEGV_MAPERR */
+	FAULT_ACCERR, /* forbidden: SIGSEGV / SEGV_ACCERR */
+	FAULT_SIGBUS, /* beyond end of file, or the device failed: SIGBUS / BUS_ADRERR */
 	FAULT_OOM,
-	FAULT_KILLED,      /* a fatal signal arrived while waiting */
+	FAULT_KILLED, /* a fatal signal arrived while waiting */
 };
 enum fault_result mm_fault(struct mm *mm, vaddr_t addr, enum fault_access access);
 

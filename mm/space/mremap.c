@@ -186,8 +186,7 @@ static long relocate(struct mm *mm, const struct mremap_request *r)
 		return err;
 	}
 	vma = find_source(mm, r);
-	return IS_ERR(vma) ? PTR_ERR(vma)
-	                   : move_vma(vma, r->old, r->old_len, new, r->new_len, r->flags & MREMAP_DONTUNMAP);
+	return IS_ERR(vma) ? PTR_ERR(vma) : move_vma(vma, r->old, r->old_len, new, r->new_len, r->flags & MREMAP_DONTUNMAP);
 }
 
 static long mremap_locked(struct mm *mm, const struct mremap_request *r)

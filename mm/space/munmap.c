@@ -14,8 +14,12 @@
 
 void vma_zap(struct vma *vma, vaddr_t start, vaddr_t end, enum zap_mode mode, struct mmu_gather *g)
 {
-	struct zap z = {.gather = g, .va = vma->start, .pgoff = vma->pgoff, .mode = mode,
-	                .maps = vma->object ? &vma->object->maps : NULL, .index = vma->link.nonlinear,
+	struct zap z = {.gather = g,
+	                .va = vma->start,
+	                .pgoff = vma->pgoff,
+	                .mode = mode,
+	                .maps = vma->object ? &vma->object->maps : NULL,
+	                .index = vma->link.nonlinear,
 	                .keep_grants = vma->flags & VM_MANYPROTS};
 
 	if (z.index)

@@ -26,6 +26,7 @@ struct remap {
 	pgoff_t pgoff;
 	unsigned prot;
 	bool chgprot, nonblock;
+	struct vma *first; /* that holds start; found by the check */
 };
 
 /* -- 1. check ----------------------------------------------------------------------------------------------- */
@@ -53,21 +54,31 @@ static int check_numbers(struct remap *r, vaddr_t start, size_t size, unsigned p
 	return 0;
 }
 
-/* The range must lie in adjacent shared vmas of one file. => mm->lock held */
-static int check_vmas(const struct remap *r)
+/* The range must lie in adjacent shared vmas of one file. Finds r->first. => mm->lock held */
+static int check_vmas(struct remap *r)
 {
-	struct vma *first = vma_find(r->mm, r->start), *vma;
+	struct vma *vma = r->first = vma_find(r->mm, r->start);
+	vaddr_t covered = r->start;
 	unsigned denied = 0;
 
-	if (!first || first->start > r->start || !vma_covers(r->mm, r->start, r->end))
-		return -EINVAL;
-	for_each_vma_in(vma, r->mm, r->start, r->end) {
-		if (!(vma->flags & VM_SHARED) || !vma->object || vma->object != first->object)
+	for (; covered < r->end; vma = vma_next(vma)) {
+		if (!vma || vma->start > covered || !(vma->flags & VM_SHARED) || vma->object != r->first->object)
 			return -EINVAL;
 		denied |= r->prot & ~(vma->flags >> 4) & VM_ACCESS;
+		covered = vma->end;
+		if (covered >= r->end)
+			break;
 	}
 	return denied ? -EPERM : 0;
 }
+
+/* The vmas of a checked range: the tree is not asked again. */
+static struct vma *range_next(const struct remap *r, struct vma *vma)
+{
+	return vma->end < r->end ? vma_next(vma) : NULL;
+}
+
+#define for_each_vma_of(vma, r) for ((vma) = (r)->first; (vma); (vma) = range_next(r, vma))
 
 /* -- 2. flags ------------------------------------------------------------------------------------------------- */
 
@@ -80,9 +91,7 @@ static bool flags_missing(const struct remap *r)
 {
 	struct vma *vma;
 
-	for_each_vma_in(vma, r->mm, r->start, r->end)
-		if (wanted_flags(r) & ~vma->flags)
-			return true;
+	for_each_vma_of(vma, r) if (wanted_flags(r) & ~vma->flags) return true;
 	return false;
 }
 
@@ -112,7 +121,8 @@ static int set_flags(const struct remap *r)
 	struct vma *vma;
 	int err = 0;
 
-	for_each_vma_in(vma, r->mm, r->start, r->end) {
+	for_each_vma_of(vma, r)
+	{
 		err = set_vma_flags(r, vma);
 		if (err)
 			break;
@@ -129,18 +139,19 @@ struct batch {
 	unsigned nr;
 	pgoff_t pgoff;
 	unsigned grant;
-	struct page *pages[REMAP_BATCH];          /* cached and uptodate, referenced; or NULL */
+	struct page *pages[REMAP_BATCH];           /* cached and uptodate, referenced; or NULL */
+	unsigned nr_pages;                         /* of them filled in */
 	struct nonlinear_node *nodes[REMAP_BATCH]; /* spare nodes */
 	unsigned nr_nodes;
-	struct page *displaced[REMAP_BATCH];      /* pages that were mapped; their entries' references */
+	struct page *displaced[REMAP_BATCH]; /* pages that were mapped; their entries' references */
 	unsigned nr_displaced;
 };
 
 static void batch_discard(struct batch *b)
 {
-	for (unsigned i = 0; i < b->nr; i++)
-		if (b->pages[i])
-			page_put(b->pages[i]);
+	while (b->nr_pages)
+		if (b->pages[--b->nr_pages])
+			page_put(b->pages[b->nr_pages]);
 	while (b->nr_nodes)
 		nonlinear_node_free(b->nodes[--b->nr_nodes]);
 }
@@ -165,14 +176,15 @@ static void prepare_pages(struct batch *b)
 {
 	pgoff_t size = object_size_pages(b->vma->object);
 
-	for (unsigned i = 0; i < b->nr; i++) {
-		struct page *page = b->pgoff + i < size ? pagecache_find(b->vma->object, b->pgoff + i) : NULL;
+	for (; b->nr_pages < b->nr; b->nr_pages++) {
+		pgoff_t pgoff = b->pgoff + b->nr_pages;
+		struct page *page = pgoff < size ? pagecache_find(b->vma->object, pgoff) : NULL;
 
 		if (page && !page_test(page, PG_UPTODATE)) {
 			page_put(page);
 			page = NULL;
 		}
-		b->pages[i] = page;
+		b->pages[b->nr_pages] = page;
 	}
 }
 
@@ -232,14 +244,17 @@ static void set_entry(struct batch *b, struct hw_pte *hw, unsigned i)
 		nonlinear_index_add(b->vma->link.nonlinear, b->nodes[--b->nr_nodes], b->pgoff + i, va);
 }
 
-/* => maps.lock held for writing, tables exist */
-static void exchange(struct batch *b)
+/* => maps.lock held for writing; false: there is no table yet, nothing was done */
+static bool exchange(struct batch *b)
 {
 	struct pgtable *pt = &b->vma->mm->pt;
 	struct pt_slot slot = pt_lock(pt, b->va);
 	struct hw_pte *hw = slot.hw;
 	bool flush = false;
 	unsigned i;
+
+	if (!hw)
+		return false;
 
 	for (i = 0; i < b->nr; i++, hw = hw_pte_next(hw))
 		flush |= empty_entry(b, hw, b->va + i * PAGE_SIZE);
@@ -248,6 +263,7 @@ static void exchange(struct batch *b)
 	for (i = 0, hw = slot.hw; i < b->nr; i++, hw = hw_pte_next(hw))
 		set_entry(b, hw, i);
 	pt_unlock(slot);
+	return true;
 }
 
 static void release_displaced(struct batch *b)
@@ -257,69 +273,79 @@ static void release_displaced(struct batch *b)
 		page_put(b->displaced[--b->nr_displaced]);
 }
 
-/* The batch that starts at @va. => mm->lock held */
-static struct batch batch_at(const struct remap *r, struct vma *vma, vaddr_t va)
+/* Describe the batch that starts at @va; the arrays are filled as far as they are used. => mm->lock held */
+static void batch_begin(struct batch *b, const struct remap *r, struct vma *vma, vaddr_t va)
 {
 	vaddr_t end = min(r->end, vma->end);
 	vaddr_t table_end = (va & ~(pt_span(1) - 1)) + pt_span(1);
 
-	return (struct batch){
-	    .vma = vma,
-	    .va = va,
-	    .nr = (unsigned)min((min(end, table_end) - va) >> PAGE_SHIFT, (vaddr_t)REMAP_BATCH),
-	    .pgoff = r->pgoff + ((va - r->start) >> PAGE_SHIFT),
-	    .grant = r->chgprot ? prot_to_grant(r->prot) : vma_grant(vma),
-	};
+	b->vma = vma;
+	b->va = va;
+	b->nr = (unsigned)min((min(end, table_end) - va) >> PAGE_SHIFT, (vaddr_t)REMAP_BATCH);
+	b->pgoff = r->pgoff + ((va - r->start) >> PAGE_SHIFT);
+	b->grant = r->chgprot ? prot_to_grant(r->prot) : vma_grant(vma);
+	b->nr_pages = b->nr_nodes = b->nr_displaced = 0;
 }
 
-/* Steps 3 and 4 for one batch; returns how many entries are left without a page, or -ENOMEM. */
+/* Steps 3 and 4 for a batch whose nodes are there. False: no table yet. => invalidate_lock held for reading */
+static bool exchange_prepared(struct batch *b)
+{
+	struct object_maps *maps = &b->vma->object->maps;
+	bool done;
+
+	rwsem_write_lock(&maps->lock);
+	done = exchange(b);
+	rwsem_write_unlock(&maps->lock);
+	return done;
+}
+
+/* Returns how many entries are left without a page, or -ENOMEM with nothing changed. */
 static int remap_batch(struct batch *b)
 {
-	struct vm_object *obj = b->vma->object;
-	int err = prepare_nodes(b);
-	int absent = 0;
+	struct rwsem *invalidate = &b->vma->object->invalidate_lock;
+	int absent = 0, err = prepare_nodes(b);
 
 	if (err)
 		return err;
-	rwsem_read_lock(&obj->invalidate_lock);
+	rwsem_read_lock(invalidate);
 	prepare_pages(b);
 	for (unsigned i = 0; i < b->nr; i++)
 		absent += !b->pages[i];
-	rwsem_write_lock(&obj->maps.lock);
-	exchange(b);
-	rwsem_write_unlock(&obj->maps.lock);
-	rwsem_read_unlock(&obj->invalidate_lock);
-	release_displaced(b);
-	return absent;
+	while (!exchange_prepared(b) && !err)
+		err = pt_populate(&b->vma->mm->pt, b->va, b->va + b->nr * PAGE_SIZE);
+	rwsem_read_unlock(invalidate);
+	if (b->nr_displaced)
+		release_displaced(b);
+	return err ? err : absent;
 }
 
 /* => mm->lock held; returns how many entries were left without a page, or -ENOMEM */
 static long remap_range(const struct remap *r)
 {
+	struct batch b;
 	struct vma *vma;
 	long absent = 0;
 
-	if (pt_populate(&r->mm->pt, r->start, r->end))
-		return -ENOMEM;
-	for_each_vma_in(vma, r->mm, r->start, r->end) {
+	for_each_vma_of(vma, r)
+	{
 		vaddr_t end = min(r->end, vma->end);
 
-		for (vaddr_t va = max(r->start, vma->start); va < end;) {
-			struct batch b = batch_at(r, vma, va);
-			int n = remap_batch(&b);
+		for (vaddr_t va = max(r->start, vma->start); va < end; va += b.nr * PAGE_SIZE) {
+			int n;
 
+			batch_begin(&b, r, vma, va);
+			n = remap_batch(&b);
 			batch_discard(&b);
 			if (n < 0)
 				return n;
 			absent += n;
-			va += b.nr * PAGE_SIZE;
 		}
 	}
 	return absent;
 }
 
 /* Check and flags; on success mm->lock is held for reading. */
-static int remap_begin(const struct remap *r)
+static int remap_begin(struct remap *r)
 {
 	int err;
 

@@ -40,9 +40,9 @@ static inline bool vma_notifies_writes(const struct vma *vma)
 
 /* A vma that is not yet in the tree; takes a reference on @file. NULL: no memory. */
 struct vma *vma_alloc(struct mm *mm, vaddr_t start, vaddr_t end, unsigned flags);
-void vma_free(struct vma *vma);               /* drops file and nonlinear index; not in the tree */
+void vma_free(struct vma *vma); /* drops file and nonlinear index; not in the tree */
 void vma_set_object(struct vma *vma, struct vm_object *object, struct file *file, pgoff_t pgoff);
-void vma_attach(struct vma *vma);             /* into the tree and the object's reverse links */
+void vma_attach(struct vma *vma); /* into the tree and the object's reverse links */
 void vma_detach(struct vma *vma);
 
 /* Make @addr a boundary between vmas if it lies inside one. 0 or -ENOMEM. */

@@ -17,13 +17,13 @@ static bool test_bad; /* the present case has failed */
 static jmp_buf test_panic_jump;
 static bool test_panic_wanted;
 
-#define CHECK(c)                                                                       \
-	do {                                                                               \
-		if (!(c)) {                                                                    \
-			if (!test_bad)                                                             \
-				printf("# %s:%d: %s\n", __FILE__, __LINE__, #c);                       \
-			test_bad = true;                                                           \
-		}                                                                              \
+#define CHECK(c)                                                 \
+	do {                                                         \
+		if (!(c)) {                                              \
+			if (!test_bad)                                       \
+				printf("# %s:%d: %s\n", __FILE__, __LINE__, #c); \
+			test_bad = true;                                     \
+		}                                                        \
 	} while (0)
 
 #define RUN(fn) test_run(#fn, fn)
@@ -43,15 +43,15 @@ static __unused int test_end(void)
 }
 
 /* Does the statement panic? */
-#define PANICS(statement)                                                              \
-	({                                                                                 \
-		test_panic_wanted = true;                                                      \
-		bool panicked_ = setjmp(test_panic_jump) != 0;                                 \
-		if (!panicked_) {                                                              \
-			statement;                                                                 \
-		}                                                                              \
-		test_panic_wanted = false;                                                     \
-		panicked_;                                                                     \
+#define PANICS(statement)                              \
+	({                                                 \
+		test_panic_wanted = true;                      \
+		bool panicked_ = setjmp(test_panic_jump) != 0; \
+		if (!panicked_) {                              \
+			statement;                                 \
+		}                                              \
+		test_panic_wanted = false;                     \
+		panicked_;                                     \
 	})
 
 /* Repeatable pseudo-random numbers (xorshift64*). */

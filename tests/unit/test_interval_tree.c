@@ -83,8 +83,8 @@ static void equal_intervals(void)
 static void edges(void)
 {
 	struct itree_root root = ITREE_ROOT;
-	struct itree_node low = { .first = 0, .last = 0 }, high = { .first = ~0UL, .last = ~0UL };
-	struct itree_node all = { .first = 0, .last = ~0UL };
+	struct itree_node low = {.first = 0, .last = 0}, high = {.first = ~0UL, .last = ~0UL};
+	struct itree_node all = {.first = 0, .last = ~0UL};
 
 	CHECK(itree_empty(&root) && !itree_first(&root, 0, ~0UL));
 	itree_insert(&root, &low);

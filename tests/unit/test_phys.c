@@ -109,8 +109,8 @@ static void set_up(void)
 	mem_map = calloc(FRAMES, sizeof(struct page));
 	buddy_init(LOW_END, HIGH_START);
 	for (pfn_t pfn = HOLE_START; pfn < HOLE_END; pfn++)
-		mem_map[pfn] = (struct page){ .flags = BIT(PG_RESERVED), .refs = 1 };
-	mem_map[0] = (struct page){ .flags = BIT(PG_RESERVED), .refs = 1 };
+		mem_map[pfn] = (struct page){.flags = BIT(PG_RESERVED), .refs = 1};
+	mem_map[0] = (struct page){.flags = BIT(PG_RESERVED), .refs = 1};
 	buddy_add_range(1, HOLE_START);
 	buddy_add_range(HOLE_END, FRAMES);
 	page_alloc_init();
@@ -255,7 +255,7 @@ static void slab_storm(size_t size)
 static void slabs(void)
 {
 	for (unsigned i = 0; i < 5; i++)
-		slab_storm((const size_t[]){ 8, 40, 104, 568, 2048 }[i]);
+		slab_storm((const size_t[]){8, 40, 104, 568, 2048}[i]);
 }
 
 static void kmallocs(void)

@@ -11,22 +11,35 @@
 #include "tests/unit/test.h"
 
 /* Both give the same text and length. */
-#define SAME(...)                                                     \
-	do {                                                              \
-		char ours_[128], theirs_[128];                                \
-		int n_ = k_snprintf(ours_, sizeof(ours_), __VA_ARGS__);       \
-		int m_ = snprintf(theirs_, sizeof(theirs_), __VA_ARGS__);     \
-		CHECK(n_ == m_ && !strcmp(ours_, theirs_));                   \
-		if (n_ != m_ || strcmp(ours_, theirs_))                       \
-			printf("# \"%s\" is not \"%s\"\n", ours_, theirs_);       \
+#define SAME(...)                                                 \
+	do {                                                          \
+		char ours_[128], theirs_[128];                            \
+		int n_ = k_snprintf(ours_, sizeof(ours_), __VA_ARGS__);   \
+		int m_ = snprintf(theirs_, sizeof(theirs_), __VA_ARGS__); \
+		CHECK(n_ == m_ && !strcmp(ours_, theirs_));               \
+		if (n_ != m_ || strcmp(ours_, theirs_))                   \
+			printf("# \"%s\" is not \"%s\"\n", ours_, theirs_);   \
 	} while (0)
 
 #pragma GCC diagnostic ignored "-Wformat"
 #pragma GCC diagnostic ignored "-Wformat-truncation"
 #pragma GCC diagnostic ignored "-Wformat-overflow"
 
-static const long long values[] = { 0, 1, -1, 9, 10, 255, 256, -128, 65535, 2147483647, -2147483648LL, 4294967295LL,
-	                                4294967296LL, 9223372036854775807LL, -9223372036854775807LL - 1 };
+static const long long values[] = {0,
+                                   1,
+                                   -1,
+                                   9,
+                                   10,
+                                   255,
+                                   256,
+                                   -128,
+                                   65535,
+                                   2147483647,
+                                   -2147483648LL,
+                                   4294967295LL,
+                                   4294967296LL,
+                                   9223372036854775807LL,
+                                   -9223372036854775807LL - 1};
 
 static void integers(void)
 {

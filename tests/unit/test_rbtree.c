@@ -90,7 +90,7 @@ static void storm(bool augmented, unsigned keys)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < N; i++)
-		items[i] = (struct item){ .key = (unsigned)(test_random() % keys) };
+		items[i] = (struct item){.key = (unsigned)(test_random() % keys)};
 	for (unsigned round = 0; round < 6000; round++) {
 		/* grows, then shrinks, so that every case of erase is met */
 		struct item *it = &items[test_random() % N];
@@ -135,7 +135,7 @@ static void ascending_and_drain(void)
 	struct rb_root root = RB_ROOT;
 
 	for (unsigned i = 0; i < N; i++) {
-		items[i] = (struct item){ .key = i };
+		items[i] = (struct item){.key = i};
 		insert(&root, &items[i], false);
 		CHECK(audit(root.node, NULL, false) > 0);
 	}
@@ -150,10 +150,10 @@ static void ascending_and_drain(void)
 static void replace(void)
 {
 	struct rb_root root = RB_ROOT;
-	struct item other = { .key = 7 };
+	struct item other = {.key = 7};
 
 	for (unsigned i = 0; i < 20; i++) {
-		items[i] = (struct item){ .key = i };
+		items[i] = (struct item){.key = i};
 		insert(&root, &items[i], false);
 	}
 	rb_replace(&items[7].rb, &other.rb, &root);

@@ -113,7 +113,7 @@ static void start(unsigned i, void (*fn)(struct thread *), unsigned long rounds)
 {
 	struct thread *t = &threads[i];
 
-	*t = (struct thread){ .fn = fn, .rounds = rounds };
+	*t = (struct thread){.fn = fn, .rounds = rounds};
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->wake, NULL);
 	pthread_create(&t->id, NULL, thread_main, t);

@@ -155,7 +155,7 @@ struct siginfo {
 	u32 raw[8];             /* SIGINFO_RAW: words 3.. of siginfo_t, as far as anybody uses them */
 };
 #define ABI_SIGINFO_SIZE 128
-void abi_fill_siginfo(void *to, const struct siginfo *from); /* all 128 bytes */
+void abi_fill_siginfo(void *to, const struct siginfo *from);        /* all 128 bytes */
 void abi_siginfo_from_user(struct siginfo *to, const void *raw128); /* rt_sigqueueinfo(2): kind RAW */
 
 /* CPU features for AT_HWCAP and AT_HWCAP2. */
@@ -167,7 +167,7 @@ unsigned long abi_hwcap2(void);
 /* Exception @vector from ring 3 as a signal: number, si_code; @has_addr: si_addr is the instruction. */
 struct abi_exception {
 	u8 signo;
-	s8 code;      /* ABI_SI_KERNEL: SI_KERNEL */
+	s8 code; /* ABI_SI_KERNEL: SI_KERNEL */
 	bool has_addr;
 };
 #define ABI_SI_KERNEL (-128)

@@ -13,16 +13,16 @@ struct arch_context;
 
 /* Per-CPU state.  Own CPU only unless said otherwise. */
 struct cpu {
-	struct cpu *self;        /* offset 0: the assembly and this_cpu() rely on it */
-	struct thread *current;  /* offset 1 word: running thread */
-	vaddr_t kernel_sp;       /* offset 2 words: stack top for entries from ring 3 */
-	vaddr_t user_sp;         /* offset 3 words: scratch of the syscall entry */
-	unsigned id;             /* 0 .. MAX_CPUS - 1 */
+	struct cpu *self;       /* offset 0: the assembly and this_cpu() rely on it */
+	struct thread *current; /* offset 1 word: running thread */
+	vaddr_t kernel_sp;      /* offset 2 words: stack top for entries from ring 3 */
+	vaddr_t user_sp;        /* offset 3 words: scratch of the syscall entry */
+	unsigned id;            /* 0 .. MAX_CPUS - 1 */
 	unsigned apic_id;
-	unsigned preempt_count;  /* > 0: must not sleep (spinlocks held, interrupt context) */
-	bool need_resched;       /* the timer or a wake-up asks for schedule() */
-	unsigned irq_depth;      /* nested interrupt handlers */
-	struct pgtable *loaded;  /* tree in CR3; NULL: the kernel's own */
+	unsigned preempt_count;   /* > 0: must not sleep (spinlocks held, interrupt context) */
+	bool need_resched;        /* the timer or a wake-up asks for schedule() */
+	unsigned irq_depth;       /* nested interrupt handlers */
+	struct pgtable *loaded;   /* tree in CR3; NULL: the kernel's own */
 	struct arch_context *ctx; /* machine state of the running thread; never NULL */
 };
 

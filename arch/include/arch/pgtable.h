@@ -9,9 +9,9 @@
 
 /* Level 0 holds leaf entries; level PT_LEVELS - 1 is the root. */
 struct pt_level {
-	u8 shift;     /* an entry covers 1 << shift bytes */
-	u8 bits;      /* a table holds 1 << bits entries */
-	bool leaf;    /* may hold a leaf (a huge page) */
+	u8 shift;  /* an entry covers 1 << shift bytes */
+	u8 bits;   /* a table holds 1 << bits entries */
+	bool leaf; /* may hold a leaf (a huge page) */
 };
 
 #define PT_MAX_LEVELS 5

@@ -64,24 +64,24 @@ enum kmap_cache { KMAP_CACHED, KMAP_UNCACHED };
 #include <asm/pte.h>
 
 /* -- values: questions ------------------------------------------------------------------------------ */
-static inline bool pte_is_none(pte_t pte);     /* all-empty: exactly what pte_none() makes */
-static inline bool pte_has_page(pte_t pte);    /* a page is mapped, accessible or not; leaf levels only */
-static inline bool pte_accessible(pte_t pte);  /* hardware would translate through it (P = 1) */
+static inline bool pte_is_none(pte_t pte);    /* all-empty: exactly what pte_none() makes */
+static inline bool pte_has_page(pte_t pte);   /* a page is mapped, accessible or not; leaf levels only */
+static inline bool pte_accessible(pte_t pte); /* hardware would translate through it (P = 1) */
 static inline bool pte_is_file(pte_t pte);
 static inline bool pte_is_swap(pte_t pte);
 static inline bool pte_is_migration(pte_t pte);
 static inline bool pte_is_marker(pte_t pte);
 static inline bool pte_same(pte_t a, pte_t b);
-static inline unsigned pte_grant(pte_t pte);   /* GRANT_* of a page or file entry; without NX, X == R */
+static inline unsigned pte_grant(pte_t pte); /* GRANT_* of a page or file entry; without NX, X == R */
 /* The grant that this machine gives to who asks for @grant: W and X imply R; without NX, R implies X. The
  * makers apply it; views must have it applied. */
 static inline unsigned pte_grant_normal(unsigned grant);
-static inline bool pte_hw_write(pte_t pte);    /* page entries: hardware RW */
+static inline bool pte_hw_write(pte_t pte); /* page entries: hardware RW */
 static inline bool pte_dirty(pte_t pte);
 static inline bool pte_young(pte_t pte);
 static inline bool pte_special(pte_t pte);
 static inline bool pte_uffd_wp(pte_t pte);
-static inline pfn_t pte_pfn(pte_t pte);        /* page entries */
+static inline pfn_t pte_pfn(pte_t pte); /* page entries */
 static inline pgoff_t pte_file_pgoff(pte_t pte);
 
 /* -- values: makers --------------------------------------------------------------------------------- */
@@ -91,8 +91,8 @@ static inline pte_t pte_mk_page(pfn_t pfn, unsigned grant);
 static inline pte_t pte_mk_special(pfn_t pfn, unsigned grant);
 /* A file entry; @pgoff must not exceed PTE_FILE_PGOFF_MAX. */
 static inline pte_t pte_mk_file(pgoff_t pgoff, unsigned grant);
-static inline pte_t pte_mkwrite(pte_t pte);    /* hardware RW on; asserts a granted W */
-static inline pte_t pte_wrprotect(pte_t pte);  /* hardware RW off, grants kept */
+static inline pte_t pte_mkwrite(pte_t pte);   /* hardware RW on; asserts a granted W */
+static inline pte_t pte_wrprotect(pte_t pte); /* hardware RW off, grants kept */
 static inline pte_t pte_mkdirty(pte_t pte);
 static inline pte_t pte_mkclean(pte_t pte);
 static inline pte_t pte_mkyoung(pte_t pte);

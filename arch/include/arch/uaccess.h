@@ -27,10 +27,10 @@ void pagefault_enable(void);
 bool pagefault_disabled(void);
 
 #define get_user(x, uptr) copy_from_user(&(x), (uptr), sizeof(x))
-#define put_user(x, uptr)                            \
-	({                                               \
-		__typeof__(*(uptr)) v_ = (x);                \
-		copy_to_user((uptr), &v_, sizeof(v_));       \
+#define put_user(x, uptr)                      \
+	({                                         \
+		__typeof__(*(uptr)) v_ = (x);          \
+		copy_to_user((uptr), &v_, sizeof(v_)); \
 	})
 
 #endif

@@ -14,9 +14,9 @@ enum fault_access { FAULT_READ = 0, FAULT_WRITE = 1, FAULT_EXEC = 2 };
 struct fault_cause {
 	vaddr_t addr;
 	enum fault_access access;
-	bool user;      /* the access was made by ring 3 */
-	bool protection;/* the entry was present */
-	bool reserved;  /* reserved bit set in an entry: always a kernel bug */
+	bool user;       /* the access was made by ring 3 */
+	bool protection; /* the entry was present */
+	bool reserved;   /* reserved bit set in an entry: always a kernel bug */
 	unsigned long error_code;
 };
 
