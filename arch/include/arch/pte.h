@@ -1,7 +1,7 @@
 /*
  * pte.h - the page-table entry, as generic code may see it.
  *
- * Layer 1, the machine contract; docs/arch-contract.md explains it and tests/contract/pte.c asserts it on
+ * Layer 1, the machine contract; docs/arch-contract.md explains it and tests/contract/ asserts it on
  * every machine.  Three kinds of thing must never be confused, so each has a type of its own:
  *
  *   struct hw_pte *   a *live* entry in a table that hardware reads and writes.  The type is never
