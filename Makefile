@@ -32,7 +32,7 @@ INCLUDE := -iquote . -I arch/include -I arch/x86/include
 DEFS := -DPTE_FORMAT_$(FORMAT)=1 -DBITS=$(BITS) -DPTERON_CONFIG=\"$(CONFIG)\"
 CFLAGS := -std=gnu11 -g -ffreestanding -fno-pic -fno-pie -fno-common -fno-strict-aliasing -fno-asynchronous-unwind-tables \
 	-fno-omit-frame-pointer -fno-stack-protector -mgeneral-regs-only -fno-delete-null-pointer-checks -fwrapv \
-	$(ARCHFLAGS) $(WARN) $(INCLUDE) $(DEFS) $(if $(filter debug,$(BUILD)),-O1 -DDEBUG=1,-O2 -DDEBUG=0)
+	$(ARCHFLAGS) $(WARN) $(INCLUDE) $(DEFS) $(if $(filter debug,$(BUILD)),-O1 -DDEBUG=1,-O2 -momit-leaf-frame-pointer -DDEBUG=0)
 
 # Every .c and .S below these folders is part of the kernel; the width's own folder is chosen by ARCH.
 KDIRS := boot kernel mm arch/x86/mm arch/x86/cpu arch/x86/io arch/x86/$(BITS) tests/contract

@@ -2,7 +2,7 @@
 """make bench: what operations cost in guest instructions, counted by QEMU (-icount, one tick of the TSC is one
 instruction), with the same static program that also runs on Linux.  The table goes to build/bench/costs.md too.
 
-The Linux column is Linux 6.12 in the same emulator with the strongest honest settings (docs/performance.md).
+The Linux column is Linux 6.12 in the same emulator with the strongest honest settings (docs/platform.md).
 """
 import dataclasses
 import os
@@ -14,15 +14,27 @@ from machine import TOP, build, from_environment
 
 # name of the bench program's line -> (what it is, Linux 6.12, our limit or None)
 ROWS = {
-    "null": ("null system call", 317, 160),
-    "anon_write": ("anonymous write fault, with its page clear", 3583, 1500),
-    "munmap_page": ("munmap, per touched page", 1025, None),
-    "cow_copy": ("copy-on-write fault, copy", 5094, None),
-    "file_read": ("shared file read fault", 2211, None),
-    "remap_resident": ("remap one resident page of 65,536", 15674, 1000),
-    "mosaic_fork_page": ("fork of that mosaic, per page", 2650, None),
-    "mosaic_bytes": ("kernel bytes a page of it, page tables apart", 239, 48),
-    "msync_page": ("msync, per dirty page", 4328, None),
+    "null_syscall": ("null system call", 317, 160),
+    "sigsegv_caught": ("SIGSEGV, handler, return", 3938, None),
+    "pipe_round_trip": ("pipe round trip", 11362, None),
+    "anon_write_fault": ("anonymous write fault, with its page clear", 3583, 1500),
+    "anon_read_fault": ("anonymous read fault (zero page)", 1493, None),
+    "munmap_per_page": ("munmap, per touched page", 1025, None),
+    "mmap_munmap": ("mmap and munmap of one page, untouched", 9900, None),
+    "mprotect_split": ("mprotect of a middle page: split", 10000, None),
+    "mprotect_merge": ("mprotect of a middle page: merge", 9800, None),
+    "cow_copy_fault": ("copy-on-write fault: copy", 5094, None),
+    "cow_reuse_fault": ("copy-on-write fault: reuse", 1587, None),
+    "fork_exit_wait": ("fork, exit, wait", 127000, None),
+    "fork_exit_wait_1024_pages": ("fork, exit, wait with 1,024 pages", 547000, None),
+    "file_read_fault": ("shared file read fault", 2211, None),
+    "file_write_fault": ("shared file write fault", 2451, None),
+    "write_fault_after_msync": ("write fault after msync", 2893, None),
+    "msync_per_dirty_page": ("msync of one dirty page, virtio disk", None, None),
+    "remap_resident_page": ("remap one resident page of 65,536", 15674, 1000),
+    "mosaic_kernel_bytes_per_page": ("kernel bytes a page of it, page tables apart", 239, 48),
+    "mosaic_fork_per_page": ("fork of that mosaic, per page", 2650, None),
+    "mosaic_munmap_per_page": ("munmap of it, per page", 4290, None),
 }
 
 

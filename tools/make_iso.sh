@@ -34,5 +34,6 @@ done
 } >"$dir/boot/grub/grub.cfg"
 grub-mkrescue -o "$out.tmp" "$dir" --fonts= --locales= --themes= \
 	--install-modules="normal multiboot2 serial terminal all_video gzio iso9660 part_msdos search search_fs_uuid test configfile" \
-	>/dev/null 2>"$dir/log" || { cat "$dir/log" >&2; exit 1; }
+	>/dev/null 2>"$out.log" || { cat "$out.log" >&2; exit 1; }
+rm -f "$out.log"
 mv "$out.tmp" "$out"

@@ -115,6 +115,7 @@ def lanes():
         out.append(command_lane(f"gdb-{arch}-{paging}", [sys.executable, "tests/gdb/run.py", arch, paging], 180,
                                 f"make test LANES=gdb-{arch}-{paging}"))
     out.append(command_lane("exec", [sys.executable, "tests/host/test_exec.py"], 240, "make test LANES=exec"))
+    out.append(command_lane("disks", [sys.executable, "tests/host/test_disks.py"], 240, "tests/host/test_disks.py"))
     out.append(command_lane("shell", [sys.executable, "tests/host/test_shell.py"], 240, "make test LANES=shell"))
     return out
 

@@ -364,12 +364,16 @@ static size_t place(size_t i)
 	return i * 40503u % TILES;
 }
 
-static long remap(uint8_t *p, size_t i, size_t pgoff, int flags)
+static int tile_prot(size_t i)
 {
 	static const int prots[] = {RW, PROT_READ, PROT_NONE};
 
-	return syscall(SYS_remap_file_pages, p + i * PAGE, PAGE, per_page ? prots[i % 3] : 0, pgoff,
-	               flags | (per_page ? MAP_CHGPROT : 0));
+	return per_page ? prots[i % 3] : 0;
+}
+
+static long remap(uint8_t *p, size_t i, size_t pgoff, int flags)
+{
+	return syscall(SYS_remap_file_pages, p + i * PAGE, PAGE, tile_prot(i), pgoff, flags | (per_page ? MAP_CHGPROT : 0));
 }
 
 static void mosaic_memory(const struct kmem *a, const struct kmem *b, size_t pages)
@@ -418,8 +422,16 @@ static void bench_mosaic(void)
 		done -= 256;
 		munmap(p + done * PAGE, 256 * PAGE);
 	}
-	for (size_t i = 0; i < 1024; i++) /* another entry comes to show a page that is in memory */
-		TIME(if (remap(p, (i * 97 + 13) % done, place(i * 61), 0)) die("remap_file_pages"));
+	for (size_t i = 0; i < 1024; i++) { /* another entry comes to show a page that is in memory */
+		size_t tile = (i * 97 + 13) % done, pgoff = place(i * 61);
+		uint8_t *at = p + tile * PAGE;
+		int prot = tile_prot(tile), flags = per_page ? MAP_CHGPROT : 0;
+		long failed;
+
+		TIME(failed = syscall(SYS_remap_file_pages, at, PAGE, prot, pgoff, flags));
+		if (failed)
+			die("remap_file_pages");
+	}
 	report("remap_resident_page", 1);
 	for (int i = 0; i < 4; i++) {
 		pid_t pid;

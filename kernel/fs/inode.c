@@ -145,6 +145,18 @@ struct inode *inode_find(struct super *sb, u64 ino)
 	}
 }
 
+bool inode_is_live(struct super *sb, u64 ino)
+{
+	struct inode *i;
+	bool live = false;
+
+	spin_lock(&sb->inodes_lock);
+	list_for_each_entry(i, hash_list(sb, ino), hash_link)
+		live |= i->ino == ino && atomic_read(&i->refs) > 0;
+	spin_unlock(&sb->inodes_lock);
+	return live;
+}
+
 static void inode_evict(struct inode *inode)
 {
 	struct super *sb = inode->super;

@@ -19,7 +19,12 @@ static void file_ref_put(struct file *f)
 	file_put(f);
 }
 
-static const struct mm_file_ops vfs_mm_file_ops = {.get = file_get, .put = file_ref_put};
+static int file_ref_fsync(struct file *f, pgoff_t first, pgoff_t last)
+{
+	return file_fsync_range(f, first, last, true);
+}
+
+static const struct mm_file_ops vfs_mm_file_ops = {.get = file_get, .put = file_ref_put, .fsync = file_ref_fsync};
 
 /* -- attaching ------------------------------------------------------------------------------------------------ */
 

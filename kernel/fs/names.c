@@ -264,9 +264,11 @@ static int rename_check(struct walk *from, struct dentry *old, struct walk *to, 
 		return -ENOTDIR;
 	if (new->inode && (flags & RENAME_NOREPLACE))
 		return -EEXIST;
-	if (dentry_is_ancestor(old, to->at))
+	/* The inodes too: a damaged disk may give a directory two names, and its lock must not be taken twice. */
+	if (dentry_is_ancestor(old, to->at) || old->inode == to->at->inode)
 		return -EINVAL; /* into itself */
-	if (new->inode && dentry_is_ancestor(new, from->at))
+	if (new->inode &&
+	    (dentry_is_ancestor(new, from->at) || new->inode == from->at->inode || new->inode == to->at->inode))
 		return -ENOTEMPTY;
 	if (!to->at->inode->nlink)
 		return -ENOENT;

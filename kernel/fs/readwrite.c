@@ -225,19 +225,24 @@ loff_t file_llseek(struct file *f, loff_t off, int whence)
 	return r;
 }
 
-int file_fsync(struct file *f, bool data_only)
+int file_fsync_range(struct file *f, pgoff_t first, pgoff_t last, bool data_only)
 {
 	struct vm_object *obj = &f->inode->obj;
 	int err, earlier;
 
 	if (f->ops && f->ops->fsync)
-		err = f->ops->fsync(f, 0, ~0UL, data_only);
+		err = f->ops->fsync(f, first, last, data_only);
 	else if (positioned(f))
-		err = object_fsync(obj, 0, ~0UL, data_only);
+		err = object_fsync(obj, first, last, data_only);
 	else
 		return -EINVAL;
 	earlier = object_error_since(obj, &f->wb_seen);
 	return err ? err : earlier;
+}
+
+int file_fsync(struct file *f, bool data_only)
+{
+	return file_fsync_range(f, 0, ~0UL, data_only);
 }
 
 int inode_truncate_locked(struct inode *inode, loff_t size)

@@ -179,6 +179,7 @@ ssize_t file_pread(struct file *f, void *user, size_t n, loff_t pos);
 ssize_t file_pwrite(struct file *f, const void *user, size_t n, loff_t pos);
 loff_t file_llseek(struct file *f, loff_t off, int whence);
 int file_fsync(struct file *f, bool data_only);
+int file_fsync_range(struct file *f, pgoff_t first, pgoff_t last, bool data_only); /* of these pages */
 int file_truncate(struct file *f, loff_t size);
 long file_fallocate(struct file *f, int mode, loff_t off, loff_t len);
 

@@ -21,6 +21,8 @@ struct inode *inode_alloc(struct super *sb, u32 mode);
 void inode_hash(struct inode *inode);
 /* The live inode @ino of @sb with a reference, or NULL. Waits for one that is being evicted. => sleeps */
 struct inode *inode_find(struct super *sb, u64 ino);
+/* Is inode @ino hashed, and not on its way out? */
+bool inode_is_live(struct super *sb, u64 ino);
 bool inode_try_get(struct inode *inode); /* false: dying */
 /* object_ops.hold and release for inodes that embed the object. */
 bool inode_object_hold(struct vm_object *obj);

@@ -163,11 +163,19 @@ static void shrink(struct radix_tree *t)
 }
 
 /* -- entries -------------------------------------------------------------------------------------------------- */
+/* The hottest of all: every fault and every remap asks the page cache. */
 void *radix_lookup(const struct radix_tree *t, unsigned long index)
 {
-	struct radix_node *leaf = find(t, index, NULL);
+	unsigned shift = t->height * RADIX_BITS;
+	void *p = t->root;
 
-	return leaf ? leaf->slot[slot_of(index, 0)] : NULL;
+	if (!p || (shift < 8 * sizeof(index) && index >> shift))
+		return NULL;
+	do {
+		shift -= RADIX_BITS;
+		p = ((struct radix_node *)p)->slot[index >> shift & (RADIX_SLOTS - 1)];
+	} while (shift && p);
+	return p;
 }
 
 /* Remove the empty nodes of @path from level @level up. */

@@ -11,6 +11,7 @@
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
+#include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/fdtable.h"
 #include "kernel/proc/syscalls.h"
@@ -205,6 +206,17 @@ static void commit(struct process *p, struct mm *mm, const char *path, vaddr_t e
 	frame_start(arch_user_frame((void *)t->stack_top), entry, sp);
 }
 
+/* A damaged program gets a line on the console, the first few times. */
+static void complain(const char *path, const char *head, size_t n)
+{
+	static unsigned left = 8;
+
+	if (n < 4 || memcmp(head, "\177ELF", 4) || !left)
+		return;
+	left--;
+	printk("exec: %s: damaged or foreign ELF file%s\n", path, left ? "" : " (no more of these lines)");
+}
+
 static struct mm *build_mm(struct file *f, const char *head, size_t n, const struct exec_args *args, const char *path,
                            vaddr_t *entry, vaddr_t *sp)
 {
@@ -247,6 +259,8 @@ int process_exec(const char *path, struct exec_args *args)
 		return (int)PTR_ERR(f);
 	}
 	mm = build_mm(f, head, n, args, path, &entry, &sp);
+	if (PTR_ERR(mm) == -ENOEXEC)
+		complain(path, head, n);
 	file_put(f);
 	kfree(head);
 	if (IS_ERR(mm))

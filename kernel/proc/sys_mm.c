@@ -170,7 +170,5 @@ long sys_brk(unsigned long brk)
 long sys_remap_file_pages(unsigned long start, size_t size, unsigned long prot, unsigned long pgoff,
                           unsigned long flags)
 {
-	if (prot & ~(unsigned long)PROT_MASK)
-		return -EINVAL;
-	return mm_remap_file_pages(current_mm(), start, size, (unsigned)prot, pgoff, (unsigned)flags);
+	return mm_remap_file_pages(current_mm(), start, size, prot, pgoff, (unsigned)flags);
 }

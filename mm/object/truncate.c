@@ -59,9 +59,9 @@ static void unmap_node(const struct unmap *u, struct nonlinear_index *idx, struc
 
 static void unmap_nonlinear(const struct unmap *u, struct nonlinear_index *idx)
 {
-	struct nonlinear_node *n = nonlinear_index_first(idx, u->first, 0);
+	struct nonlinear_node *n = NULL;
 
-	for (; n && n->pgoff <= u->last; n = nonlinear_index_next(n))
+	while ((n = nonlinear_index_scan(idx, u->first, u->last, n)))
 		unmap_node(u, idx, n);
 }
 

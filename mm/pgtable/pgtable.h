@@ -38,6 +38,10 @@ struct pt_slot {
 
 /* Find and lock the leaf entry of @va; slot.hw == NULL when no leaf table exists. Pair with pt_unlock(). */
 struct pt_slot pt_lock(struct pgtable *pt, vaddr_t va);
+/* Find without locking; slot.hw == NULL: no table.  The table stays while mm's lock is held; the entry may be peeked
+ * at with hw_pte_get_lockless() and then locked. => mmap lock held */
+struct pt_slot pt_find(struct pgtable *pt, vaddr_t va);
+void pt_lock_found(struct pt_slot slot);
 /* The same for a second address space while one PTL is held (fork: parent before child). */
 struct pt_slot pt_lock_nested(struct pgtable *pt, vaddr_t va);
 /* Find and lock the entry of @va while the lock of table @held is held: the same table is not locked twice.

@@ -15,17 +15,19 @@ struct descent {
 
 static inline struct descent descend(const struct pgtable *pt, vaddr_t va)
 {
-	struct page *table = pt->root;
+	void *table = page_address(pt->root);
+	pfn_t pfn = 0;
 
+#pragma GCC unroll 5 /* then every shift and mask of the geometry is a constant */
 	for (unsigned level = PT_LEVELS - 1; level > 0; level--) {
-		struct hw_pte *hw = hw_pte_at(page_address(table), pt_index(level, va));
-		pte_t entry = hw_pte_get_lockless(hw);
+		pte_t entry = hw_pte_get_lockless(hw_pte_at(table, pt_index(level, va)));
 
 		if (!pte_is_table(entry, level))
 			return (struct descent){NULL, level};
-		table = pfn_to_page(pte_table_pfn(entry));
+		pfn = pte_table_pfn(entry);
+		table = phys_to_virt((paddr_t)pfn << PAGE_SHIFT);
 	}
-	return (struct descent){table, 0};
+	return (struct descent){pfn_to_page(pfn), 0};
 }
 
 static inline struct hw_pte *leaf_entry(struct page *table, vaddr_t va)
@@ -33,14 +35,27 @@ static inline struct hw_pte *leaf_entry(struct page *table, vaddr_t va)
 	return hw_pte_at(page_address(table), pt_index(0, va));
 }
 
-struct pt_slot pt_lock(struct pgtable *pt, vaddr_t va)
+struct pt_slot pt_find(struct pgtable *pt, vaddr_t va)
 {
 	struct page *table = descend(pt, va).table;
 
 	if (!table)
 		return (struct pt_slot){NULL, NULL};
-	spin_lock(&table->ptl);
 	return (struct pt_slot){leaf_entry(table, va), table};
+}
+
+void pt_lock_found(struct pt_slot slot)
+{
+	spin_lock(&slot.table->ptl);
+}
+
+struct pt_slot pt_lock(struct pgtable *pt, vaddr_t va)
+{
+	struct pt_slot slot = pt_find(pt, va);
+
+	if (slot.hw)
+		pt_lock_found(slot);
+	return slot;
 }
 
 struct pt_slot pt_lock_nested(struct pgtable *pt, vaddr_t va)

@@ -39,14 +39,21 @@ struct rmap_link {
 #define RMAP_SHARED 1u      /* a shared mapping */
 #define RMAP_KEEP_GRANTS 2u /* the entries' own grants count: a dropped page leaves a file entry */
 
-/* The off-position entries of one page table into one object. */
+/*
+ * The off-position entries of one page table into one object: a hash table by page offset whose buckets are small
+ * ordered trees.  Finding, adding and removing an entry costs O(1) when offsets are spread and O(log k) when k
+ * addresses show one page; a node is 40 bytes and the buckets add half a pointer an entry.
+ */
 struct nonlinear_index {
-	struct rb_root root; /* nonlinear_node, ordered by (pgoff, va) */
+	struct rb_root **pages; /* of buckets; the table grows bucket by bucket */
+	unsigned nr_pages, max_pages;
+	unsigned long nr_buckets;
+	unsigned long mask;  /* 2^n - 1 >= nr_buckets - 1 */
+	unsigned long count; /* nodes */
 	struct pgtable *pt;
 	struct object_maps *maps;
-	struct list link;    /* maps->nonlinear */
-	unsigned users;      /* vmas that share it; maps->lock */
-	unsigned long count; /* nodes */
+	struct list link; /* maps->nonlinear */
+	unsigned users;   /* vmas that share it; maps->lock */
 };
 
 struct nonlinear_node {
@@ -84,14 +91,19 @@ void nonlinear_index_put(struct nonlinear_index *idx);
 /* Nodes are made before any lock is taken, so that nothing can fail mid-way. */
 struct nonlinear_node *nonlinear_node_alloc(void);
 void nonlinear_node_free(struct nonlinear_node *node);
+/* Make room for more buckets if the table is full; that it fails only makes the trees deeper. => may sleep, no lock */
+void nonlinear_index_grow(struct nonlinear_index *idx);
 /* => maps->lock held for writing */
 void nonlinear_index_add(struct nonlinear_index *idx, struct nonlinear_node *node, pgoff_t pgoff, vaddr_t va);
 /* Unlinks and returns the node of exactly this entry; asserts it exists. The caller frees or reuses it. */
 struct nonlinear_node *nonlinear_index_del(struct nonlinear_index *idx, pgoff_t pgoff, vaddr_t va);
 
-/* The first node at or after (@pgoff, @va), and the next in order; NULL at the end. => maps->lock held */
-struct nonlinear_node *nonlinear_index_first(struct nonlinear_index *idx, pgoff_t pgoff, vaddr_t va);
-struct nonlinear_node *nonlinear_index_next(struct nonlinear_node *node);
+/* The first node of @pgoff, and the next one of the same offset; NULL: no more. => maps->lock held */
+struct nonlinear_node *nonlinear_index_find(const struct nonlinear_index *idx, pgoff_t pgoff);
+struct nonlinear_node *nonlinear_index_find_next(struct nonlinear_node *node);
+/* All nodes with offsets in [first, last], in no order: starts with @prev NULL. => maps->lock held */
+struct nonlinear_node *nonlinear_index_scan(const struct nonlinear_index *idx, pgoff_t first, pgoff_t last,
+                                            struct nonlinear_node *prev);
 
 /* One entry that maps the page; called under its PTL. Return false to stop the walk. */
 struct rmap_hit {

@@ -54,9 +54,9 @@ static bool walk_nonlinear(const struct walk *w, struct object_maps *maps, pgoff
 	struct nonlinear_index *idx;
 
 	list_for_each_entry(idx, &maps->nonlinear, link) {
-		struct nonlinear_node *n = nonlinear_index_first(idx, index, 0);
+		struct nonlinear_node *n = nonlinear_index_find(idx, index);
 
-		for (; n && n->pgoff == index; n = nonlinear_index_next(n))
+		for (; n; n = nonlinear_index_find_next(n))
 			if (!visit_candidate(w, idx->pt, n->va))
 				return false;
 	}

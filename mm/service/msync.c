@@ -12,13 +12,12 @@
 /* What one vma of the range asks to be written. */
 struct sync_job {
 	struct file *file; /* referenced */
-	struct vm_object *object;
 	pgoff_t first, last;
 };
 
 static struct sync_job job_for(struct vma *vma, vaddr_t start, vaddr_t end)
 {
-	struct sync_job job = {.file = vma->file, .object = vma->object, .first = 0, .last = ~0UL};
+	struct sync_job job = {.file = vma->file, .first = 0, .last = ~0UL};
 
 	/* In a nonlinear vma an address range says nothing about file offsets: the whole file is synced. */
 	if (!(vma->flags & VM_NONLINEAR)) {
@@ -83,7 +82,7 @@ static int sync_range(struct mm *mm, vaddr_t start, vaddr_t end, int flags)
 		if (!more)
 			break;
 		if (flags & MS_SYNC)
-			err = object_fsync(job.object, job.first, job.last, true);
+			err = mm_file_ops->fsync(job.file, job.first, job.last);
 		mm_file_ops->put(job.file);
 	}
 	return err ? err : hole ? -ENOMEM : 0;

@@ -90,6 +90,7 @@ struct mm {
 	struct pgtable pt;
 	struct rwsem lock; /* the mmap lock */
 	struct rb_root vmas;
+	struct vma *recent; /* found last: a hint; cleared with mm->lock held for writing */
 	unsigned nr_vmas;
 	int users; /* threads and borrowers; atomic */
 	vaddr_t brk_start, brk;
@@ -107,6 +108,8 @@ struct mm {
 struct mm_file_ops {
 	void (*get)(struct file *file);
 	void (*put)(struct file *file);
+	/* fdatasync(2) of pages [first, last]: also tells, once per open file, of a write that failed earlier. */
+	int (*fsync)(struct file *file, pgoff_t first, pgoff_t last);
 };
 extern const struct mm_file_ops *mm_file_ops;
 
@@ -140,7 +143,7 @@ int mm_msync(struct mm *mm, vaddr_t addr, size_t length, int flags);
 long mm_mremap(struct mm *mm, vaddr_t old, size_t old_len, size_t new_len, unsigned flags, vaddr_t new_addr);
 int mm_mlock(struct mm *mm, vaddr_t addr, size_t length, bool lock);
 int mm_mlockall(struct mm *mm, bool lock); /* every vma there is now */
-int mm_remap_file_pages(struct mm *mm, vaddr_t start, size_t size, unsigned prot, pgoff_t pgoff, unsigned flags);
+int mm_remap_file_pages(struct mm *mm, vaddr_t start, size_t size, unsigned long prot, pgoff_t pgoff, unsigned flags);
 
 /* Resolve one access. => interrupts on, mmap lock not held, may sleep */
 enum fault_result {

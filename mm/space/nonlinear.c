@@ -13,11 +13,9 @@
  * A page that is cached is mapped at once; otherwise the entry becomes a *file entry*: not present, but
  * holding offset and grants, so that the mapping outlives its page.
  */
-#include "mm/object/pagecache.h"
+#include "mm/space/nonlinear.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
-
-#define REMAP_BATCH 16
 
 /* What one call asks for, after rounding. */
 struct remap {
@@ -26,18 +24,19 @@ struct remap {
 	pgoff_t pgoff;
 	unsigned prot;
 	bool chgprot, nonblock;
-	struct vma *first; /* that holds start; found by the check */
+	struct vma *first;     /* that holds start; found by the check, as is */
+	unsigned common_flags; /* ... what all vmas of the range have */
 };
 
 /* -- 1. check ----------------------------------------------------------------------------------------------- */
 
-static int check_numbers(struct remap *r, vaddr_t start, size_t size, unsigned prot, pgoff_t pgoff, unsigned flags)
+static int check_numbers(struct remap *r, vaddr_t start, size_t size, unsigned long prot, pgoff_t pgoff, unsigned flags)
 {
 	pgoff_t pages;
 
 	r->chgprot = flags & MAP_CHGPROT;
 	r->nonblock = flags & MAP_NONBLOCK;
-	if ((prot && !r->chgprot) || (prot & ~(unsigned)PROT_MASK))
+	if ((prot && !r->chgprot) || (prot & ~(unsigned long)PROT_MASK))
 		return -EINVAL;
 	r->start = ALIGN_DOWN(start, PAGE_SIZE);
 	size = ALIGN_DOWN(size, PAGE_SIZE);
@@ -50,7 +49,7 @@ static int check_numbers(struct remap *r, vaddr_t start, size_t size, unsigned p
 	if ((u64)pgoff + pages - 1 > PTE_FILE_PGOFF_MAX)
 		return -EOVERFLOW;
 	r->pgoff = pgoff;
-	r->prot = prot;
+	r->prot = (unsigned)prot;
 	return 0;
 }
 
@@ -61,10 +60,12 @@ static int check_vmas(struct remap *r)
 	vaddr_t covered = r->start;
 	unsigned denied = 0;
 
+	r->common_flags = ~0u;
 	for (; covered < r->end; vma = vma_next(vma)) {
 		if (!vma || vma->start > covered || !(vma->flags & VM_SHARED) || vma->object != r->first->object)
 			return -EINVAL;
 		denied |= r->prot & ~(vma->flags >> 4) & VM_ACCESS;
+		r->common_flags &= vma->flags;
 		covered = vma->end;
 		if (covered >= r->end)
 			break;
@@ -85,14 +86,6 @@ static struct vma *range_next(const struct remap *r, struct vma *vma)
 static unsigned wanted_flags(const struct remap *r)
 {
 	return VM_NONLINEAR | (r->chgprot ? VM_MANYPROTS : 0);
-}
-
-static bool flags_missing(const struct remap *r)
-{
-	struct vma *vma;
-
-	for_each_vma_of(vma, r) if (wanted_flags(r) & ~vma->flags) return true;
-	return false;
 }
 
 static int set_vma_flags(const struct remap *r, struct vma *vma)
@@ -121,8 +114,7 @@ static int set_flags(const struct remap *r)
 	struct vma *vma;
 	int err = 0;
 
-	for_each_vma_of(vma, r)
-	{
+	for_each_vma_of(vma, r) {
 		err = set_vma_flags(r, vma);
 		if (err)
 			break;
@@ -130,215 +122,26 @@ static int set_flags(const struct remap *r)
 	return err;
 }
 
-/* -- 3. prepare ------------------------------------------------------------------------------------------------- */
-
-/* Up to REMAP_BATCH consecutive entries of one leaf table and one vma. */
-struct batch {
-	struct vma *vma;
-	vaddr_t va;
-	unsigned nr;
-	pgoff_t pgoff;
-	unsigned grant;
-	struct page *pages[REMAP_BATCH];           /* cached and uptodate, referenced; or NULL */
-	unsigned nr_pages;                         /* of them filled in */
-	struct nonlinear_node *nodes[REMAP_BATCH]; /* spare nodes */
-	unsigned nr_nodes;
-	struct page *displaced[REMAP_BATCH]; /* pages that were mapped; their entries' references */
-	unsigned nr_displaced;
-};
-
-static void batch_discard(struct batch *b)
-{
-	while (b->nr_pages)
-		if (b->pages[--b->nr_pages])
-			page_put(b->pages[b->nr_pages]);
-	while (b->nr_nodes)
-		nonlinear_node_free(b->nodes[--b->nr_nodes]);
-}
-
-/* A node for each entry that will be off position.  What they displace is reused or freed afterwards. */
-static int prepare_nodes(struct batch *b)
-{
-	if (b->pgoff == vma_pgoff(b->vma, b->va))
-		return 0;
-	while (b->nr_nodes < b->nr) {
-		struct nonlinear_node *node = nonlinear_node_alloc();
-
-		if (!node)
-			return -ENOMEM;
-		b->nodes[b->nr_nodes++] = node;
-	}
-	return 0;
-}
-
-/* => invalidate_lock held for reading: what we find stays in the file until the entry is set */
-static void prepare_pages(struct batch *b)
-{
-	pgoff_t size = object_size_pages(b->vma->object);
-
-	for (; b->nr_pages < b->nr; b->nr_pages++) {
-		pgoff_t pgoff = b->pgoff + b->nr_pages;
-		struct page *page = pgoff < size ? pagecache_find(b->vma->object, pgoff) : NULL;
-
-		if (page && !page_test(page, PG_UPTODATE)) {
-			page_put(page);
-			page = NULL;
-		}
-		b->pages[b->nr_pages] = page;
-	}
-}
-
-/* -- 4. exchange -------------------------------------------------------------------------------------------------- */
-
-static void forget_offset(struct batch *b, vaddr_t va, pgoff_t pgoff)
-{
-	if (pgoff != vma_pgoff(b->vma, va))
-		nonlinear_node_free(nonlinear_index_del(b->vma->link.nonlinear, pgoff, va));
-}
-
-/* Empty one entry. Returns true if hardware may have cached its translation. */
-static bool empty_entry(struct batch *b, struct hw_pte *hw, vaddr_t va)
-{
-	pte_t pte = hw_pte_get(hw);
-	struct page *page;
-
-	if (pte_is_none(pte))
-		return false;
-	if (!pte_has_page(pte)) {
-		hw_pte_set(hw, pte_none());
-		forget_offset(b, va, pte_file_pgoff(pte));
-		return false;
-	}
-	pte = hw_pte_get_and_clear(hw);
-	page = pfn_to_page(pte_pfn(pte));
-	if (pte_dirty(pte))
-		pagecache_dirty_from_pte(page);
-	forget_offset(b, va, page->index);
-	__atomic_fetch_sub(&page->mapcount, 1, __ATOMIC_SEQ_CST);
-	b->displaced[b->nr_displaced++] = page;
-	return pte_accessible(pte);
-}
-
-static pte_t page_entry(const struct batch *b, struct page *page)
-{
-	pte_t pte = pte_mk_page(page_to_pfn(page), b->grant);
-
-	return (b->grant & GRANT_W) && !vma_notifies_writes(b->vma) ? pte_mkwrite(pte) : pte;
-}
-
-/* The reference on a cached page passes to its entry. */
-static void set_entry(struct batch *b, struct hw_pte *hw, unsigned i)
-{
-	vaddr_t va = b->va + i * PAGE_SIZE;
-	bool off_position = b->pgoff + i != vma_pgoff(b->vma, va);
-
-	if (b->pages[i]) {
-		__atomic_fetch_add(&b->pages[i]->mapcount, 1, __ATOMIC_SEQ_CST);
-		hw_pte_set(hw, page_entry(b, b->pages[i]));
-		b->pages[i] = NULL;
-		pgtable_account(&b->vma->mm->pt, 1);
-	} else if (off_position || (b->vma->flags & VM_MANYPROTS)) {
-		hw_pte_set(hw, pte_mk_file(b->pgoff + i, b->grant));
-	}
-	if (off_position)
-		nonlinear_index_add(b->vma->link.nonlinear, b->nodes[--b->nr_nodes], b->pgoff + i, va);
-}
-
-/* => maps.lock held for writing; false: there is no table yet, nothing was done */
-static bool exchange(struct batch *b)
-{
-	struct pgtable *pt = &b->vma->mm->pt;
-	struct pt_slot slot = pt_lock(pt, b->va);
-	struct hw_pte *hw = slot.hw;
-	bool flush = false;
-	unsigned i;
-
-	if (!hw)
-		return false;
-
-	for (i = 0; i < b->nr; i++, hw = hw_pte_next(hw))
-		flush |= empty_entry(b, hw, b->va + i * PAGE_SIZE);
-	if (flush)
-		pgtable_flush_range(pt, b->va, b->va + b->nr * PAGE_SIZE);
-	for (i = 0, hw = slot.hw; i < b->nr; i++, hw = hw_pte_next(hw))
-		set_entry(b, hw, i);
-	pt_unlock(slot);
-	return true;
-}
-
-static void release_displaced(struct batch *b)
-{
-	pgtable_account(&b->vma->mm->pt, -(long)b->nr_displaced);
-	while (b->nr_displaced)
-		page_put(b->displaced[--b->nr_displaced]);
-}
-
-/* Describe the batch that starts at @va; the arrays are filled as far as they are used. => mm->lock held */
-static void batch_begin(struct batch *b, const struct remap *r, struct vma *vma, vaddr_t va)
-{
-	vaddr_t end = min(r->end, vma->end);
-	vaddr_t table_end = (va & ~(pt_span(1) - 1)) + pt_span(1);
-
-	b->vma = vma;
-	b->va = va;
-	b->nr = (unsigned)min((min(end, table_end) - va) >> PAGE_SHIFT, (vaddr_t)REMAP_BATCH);
-	b->pgoff = r->pgoff + ((va - r->start) >> PAGE_SHIFT);
-	b->grant = r->chgprot ? prot_to_grant(r->prot) : vma_grant(vma);
-	b->nr_pages = b->nr_nodes = b->nr_displaced = 0;
-}
-
-/* Steps 3 and 4 for a batch whose nodes are there. False: no table yet. => invalidate_lock held for reading */
-static bool exchange_prepared(struct batch *b)
-{
-	struct object_maps *maps = &b->vma->object->maps;
-	bool done;
-
-	rwsem_write_lock(&maps->lock);
-	done = exchange(b);
-	rwsem_write_unlock(&maps->lock);
-	return done;
-}
-
-/* Returns how many entries are left without a page, or -ENOMEM with nothing changed. */
-static int remap_batch(struct batch *b)
-{
-	struct rwsem *invalidate = &b->vma->object->invalidate_lock;
-	int absent = 0, err = prepare_nodes(b);
-
-	if (err)
-		return err;
-	rwsem_read_lock(invalidate);
-	prepare_pages(b);
-	for (unsigned i = 0; i < b->nr; i++)
-		absent += !b->pages[i];
-	while (!exchange_prepared(b) && !err)
-		err = pt_populate(&b->vma->mm->pt, b->va, b->va + b->nr * PAGE_SIZE);
-	rwsem_read_unlock(invalidate);
-	if (b->nr_displaced)
-		release_displaced(b);
-	return err ? err : absent;
-}
+/* -- 3., 4. prepare and exchange: nonlinear_exchange.c -------------------------------------------------------------- */
 
 /* => mm->lock held; returns how many entries were left without a page, or -ENOMEM */
 static long remap_range(const struct remap *r)
 {
-	struct batch b;
 	struct vma *vma;
 	long absent = 0;
 
-	for_each_vma_of(vma, r)
-	{
+	for_each_vma_of(vma, r) {
 		vaddr_t end = min(r->end, vma->end);
+		unsigned grant = r->chgprot ? prot_to_grant(r->prot) : vma_grant(vma);
 
-		for (vaddr_t va = max(r->start, vma->start); va < end; va += b.nr * PAGE_SIZE) {
-			int n;
+		for (vaddr_t va = max(r->start, vma->start); va < end;) {
+			pgoff_t pgoff = r->pgoff + ((va - r->start) >> PAGE_SHIFT);
+			struct exchange_result done = nonlinear_exchange(vma, va, end, pgoff, grant);
 
-			batch_begin(&b, r, vma, va);
-			n = remap_batch(&b);
-			batch_discard(&b);
-			if (n < 0)
-				return n;
-			absent += n;
+			if (!done.nr)
+				return -ENOMEM;
+			absent += done.absent;
+			va += done.nr * PAGE_SIZE;
 		}
 	}
 	return absent;
@@ -351,7 +154,7 @@ static int remap_begin(struct remap *r)
 
 	rwsem_read_lock(&r->mm->lock);
 	err = check_vmas(r);
-	if (!err && !flags_missing(r))
+	if (!err && !(wanted_flags(r) & ~r->common_flags))
 		return 0;
 	rwsem_read_unlock(&r->mm->lock);
 	if (err)
@@ -369,14 +172,16 @@ static int remap_begin(struct remap *r)
 	return err;
 }
 
-int mm_remap_file_pages(struct mm *mm, vaddr_t start, size_t size, unsigned prot, pgoff_t pgoff, unsigned flags)
+int mm_remap_file_pages(struct mm *mm, vaddr_t start, size_t size, unsigned long prot, pgoff_t pgoff, unsigned flags)
 {
-	struct remap r = {.mm = mm};
+	struct remap r;
 	int err = check_numbers(&r, start, size, prot, pgoff, flags);
 	long absent;
 
-	if (!err)
-		err = remap_begin(&r);
+	if (err)
+		return err;
+	r.mm = mm;
+	err = remap_begin(&r);
 	if (err)
 		return err;
 	absent = remap_range(&r);

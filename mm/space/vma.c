@@ -53,7 +53,7 @@ void vma_free(struct vma *vma)
 
 /* -- tree ------------------------------------------------------------------------------------------------ */
 
-struct vma *vma_find(struct mm *mm, vaddr_t addr)
+static struct vma *tree_find(struct mm *mm, vaddr_t addr)
 {
 	struct rb_node *rb = mm->vmas.node;
 	struct vma *best = NULL;
@@ -71,6 +71,17 @@ struct vma *vma_find(struct mm *mm, vaddr_t addr)
 		}
 	}
 	return best;
+}
+
+struct vma *vma_find(struct mm *mm, vaddr_t addr)
+{
+	struct vma *vma = READ_ONCE(mm->recent);
+
+	if (likely(vma && vma->start <= addr && addr < vma->end))
+		return vma;
+	vma = tree_find(mm, addr);
+	WRITE_ONCE(mm->recent, vma);
+	return vma;
 }
 
 struct vma *vma_first(struct mm *mm)
@@ -179,6 +190,7 @@ void vma_detach(struct vma *vma)
 	link_remove(vma);
 	maps_unlock(vma);
 	rb_erase(&vma->rb, &vma->mm->vmas);
+	vma->mm->recent = NULL;
 	vma->mm->nr_vmas--;
 	vma->mm->total_pages -= (vma->end - vma->start) >> PAGE_SHIFT;
 }
@@ -228,6 +240,7 @@ static void merge(struct vma *low, struct vma *high)
 	link_remove(low);
 	link_remove(high);
 	rb_erase(&high->rb, &mm->vmas);
+	mm->recent = NULL;
 	mm->nr_vmas--;
 	low->end = high->end;
 	link_insert(low);

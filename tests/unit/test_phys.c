@@ -47,11 +47,6 @@ void page_zero(struct page *page)
 	memset(page_kmap(page), 0, PAGE_SIZE);
 }
 
-void *page_address(const struct page *page)
-{
-	return the_ram + page_to_phys(page);
-}
-
 struct page *virt_to_page(const void *va)
 {
 	return pfn_to_page((pfn_t)(virt_to_phys(va) >> PAGE_SHIFT));

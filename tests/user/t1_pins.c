@@ -325,6 +325,24 @@ TEST(T1_12, "T1-12 last data wins, a file on disk")
 	unpin(fd, s.id);
 }
 
+/* With enough memory (and a format that reaches it) programs really get frames whose number has a high word. */
+TEST(high_frames, "T1-01c frames above 4 GiB reach programs and pins")
+{
+	int fd = edu_open();
+	u8 *p = map_anon(64, RW);
+	unsigned high = 0;
+
+	if (sysconf(_SC_PHYS_PAGES) < (long)((5ull << 30) / P))
+		SKIP("less than 5 GiB of memory");
+	for (size_t i = 0; i < 64; i++) {
+		p[i * P] = (u8)(i + 1);
+		high += stat_at(fd, p + i * P).pfn >= (1ull << 32) / P;
+	}
+	CHECK(high > 0);
+	for (size_t i = 0; i < 64; i++)
+		CHECK_EQ(p[i * P], i + 1);
+}
+
 TEST(T1_19, "T1-19 bad ranges")
 {
 	int fd = edu_open();

@@ -6,7 +6,9 @@
 
 #include "kernel/lib/types.h"
 
-struct trap_frame; /* <asm/trap_frame.h>: registers as the entry code saved them */
+/* struct trap_frame: registers as the entry code saved them; generic code uses only the accessors below. */
+#include <asm/trap_frame.h>
+
 struct thread;
 
 /* What a thread keeps while it does not run. */
@@ -36,9 +38,9 @@ struct trap_frame *arch_user_frame(void *stack_top);
 vaddr_t frame_ip(const struct trap_frame *tf);
 vaddr_t frame_sp(const struct trap_frame *tf);
 bool frame_from_user(const struct trap_frame *tf);
-unsigned long frame_syscall_nr(const struct trap_frame *tf);
-void frame_syscall_args(const struct trap_frame *tf, unsigned long args[6]);
-void frame_set_return(struct trap_frame *tf, long value);
+static inline unsigned long frame_syscall_nr(const struct trap_frame *tf); /* ~0: it was not a system call */
+static inline void frame_syscall_args(const struct trap_frame *tf, unsigned long args[6]);
+static inline void frame_set_return(struct trap_frame *tf, long value);
 long frame_return(const struct trap_frame *tf);
 void frame_set_sp(struct trap_frame *tf, vaddr_t sp);
 /* Back up over the system-call instruction so that it is executed again, with number @nr. */

@@ -29,26 +29,6 @@ bool frame_from_user(const struct trap_frame *tf)
 	return tf->cs & 3;
 }
 
-unsigned long frame_syscall_nr(const struct trap_frame *tf)
-{
-	return tf->vector == VECTOR_SYSCALL ? tf->error : FRAME_NOT_A_CALL;
-}
-
-void frame_syscall_args(const struct trap_frame *tf, unsigned long args[6])
-{
-	args[0] = tf->bx;
-	args[1] = tf->cx;
-	args[2] = tf->dx;
-	args[3] = tf->si;
-	args[4] = tf->di;
-	args[5] = tf->bp;
-}
-
-void frame_set_return(struct trap_frame *tf, long value)
-{
-	tf->ax = (u32)value;
-}
-
 long frame_return(const struct trap_frame *tf)
 {
 	return (long)tf->ax;

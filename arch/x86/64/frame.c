@@ -28,26 +28,6 @@ bool frame_from_user(const struct trap_frame *tf)
 	return tf->cs & 3;
 }
 
-unsigned long frame_syscall_nr(const struct trap_frame *tf)
-{
-	return tf->vector == VECTOR_SYSCALL ? tf->error : FRAME_NOT_A_CALL;
-}
-
-void frame_syscall_args(const struct trap_frame *tf, unsigned long args[6])
-{
-	args[0] = tf->di;
-	args[1] = tf->si;
-	args[2] = tf->dx;
-	args[3] = tf->r10;
-	args[4] = tf->r8;
-	args[5] = tf->r9;
-}
-
-void frame_set_return(struct trap_frame *tf, long value)
-{
-	tf->ax = (u64)value;
-}
-
 long frame_return(const struct trap_frame *tf)
 {
 	return (long)tf->ax;

@@ -25,6 +25,26 @@ static bool is_system_block(struct ext2_fs *fs, u32 group, u32 block)
 	       (block >= d->inode_table && block - d->inode_table < fs->itable_blocks);
 }
 
+int ext2_block_in_use(struct ext2_fs *fs, u32 block)
+{
+	u32 group, bit;
+	struct buffer *map;
+	int used;
+
+	if (!ext2_block_valid(fs, block))
+		return 0;
+	group = (block - fs->first_data_block) / fs->blocks_per_group;
+	bit = (block - fs->first_data_block) % fs->blocks_per_group;
+	if (is_system_block(fs, group, block))
+		return 0;
+	map = buffer_read(&fs->cache, ext2_group(fs, group)->block_bitmap);
+	if (IS_ERR(map))
+		return (int)PTR_ERR(map);
+	used = bit_get(map->data, bit);
+	buffer_put(&fs->cache, map);
+	return used;
+}
+
 /* Take a free block of @group, from block @bit of it on: 1 taken, 0 none, or -EIO. */
 static int alloc_in_group(struct ext2_fs *fs, u32 group, u32 bit, u32 *block)
 {

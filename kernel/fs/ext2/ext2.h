@@ -80,6 +80,8 @@ int ext2_block_alloc(struct ext2_fs *fs, u32 goal, u32 *block);
 void ext2_block_free(struct ext2_fs *fs, u32 block);
 /* Could a file have this block? */
 bool ext2_block_valid(const struct ext2_fs *fs, u32 block);
+/* And is it one that is allocated? 1, 0, -EIO. */
+int ext2_block_in_use(struct ext2_fs *fs, u32 block);
 
 /* -- ialloc.c (=> meta held) ---------------------------------------------------------------------------------- */
 int ext2_inode_alloc(struct ext2_fs *fs, u64 parent_ino, bool is_dir, u64 *ino);

@@ -247,7 +247,9 @@ struct inode *ext2_inode_new(struct inode *dir, u32 mode, u64 rdev)
 		ext2_encode_dev(rdev, ext2_inode_of(inode)->block);
 	mutex_lock(&fs->meta);
 	err = ext2_inode_alloc(fs, dir->ino, S_ISDIR(mode), &inode->ino);
-	if (!err) {
+	if (!err && inode_is_live(dir->super, inode->ino)) {
+		err = ext2_corrupt(fs, "inode bitmap: free and in use", inode->ino); /* and stays marked as used */
+	} else if (!err) {
 		err = clear_entry(fs, inode);
 		if (err)
 			ext2_inode_free(fs, inode->ino, S_ISDIR(mode));

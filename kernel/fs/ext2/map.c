@@ -188,7 +188,9 @@ static void free_one(struct inode *inode, u32 block)
 
 /*
  * Free what lies below *@ptr, a tree of @height levels of indirect blocks (0: a data block), from its block
- * number @first on (0: all of it, and *@ptr too).
+ * number @first on (0: all of it, and *@ptr too).  An indirect block that is not allocated is dropped unseen: it
+ * may have been freed a moment ago through another pointer, and a damaged file can lead to one block a thousand
+ * million times.
  */
 static int free_tree(struct inode *inode, u32 *ptr, unsigned height, u64 first)
 {
@@ -201,8 +203,14 @@ static int free_tree(struct inode *inode, u32 *ptr, unsigned height, u64 first)
 	if (!*ptr)
 		return 0;
 	if (height) {
-		b = ext2_block_valid(fs, *ptr) ? buffer_read(&fs->cache, *ptr)
-		                               : ERR_PTR(ext2_corrupt(fs, "indirect block of inode", inode->ino));
+		int used = ext2_block_in_use(fs, *ptr);
+
+		if (!used) {
+			ext2_corrupt(fs, "indirect block of inode", inode->ino);
+			*ptr = 0;
+			return 0;
+		}
+		b = used > 0 ? buffer_read(&fs->cache, *ptr) : ERR_PTR(used);
 		if (IS_ERR(b))
 			return (int)PTR_ERR(b);
 		for (unsigned i = 1; i < height; i++)

@@ -6,16 +6,48 @@
  */
 #include "kernel/fs/ext2/ext2.h"
 
+/*
+ * A directory that is found in @dir must say that @dir is its parent.  Otherwise the tree of a damaged disk might
+ * have loops, and whoever locks parent and child would wait for itself.  => @dir locked (so no rename moves it)
+ */
+static int check_parent(struct inode *dir, struct inode *inode)
+{
+	struct ext2_fs *fs = ext2_fs_of(dir);
+	u32 parent = 0;
+	int err = 0;
+
+	mutex_lock(&fs->meta);
+	if (inode != dir && inode->ino != EXT2_ROOT_INO)
+		err = ext2_dir_find(inode, "..", &parent);
+	if (!err && parent == dir->ino)
+		goto out;
+	if (!err || err == -ENOENT)
+		err = ext2_corrupt(fs, "parent of directory", inode->ino);
+out:
+	mutex_unlock(&fs->meta);
+	return err;
+}
+
 static struct inode *ext2_lookup(struct inode *dir, const char *name)
 {
 	struct ext2_fs *fs = ext2_fs_of(dir);
+	struct inode *inode;
 	u32 ino;
 	int err;
 
 	mutex_lock(&fs->meta);
 	err = ext2_dir_find(dir, name, &ino);
 	mutex_unlock(&fs->meta);
-	return err ? ERR_PTR(err) : ext2_iget(dir->super, ino);
+	if (err)
+		return ERR_PTR(err);
+	inode = ext2_iget(dir->super, ino);
+	if (IS_ERR(inode) || !S_ISDIR(inode->mode))
+		return inode;
+	err = check_parent(dir, inode);
+	if (!err)
+		return inode;
+	inode_put(inode);
+	return ERR_PTR(err);
 }
 
 /* Enter the new @inode, a directory with "." and "..". => meta */

@@ -201,6 +201,8 @@ static int check_super(struct ext2_fs *fs, const struct ext2_disk_super *s)
 	fs->first_ino = s->rev_level ? s->first_ino : 11;
 	if (fs->inode_size < 128 || fs->inode_size > fs->block_size || (fs->inode_size & (fs->inode_size - 1)))
 		return refuse(fs, "bad inode size");
+	if (fs->first_ino < 11 || fs->first_ino > s->inodes_count)
+		return refuse(fs, "bad first inode");
 	if (s->first_data_block != (fs->block_size == 1024 ? 1u : 0u) || s->blocks_count <= s->first_data_block + 1)
 		return refuse(fs, "bad first block or block count");
 	if (!s->blocks_per_group || s->blocks_per_group > bits || s->blocks_per_group % 8 || !s->inodes_per_group ||
@@ -338,7 +340,7 @@ static struct super *make_super(struct ext2_fs *fs, const char *source, bool rea
 	sb->private = fs;
 	sb->dev = DEV(254, fs->dev->minor);
 	sb->block_size = fs->block_size;
-	sb->read_only = read_only || fs->must_be_read_only || fs->dev->read_only;
+	sb->read_only = true; /* until we know that we want it: a disk that is refused is not written to */
 	sb->max_size = ext2_max_size(fs);
 	note_state(fs);
 	sb->root = ext2_iget(sb, EXT2_ROOT_INO);
@@ -352,6 +354,7 @@ static struct super *make_super(struct ext2_fs *fs, const char *source, bool rea
 		super_free(sb);
 		return ERR_PTR(err);
 	}
+	sb->read_only = read_only || fs->must_be_read_only || fs->dev->read_only;
 	return sb;
 }
 

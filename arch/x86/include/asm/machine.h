@@ -37,7 +37,6 @@ long user_string(char *dst, const char *src, size_t n);
 
 /* -- {32,64}/frame.c, signal.c ------------------------------------------------------------------------------------------- */
 #define EFLAGS_USER_BITS 0x50dd5 /* AC RF OF DF TF SF ZF AF PF CF: what ring 3 may set in a signal frame */
-#define FRAME_NOT_A_CALL (~0UL)  /* trap_frame.error after exec, signal delivery, sigreturn */
 
 /* -- cpu/fpu.c ------------------------------------------------------------------------------------------------- */
 void fpu_init(void);

@@ -82,11 +82,22 @@ static inline unsigned pte_grant_normal(unsigned grant)
 	return grant & GRANT_MASK;
 }
 
+/* By table: every entry that is made passes here. */
 static inline pteval_t x86_grant_bits(unsigned grant)
 {
-	if (!(grant & GRANT_MASK))
-		return X86_PTE_PROTNONE;
-	return X86_PTE_P | (grant & GRANT_W ? X86_PTE_GRANTED_W : 0) | (grant & GRANT_X ? 0 : x86_nx());
+	static const u16 bits[GRANT_MASK + 1] = {
+		[GRANT_NONE] = X86_PTE_PROTNONE,
+		[GRANT_R] = X86_PTE_P,
+		[GRANT_W] = X86_PTE_P | X86_PTE_GRANTED_W,
+		[GRANT_R | GRANT_W] = X86_PTE_P | X86_PTE_GRANTED_W,
+		[GRANT_X] = X86_PTE_P,
+		[GRANT_R | GRANT_X] = X86_PTE_P,
+		[GRANT_W | GRANT_X] = X86_PTE_P | X86_PTE_GRANTED_W,
+		[GRANT_MASK] = X86_PTE_P | X86_PTE_GRANTED_W,
+	};
+	bool executable = grant & GRANT_X || !(grant & GRANT_MASK);
+
+	return bits[grant & GRANT_MASK] | (executable ? 0 : x86_nx());
 }
 
 /* -- questions ------------------------------------------------------------------------------------------ */

@@ -25,4 +25,37 @@ struct trap_frame {
 };
 #endif
 
+#define FRAME_NOT_A_CALL (~0UL) /* trap_frame.error after exec, signal delivery, sigreturn */
+
+/* <arch/context.h>'s accessors that every system call needs, inline. */
+
+static inline unsigned long frame_syscall_nr(const struct trap_frame *tf)
+{
+	return tf->vector == VECTOR_SYSCALL ? tf->error : FRAME_NOT_A_CALL;
+}
+
+static inline void frame_syscall_args(const struct trap_frame *tf, unsigned long args[6])
+{
+#if BITS == 64
+	args[0] = tf->di;
+	args[1] = tf->si;
+	args[2] = tf->dx;
+	args[3] = tf->r10;
+	args[4] = tf->r8;
+	args[5] = tf->r9;
+#else
+	args[0] = tf->bx;
+	args[1] = tf->cx;
+	args[2] = tf->dx;
+	args[3] = tf->si;
+	args[4] = tf->di;
+	args[5] = tf->bp;
+#endif
+}
+
+static inline void frame_set_return(struct trap_frame *tf, long value)
+{
+	tf->ax = (unsigned long)value;
+}
+
 #endif
