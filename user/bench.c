@@ -376,17 +376,22 @@ static long remap(uint8_t *p, size_t i, size_t pgoff, int flags)
 	return syscall(SYS_remap_file_pages, p + i * PAGE, PAGE, tile_prot(i), pgoff, flags | (per_page ? MAP_CHGPROT : 0));
 }
 
+static unsigned long long grown(long long before, long long after, size_t pages)
+{
+	return after > before ? (unsigned long long)(after - before) / pages : 0;
+}
+
+/* What the mosaic took out of free memory, page tables apart: that counts everything, whatever it is called. */
 static void mosaic_memory(const struct kmem *a, const struct kmem *b, size_t pages)
 {
-	if (a->slab_bytes >= 0 && b->slab_bytes >= 0)
-		put("mosaic_kernel_bytes_per_page", "", (unsigned long long)(b->slab_bytes - a->slab_bytes) / pages, "bytes");
-	if (a->table_bytes >= 0 && b->table_bytes >= 0)
-		put("mosaic_page_table_bytes_per_page", "",
-		    (unsigned long long)(b->table_bytes > a->table_bytes ? b->table_bytes - a->table_bytes : 0) / pages,
-		    "bytes");
-	if (a->free_bytes >= 0 && b->free_bytes >= 0)
-		put("mosaic_all_bytes_per_page", "",
-		    (unsigned long long)(a->free_bytes > b->free_bytes ? a->free_bytes - b->free_bytes : 0) / pages, "bytes");
+	unsigned long long all = grown(b->free_bytes, a->free_bytes, pages);
+	unsigned long long tables = grown(a->table_bytes, b->table_bytes, pages);
+
+	if (a->free_bytes < 0 || b->free_bytes < 0 || a->table_bytes < 0 || b->table_bytes < 0)
+		return;
+	put("mosaic_kernel_bytes_per_page", "", all > tables ? all - tables : 0, "bytes");
+	put("mosaic_page_table_bytes_per_page", "", tables, "bytes");
+	put("mosaic_slab_bytes_per_page", "", grown(a->slab_bytes, b->slab_bytes, pages), "bytes");
 }
 
 /* How many entries could be remapped; each maps its page at once if that is in memory. */
