@@ -37,6 +37,7 @@ static void zap_cached(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t old, 
 {
 	if (pte_dirty(old))
 		pagecache_dirty_from_pte(page);
+	z->lost_writer |= pte_hw_write(old);
 	if (z->mode == ZAP_UNMAP)
 		forget_offset(z, va, page->index);
 	else if (z->keep_grants || (z->index && page->index != zap_linear_pgoff(z, va)))
@@ -76,6 +77,14 @@ static int zap_extent(struct pt_extent *x, void *ctx)
 			zap_page(z, x->hw, x->va, pte);
 		else if (pte_is_file(pte))
 			zap_file_entry(z, x->hw, x->va, pte);
+	}
+	/*
+	 * Writeback may clean such a page as soon as this table is unlocked: no CPU may be able to store into it then
+	 * through what its TLB remembers, or the store would be lost (RF.12).
+	 */
+	if (z->lost_writer) {
+		mmu_gather_flush_tlb(z->gather);
+		z->lost_writer = false;
 	}
 	return 0;
 }

@@ -21,6 +21,7 @@ struct zap {
 	pgoff_t pgoff;                 /* ... and its linear offset */
 	enum zap_mode mode;
 	bool keep_grants; /* DROP: a page with its own grants leaves a file entry even in position */
+	bool lost_writer; /* zap.c: a writable entry of a cached page was emptied and is not flushed yet */
 	bool keep_copies; /* leave private copies alone (hole punch) */
 };
 

@@ -41,14 +41,19 @@ void mmu_gather_table(struct mmu_gather *g, struct page *table, vaddr_t va)
 	list_add_tail(&table->link, &g->tables);
 }
 
+void mmu_gather_flush_tlb(struct mmu_gather *g)
+{
+	if (g->start < g->end)
+		pgtable_flush_range(g->pt, g->start, g->end);
+	forget_range(g);
+}
+
 void mmu_gather_flush(struct mmu_gather *g)
 {
 	struct page *table, *next;
 
 	ASSERT(g->active);
-	if (g->start < g->end)
-		pgtable_flush_range(g->pt, g->start, g->end);
-	forget_range(g);
+	mmu_gather_flush_tlb(g);
 	for (unsigned i = 0; i < g->nr; i++)
 		page_put(g->pages[i]);
 	g->nr = 0;

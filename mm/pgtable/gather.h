@@ -39,6 +39,8 @@ static inline void mmu_gather_entry(struct mmu_gather *g, vaddr_t va)
 void mmu_gather_page(struct mmu_gather *g, vaddr_t va, struct page *page);
 /* An unlinked table page that covered addresses from @va on. */
 void mmu_gather_table(struct mmu_gather *g, struct page *table, vaddr_t va);
+/* Flush now, free later. => any lock */
+void mmu_gather_flush_tlb(struct mmu_gather *g);
 /* Flush now and free what was collected; the gather stays usable. => any lock that allows freeing pages */
 void mmu_gather_flush(struct mmu_gather *g);
 void mmu_gather_finish(struct mmu_gather *g);

@@ -76,28 +76,43 @@ static struct page *pin_mapped(struct vma *vma, vaddr_t va, unsigned flags)
 	return page;
 }
 
+/* One try: make the page what the pin needs and pin it; *@page stays NULL if what is mapped was not fit yet. */
+static enum fault_result try_pin(struct mm *mm, vaddr_t va, unsigned flags, bool unshare, struct page **page,
+                                 struct fault_io *io)
+{
+	enum fault_access access = flags & PIN_WRITE ? FAULT_WRITE : FAULT_READ;
+	enum fault_result result = FAULT_MAPERR;
+	struct vma *vma;
+
+	rwsem_read_lock(&mm->lock);
+	vma = vma_find(mm, va);
+	if (vma && vma->start <= va)
+		result = vma_fault(vma, va, access, unshare, io);
+	if (result == FAULT_OK)
+		*page = pin_mapped(vma, va, flags);
+	rwsem_read_unlock(&mm->lock);
+	return result;
+}
+
 /* Bring the page in as the pin needs it, then pin it. ERR_PTR(-EFAULT, -ENOMEM, -EINTR). */
 static struct page *pin_one(struct mm *mm, vaddr_t va, unsigned flags)
 {
-	enum fault_access access = flags & PIN_WRITE ? FAULT_WRITE : FAULT_READ;
 	struct page *page = NULL;
 	bool unshare = false;
 
 	while (!page) {
 		enum fault_result result;
-		struct vma *vma;
+		struct fault_io io;
 
 		if (sync_fatal_pending())
 			return ERR_PTR(-EINTR);
-		rwsem_read_lock(&mm->lock);
-		vma = vma_find(mm, va);
-		result = vma && vma->start <= va ? vma_fault(vma, va, access, unshare) : FAULT_MAPERR;
+		result = try_pin(mm, va, flags, unshare, &page, &io);
 		if (result == FAULT_OK)
-			page = pin_mapped(vma, va, flags);
-		rwsem_read_unlock(&mm->lock);
+			unshare = !(flags & PIN_WRITE); /* readable, yet not fit: it must become ours alone */
+		else if (result == FAULT_RETRY)
+			result = fault_wait(&io);
 		if (result != FAULT_OK)
 			return ERR_PTR(fault_errno(result));
-		unshare = access == FAULT_READ; /* what is mapped is readable, yet not fit: it must become ours alone */
 	}
 	return page;
 }

@@ -76,10 +76,14 @@ static enum fault_result fault_entry(struct fault *f)
 	return FAULT_SIGBUS;
 }
 
-enum fault_result vma_fault(struct vma *vma, vaddr_t addr, enum fault_access access, bool unshare)
+enum fault_result vma_fault(struct vma *vma, vaddr_t addr, enum fault_access access, bool unshare, struct fault_io *io)
 {
-	struct fault f = {
-		.vma = vma, .pt = &vma->mm->pt, .va = ALIGN_DOWN(addr, PAGE_SIZE), .access = access, .unshare = unshare};
+	struct fault f = {.vma = vma,
+	                  .pt = &vma->mm->pt,
+	                  .va = ALIGN_DOWN(addr, PAGE_SIZE),
+	                  .access = access,
+	                  .io = io,
+	                  .unshare = unshare};
 
 	ASSERT(rwsem_held(&vma->mm->lock));
 	if (!(vma->flags & VM_MANYPROTS) && !permits(vma_grant(vma), access))
@@ -87,7 +91,8 @@ enum fault_result vma_fault(struct vma *vma, vaddr_t addr, enum fault_access acc
 	return fault_entry(&f);
 }
 
-enum fault_result mm_fault(struct mm *mm, vaddr_t addr, enum fault_access access)
+/* One try: FAULT_RETRY when @io must be waited for. */
+static enum fault_result try_fault(struct mm *mm, vaddr_t addr, enum fault_access access, struct fault_io *io)
 {
 	enum fault_result result = FAULT_MAPERR;
 	struct vma *vma;
@@ -95,9 +100,23 @@ enum fault_result mm_fault(struct mm *mm, vaddr_t addr, enum fault_access access
 	rwsem_read_lock(&mm->lock);
 	vma = vma_find(mm, addr);
 	if (vma && vma->start <= addr)
-		result = vma_fault(vma, addr, access, false);
-	mm->minor_faults++;
+		result = vma_fault(vma, addr, access, false, io);
 	rwsem_read_unlock(&mm->lock);
+	return result;
+}
+
+enum fault_result mm_fault(struct mm *mm, vaddr_t addr, enum fault_access access)
+{
+	enum fault_result result;
+	struct fault_io io;
+
+	while (unlikely((result = try_fault(mm, addr, access, &io)) == FAULT_RETRY)) {
+		result = fault_wait(&io);
+		if (result != FAULT_OK)
+			return result;
+		__atomic_fetch_add(&mm->major_faults, 1, __ATOMIC_RELAXED);
+	}
+	__atomic_fetch_add(&mm->minor_faults, 1, __ATOMIC_RELAXED);
 	return result;
 }
 

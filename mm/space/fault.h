@@ -13,7 +13,8 @@ struct fault {
 	struct pgtable *pt;
 	vaddr_t va; /* page-aligned */
 	enum fault_access access;
-	bool unshare; /* a pin wants the page for itself, but only to read it */
+	struct fault_io *io; /* filled in with FAULT_RETRY */
+	bool unshare;        /* a pin wants the page for itself, but only to read it */
 };
 
 /* Each of these resolves one case; FAULT_OK also when the entry changed meanwhile: the access is tried again. */

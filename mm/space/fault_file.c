@@ -95,6 +95,54 @@ static enum fault_result map_page(struct fault *f, pte_t seen, struct page *page
 	return map_readable(f, seen, page, grant);
 }
 
+static enum fault_result page_error(const struct page *page)
+{
+	switch (PTR_ERR(page)) {
+	case -ENOMEM:
+		return FAULT_OOM;
+	case -EINTR:
+		return FAULT_KILLED;
+	default:
+		return FAULT_SIGBUS;
+	}
+}
+
+/* The page at @pgoff if it is there, or can be made without a device; NULL: @f->io says what to wait for. */
+static struct page *page_at_hand(struct fault *f, pgoff_t pgoff)
+{
+	struct vm_object *obj = f->vma->object;
+	struct page *page;
+
+	if (!obj->tracks_dirty)
+		return pagecache_read(obj, pgoff);
+	page = pagecache_find(obj, pgoff);
+	if (likely(page && page_test(page, PG_UPTODATE)))
+		return page;
+	if (page)
+		page_put(page);
+	*f->io = (struct fault_io){.file = f->vma->file, .object = obj, .pgoff = pgoff};
+	mm_file_ops->get(f->io->file);
+	return NULL;
+}
+
+enum fault_result fault_wait(struct fault_io *io)
+{
+	enum fault_result result = FAULT_OK;
+	struct page *page;
+
+	rwsem_read_lock(&io->object->invalidate_lock);
+	if (io->pgoff < object_size_pages(io->object)) {
+		page = pagecache_read(io->object, io->pgoff);
+		if (IS_ERR(page))
+			result = page_error(page);
+		else
+			page_put(page);
+	}
+	rwsem_read_unlock(&io->object->invalidate_lock);
+	mm_file_ops->put(io->file);
+	return result;
+}
+
 enum fault_result fault_file(struct fault *f, pte_t seen, pgoff_t pgoff, unsigned grant)
 {
 	struct vm_object *obj = f->vma->object;
@@ -103,14 +151,14 @@ enum fault_result fault_file(struct fault *f, pte_t seen, pgoff_t pgoff, unsigne
 
 	rwsem_read_lock(&obj->invalidate_lock);
 	if (pgoff < object_size_pages(obj)) {
-		page = pagecache_read(obj, pgoff);
-		if (!IS_ERR(page)) {
+		page = page_at_hand(f, pgoff);
+		if (!page) {
+			result = FAULT_RETRY;
+		} else if (IS_ERR(page)) {
+			result = page_error(page);
+		} else {
 			result = map_page(f, seen, page, grant);
 			page_put(page);
-		} else if (PTR_ERR(page) == -ENOMEM) {
-			result = FAULT_OOM;
-		} else if (PTR_ERR(page) == -EINTR) {
-			result = FAULT_KILLED;
 		}
 	}
 	rwsem_read_unlock(&obj->invalidate_lock);

@@ -152,6 +152,7 @@ enum fault_result {
 	FAULT_ACCERR, /* forbidden: SIGSEGV / SEGV_ACCERR */
 	FAULT_SIGBUS, /* beyond end of file, or the device failed: SIGBUS / BUS_ADRERR */
 	FAULT_OOM,
+	FAULT_RETRY,  /* inside mm: a page must be read first, without mm->lock (fault_wait()) */
 	FAULT_KILLED, /* a fatal signal arrived while waiting */
 };
 enum fault_result mm_fault(struct mm *mm, vaddr_t addr, enum fault_access access);

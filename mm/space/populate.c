@@ -8,23 +8,40 @@
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
-/* One page; -EFAULT when no vma is there any more. */
-static int populate_page(struct mm *mm, vaddr_t va, enum fault_access access, bool as_promised)
+static enum fault_result try_page(struct mm *mm, vaddr_t va, enum fault_access access, bool as_promised,
+                                  struct fault_io *io)
 {
 	enum fault_result result = FAULT_MAPERR;
 	struct vma *vma;
 
-	if (sync_fatal_pending())
-		return -EINTR;
 	rwsem_read_lock(&mm->lock);
 	vma = vma_find(mm, va);
 	if (vma && vma->start <= va) {
 		if (as_promised)
 			access = !vma->object && (vma->flags & VM_WRITE) ? FAULT_WRITE : FAULT_READ;
-		result = vma_fault(vma, va, access, false);
+		result = vma_fault(vma, va, access, false, io);
 	}
 	rwsem_read_unlock(&mm->lock);
-	return fault_errno(result);
+	return result;
+}
+
+/* One page; -EFAULT when no vma is there any more. */
+static int populate_page(struct mm *mm, vaddr_t va, enum fault_access access, bool as_promised)
+{
+	enum fault_result result;
+	struct fault_io io;
+
+	for (;;) {
+		if (sync_fatal_pending())
+			return -EINTR;
+		result = try_page(mm, va, access, as_promised, &io);
+		if (result == FAULT_RETRY)
+			result = fault_wait(&io);
+		else
+			return fault_errno(result);
+		if (result != FAULT_OK)
+			return fault_errno(result);
+	}
 }
 
 int mm_populate(struct mm *mm, vaddr_t start, vaddr_t end, enum fault_access access)

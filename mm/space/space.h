@@ -31,8 +31,21 @@ int mm_populate(struct mm *mm, vaddr_t start, vaddr_t end, enum fault_access acc
  * are mapped as they are cached (a private mapping shares them until it stores). */
 void mm_populate_quietly(struct mm *mm, vaddr_t start, vaddr_t end);
 void mm_populate_mapped(struct mm *mm); /* that, for every vma */
-/* Resolve one access in @vma. => mm->lock held for reading, stays held */
-enum fault_result vma_fault(struct vma *vma, vaddr_t addr, enum fault_access access, bool unshare);
+/* A page that a fault must wait for. */
+struct fault_io {
+	struct file *file; /* referenced */
+	struct vm_object *object;
+	pgoff_t pgoff;
+};
+/*
+ * Resolve one access in @vma. => mm->lock held for reading, stays held
+ * A page that is not in memory is not waited for under that lock, or one slow device would stop every thread that
+ * maps something (R0.9): the result is FAULT_RETRY, and the caller gives the lock back, calls fault_wait(), and
+ * starts again, from finding the vma on.
+ */
+enum fault_result vma_fault(struct vma *vma, vaddr_t addr, enum fault_access access, bool unshare, struct fault_io *io);
+/* Read the page in. FAULT_OK: try the access again. => no locks held, may sleep */
+enum fault_result fault_wait(struct fault_io *io);
 int fault_errno(enum fault_result result); /* 0, -EFAULT, -ENOMEM, -EINTR */
 
 #endif
