@@ -13,7 +13,10 @@
  * A page that is cached is mapped at once; otherwise the entry becomes a *file entry*: not present, but
  * holding offset and grants, so that the mapping outlives its page.
  */
+#include "kernel/lib/mutation.h"
+#include "kernel/lib/syncpoint.h"
 #include "mm/object/pagecache.h"
+#include "mm/pgtable/pte_trace.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -47,7 +50,7 @@ static int check_numbers(struct remap *r, vaddr_t start, size_t size, unsigned p
 	pages = size >> PAGE_SHIFT;
 	if (pgoff + pages < pgoff)
 		return -EINVAL;
-	if ((u64)pgoff + pages - 1 > PTE_FILE_PGOFF_MAX)
+	if ((u64)pgoff + pages - (MUTATION(15) ? 0 : 1) > PTE_FILE_PGOFF_MAX) /* M15: `>=` */
 		return -EOVERFLOW;
 	r->pgoff = pgoff;
 	r->prot = prot;
@@ -211,6 +214,7 @@ static bool empty_entry(struct batch *b, struct hw_pte *hw, vaddr_t va)
 	}
 	pte = hw_pte_get_and_clear(hw);
 	page = pfn_to_page(pte_pfn(pte));
+	TRACE(TRACE_CLEAR, &b->vma->mm->pt, va, page_to_pfn(page), pte_trace(pte), 0);
 	if (pte_dirty(pte))
 		pagecache_dirty_from_pte(page);
 	forget_offset(b, va, page->index);
@@ -235,13 +239,21 @@ static void set_entry(struct batch *b, struct hw_pte *hw, unsigned i)
 	if (b->pages[i]) {
 		__atomic_fetch_add(&b->pages[i]->mapcount, 1, __ATOMIC_SEQ_CST);
 		hw_pte_set(hw, page_entry(b, b->pages[i]));
+		TRACE(TRACE_SET, &b->vma->mm->pt, va, page_to_pfn(b->pages[i]), 0, pte_trace(page_entry(b, b->pages[i])));
 		b->pages[i] = NULL;
 		pgtable_account(&b->vma->mm->pt, 1);
 	} else if (off_position || (b->vma->flags & VM_MANYPROTS)) {
-		hw_pte_set(hw, pte_mk_file(b->pgoff + i, b->grant));
+		hw_pte_set(hw, pte_mk_file(b->pgoff + i, b->grant & ~(MUTATION(14) ? GRANT_X : 0u))); /* M14: drop X */
 	}
 	if (off_position)
 		nonlinear_index_add(b->vma->link.nonlinear, b->nodes[--b->nr_nodes], b->pgoff + i, va);
+}
+
+static void release_displaced(struct batch *b)
+{
+	pgtable_account(&b->vma->mm->pt, -(long)b->nr_displaced);
+	while (b->nr_displaced)
+		page_put(b->displaced[--b->nr_displaced]);
 }
 
 /* => maps.lock held for writing; false: there is no table yet, nothing was done */
@@ -256,21 +268,20 @@ static bool exchange(struct batch *b)
 	if (!hw)
 		return false;
 
+	if (MUTATION(1)) /* M1: flush before clear */
+		pgtable_flush_range(pt, b->va, b->va + b->nr * PAGE_SIZE);
 	for (i = 0; i < b->nr; i++, hw = hw_pte_next(hw))
 		flush |= empty_entry(b, hw, b->va + i * PAGE_SIZE);
 	if (flush)
+		SYNC_POINT("clear-before-flush");
+	if (MUTATION(2) && b->nr_displaced) /* M2: free before flush */
+		release_displaced(b);
+	if (flush && !MUTATION(1))
 		pgtable_flush_range(pt, b->va, b->va + b->nr * PAGE_SIZE);
 	for (i = 0, hw = slot.hw; i < b->nr; i++, hw = hw_pte_next(hw))
 		set_entry(b, hw, i);
 	pt_unlock(slot);
 	return true;
-}
-
-static void release_displaced(struct batch *b)
-{
-	pgtable_account(&b->vma->mm->pt, -(long)b->nr_displaced);
-	while (b->nr_displaced)
-		page_put(b->displaced[--b->nr_displaced]);
 }
 
 /* Describe the batch that starts at @va; the arrays are filled as far as they are used. => mm->lock held */
@@ -314,6 +325,7 @@ static int remap_batch(struct batch *b)
 	while (!exchange_prepared(b) && !err)
 		err = pt_populate(&b->vma->mm->pt, b->va, b->va + b->nr * PAGE_SIZE);
 	rwsem_read_unlock(invalidate);
+	SYNC_POINT("flush-before-free");
 	if (b->nr_displaced)
 		release_displaced(b);
 	return err ? err : absent;
@@ -375,6 +387,7 @@ int mm_remap_file_pages(struct mm *mm, vaddr_t start, size_t size, unsigned prot
 	int err = check_numbers(&r, start, size, prot, pgoff, flags);
 	long absent;
 
+	TRACE(TRACE_REMAP, &mm->pt, start, pgoff, size, prot);
 	if (!err)
 		err = remap_begin(&r);
 	if (err)
