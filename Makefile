@@ -1,11 +1,13 @@
 # Pteron: build, run, test.  `make help` lists the targets.
 #
 #   ARCH=x86_64|i386  PAGING=4level|pae|2level  BUILD=debug|release  FW=direct|bios|uefi  SMP=n  MEM=512
+#   SAN=kasan (x86_64: a debug build that checks every access)
 
 ARCH   ?= x86_64
 PAGING ?= $(if $(filter i386,$(ARCH)),pae,4level)
 BUILD  ?= debug
-CONFIG := $(ARCH)-$(PAGING)-$(BUILD)
+SAN    ?=
+CONFIG := $(ARCH)-$(PAGING)-$(or $(SAN),$(BUILD))
 OUT    := build/$(CONFIG)
 
 ifeq ($(ARCH),x86_64)
@@ -30,13 +32,34 @@ NM := $(CROSS)nm
 WARN := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wundef
 INCLUDE := -iquote . -I arch/include -I arch/x86/include
 DEFS := -DPTE_FORMAT_$(FORMAT)=1 -DBITS=$(BITS) -DPTERON_CONFIG=\"$(CONFIG)\"
+# What debug builds check: undefined behaviour (kernel/lib/ubsan.c), overwritten stacks (kernel/lib/stack_guard.c).
+CHECKS := -fsanitize=shift,bounds,integer-divide-by-zero,unreachable,return,bool,enum,vla-bound,builtin,alignment \
+	-fno-sanitize-recover=undefined -fstack-protector-strong -mstack-protector-guard=global
 CFLAGS := -std=gnu11 -g -ffreestanding -fno-pic -fno-pie -fno-common -fno-strict-aliasing -fno-asynchronous-unwind-tables \
 	-fno-omit-frame-pointer -fno-stack-protector -mgeneral-regs-only -fno-delete-null-pointer-checks -fwrapv \
-	$(ARCHFLAGS) $(WARN) $(INCLUDE) $(DEFS) $(if $(filter debug,$(BUILD)),-O1 -DDEBUG=1,-O2 -momit-leaf-frame-pointer -DDEBUG=0)
+	$(ARCHFLAGS) $(WARN) $(INCLUDE) $(DEFS) $(if $(filter debug,$(BUILD)),-O1 -DDEBUG=1 $(CHECKS),-O2 -momit-leaf-frame-pointer -DDEBUG=0) -DKASAN=$(if $(filter kasan,$(SAN)),1,0)
+
+# SAN=kasan: every access is checked against shadow memory (kernel/lib/kasan.h).
+KASAN_OFFSET := 0xdffffc0000000000
+ifeq ($(SAN),kasan)
+ifneq ($(ARCH),x86_64)
+$(error SAN=kasan is for ARCH=x86_64)
+endif
+CFLAGS += -DKASAN_SHADOW_OFFSET=$(KASAN_OFFSET)
+KASAN := -fsanitize=kernel-address -fasan-shadow-offset=$(KASAN_OFFSET) --param asan-instrumentation-with-call-threshold=10000 \
+	--param asan-stack=1 --param asan-globals=1 -fsanitize-address-use-after-scope
+$(OUT)/mm/debug/kasan.o $(OUT)/arch/x86/64/kasan.o: KASAN :=
+endif
 
 # Every .c and .S below these folders is part of the kernel; the width's own folder is chosen by ARCH.
 KDIRS := boot kernel mm arch/x86/mm arch/x86/cpu arch/x86/io arch/x86/$(BITS) tests/contract
 KSRC := $(sort $(shell find $(KDIRS) -name '*.c' -o -name '*.S'))
+ifneq ($(BUILD),debug)
+KSRC := $(filter-out kernel/lib/ubsan.c mm/debug/% kernel/fs/dev_mm.c mm/pgtable/count.c,$(KSRC))
+endif
+ifneq ($(SAN),kasan)
+KSRC := $(filter-out mm/debug/kasan.c arch/x86/64/kasan.c,$(KSRC))
+endif
 KOBJ := $(patsubst %,$(OUT)/%.o,$(basename $(KSRC)))
 
 all: $(OUT)/kernel.elf
@@ -45,7 +68,7 @@ all: $(OUT)/kernel.elf
 
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(CC) $(CFLAGS) $(KASAN) -MMD -MP -c $< -o $@
 
 $(OUT)/%.o: %.S
 	@mkdir -p $(@D)
@@ -79,7 +102,7 @@ $(OUT)/kernel.elf: $(OUT)/ksyms.o $(OUT)/kernel.pass1
 # -- user ------------------------------------------------------------------------------------------------------
 # Everything of ring 3: ordinary static Linux programs, by the tool chain's own libc.  Objects: $(OUT)/user-obj.
 UOBJ := $(OUT)/user-obj
-UFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -iquote . -D_FILE_OFFSET_BITS=64
+UFLAGS := -std=gnu11 -O1 -g -pthread -Wall -Wextra -Werror -iquote . -D_FILE_OFFSET_BITS=64
 SUITE := $(patsubst %.c,$(UOBJ)/%.o,$(filter-out tests/user/bigfile.c,$(sort $(wildcard tests/user/*.c))))
 UPROGRAMS := $(addprefix $(OUT)/user/,init sh demo suite reverse64m bench poweroff reboot)
 
@@ -99,7 +122,7 @@ $(OUT)/user/reverse64m: $(UOBJ)/tests/user/bigfile.o
 $(OUT)/user/suite: $(SUITE)
 $(UPROGRAMS):
 	@mkdir -p $(@D)
-	$(CC) -static $^ -o $@
+	$(CC) -static -pthread $^ -o $@
 
 -include $(wildcard $(UOBJ)/user/*.d $(UOBJ)/tests/user/*.d)
 
@@ -121,11 +144,11 @@ iso: setup
 		print(machine.make_iso(machine.from_environment(), 'build/pteron.iso', ''))"
 
 # -- what people type ------------------------------------------------------------------------------------------
-export ARCH PAGING BUILD FW SMP MEM TESTS ACCEL ICOUNT APPEND LANES LANE PROG ARGS WITH VERBOSE STUB
+export ARCH PAGING BUILD SAN FW SMP MEM TESTS ACCEL ICOUNT APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED
 
 help:
 	@echo 'make run      boot Pteron with a shell on this terminal (Ctrl-A X leaves)'
-	@echo 'make test     run every test there is          LANES=guest*,gdb*'
+	@echo 'make test     run every test there is          LANES=guest*,gdb*  LONG=1  SEED=n'
 	@echo 'make check    layers, headers, -Werror builds, formatting, cppcheck'
 	@echo 'make host     unit tests in an ordinary process, must-not-compile tests'
 	@echo "make guest    the ring-3 suite on one machine  TESTS='T0-*'"
@@ -133,7 +156,7 @@ help:
 	@echo 'make exec     run one static Linux program     PROG=./a.out ARGS=... WITH=dir'
 	@echo 'make bench    costs in guest instructions'
 	@echo 'make iso      a hybrid boot image (BIOS and UEFI)'
-	@echo 'each with     ARCH=x86_64|i386 PAGING=4level|pae|2level FW=direct|bios|uefi MEM=512 BUILD=debug|release'
+	@echo 'each with     ARCH=x86_64|i386 PAGING=4level|pae|2level FW=direct|bios|uefi SMP=1 MEM=512 BUILD=debug|release'
 
 setup:
 	@tools/setup.sh

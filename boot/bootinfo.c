@@ -13,6 +13,8 @@
 #include "kernel/lib/string.h"
 
 #define LOW_MEMORY_END 0x100000
+#define LOW_PAGE_MIN 0x8000
+#define LOW_PAGE_END 0xa0000
 
 struct boot_info boot_info;
 
@@ -82,15 +84,28 @@ static paddr_t rsdp_find(void)
 	return rsdp ? rsdp : rsdp_search(0xe0000, 0x100000);
 }
 
+/* The first page from 32 KiB on (what lies below may still be the firmware's), before low memory goes. */
+static paddr_t low_page_find(void)
+{
+	for (unsigned i = 0; i < boot_info.nr_ram; i++) {
+		paddr_t page = max(boot_info.ram[i].start, (paddr_t)LOW_PAGE_MIN);
+
+		if (page + PAGE_SIZE <= min(boot_info.ram[i].end, (paddr_t)LOW_PAGE_END))
+			return page;
+	}
+	return 0;
+}
+
 static void ram_settle(void)
 {
 	bool fits = true;
 
 	ranges_sort_merge(boot_info.ram, &boot_info.nr_ram);
-	fits &= ranges_subtract(boot_info.ram, &boot_info.nr_ram, 0, LOW_MEMORY_END);
-	fits &= ranges_subtract(boot_info.ram, &boot_info.nr_ram, image_to_phys(image_start), image_to_phys(image_end));
 	for (unsigned i = 0; i < nr_reserved; i++)
 		fits &= ranges_subtract(boot_info.ram, &boot_info.nr_ram, reserved[i].start, reserved[i].end);
+	boot_info.low_page = low_page_find();
+	fits &= ranges_subtract(boot_info.ram, &boot_info.nr_ram, 0, LOW_MEMORY_END);
+	fits &= ranges_subtract(boot_info.ram, &boot_info.nr_ram, image_to_phys(image_start), image_to_phys(image_end));
 	ranges_sort_merge(boot_info.ram, &boot_info.nr_ram);
 	if (!fits)
 		printk("boot: memory map too fragmented, some RAM is not used\n");

@@ -1,12 +1,15 @@
 /*
  * start.c - the first C function: from the boot loader's machine to kernel_main().  Layer 1 (boot).
  */
+#include <arch/kasan.h>
 #include <arch/pgtable.h>
 #include <arch/phys.h>
 #include <arch/upcall.h>
 #include <asm/machine.h>
 #include <asm/msr.h>
 #include "boot/bootinfo.h"
+#include "kernel/lib/kasan.h"
+#include "kernel/lib/stack_guard.h"
 
 __noreturn void arch_start(u32 magic, u32 info);
 
@@ -21,12 +24,15 @@ static void identity_drop(void)
 }
 
 /* => interrupts off, on the boot stack, paging on with entry32.S's tables; returns never */
-void arch_start(u32 magic, u32 info)
+NO_KASAN void arch_start(u32 magic, u32 info)
 {
-	segments_init();
+	if (KASAN)
+		arch_kasan_early();
+	segments_init(0);
 	idt_init();
 	serial_init();
 	features_init();
+	stack_guard_init(cpu_features.tsc ? (unsigned long)cpu_rdtsc() : 0);
 	clock_start();
 	fpu_init();
 	smap_patch();

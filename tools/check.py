@@ -27,7 +27,7 @@ def kernel_builds():
 def cppcheck():
     return ["cppcheck", "--quiet", "--error-exitcode=1", "--std=c11", "--inline-suppr", f"-j{os.cpu_count()}",
             "--suppressions-list=tools/cppcheck.suppress", "--enable=warning,portability", "-I", ".", "-I",
-            "arch/include", "-I", "arch/x86/include", "-DPTE_FORMAT_amd64=1", "-DBITS=64", "-DDEBUG=1",
+            "arch/include", "-I", "arch/x86/include", "-DPTE_FORMAT_amd64=1", "-DBITS=64", "-DDEBUG=1", "-DKASAN=0",
             "kernel", "mm", "boot", "arch"]
 
 

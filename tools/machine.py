@@ -5,6 +5,7 @@ Facts about firmware and devices are from trying them; see docs/platform.md.
 import dataclasses
 import os
 import subprocess
+import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 EXIT_PASS, EXIT_FAIL = 33, 35            # QEMU's status for the guest's 0x10, 0x11 (arch/include/arch/cpu.h)
@@ -21,6 +22,7 @@ class Machine:
     arch: str = "x86_64"
     paging: str = "4level"
     build: str = "debug"
+    san: str = ""              # "kasan": a debug build with the address sanitizer
     fw: str = "direct"
     smp: int = 1
     mem: str = "512"
@@ -33,7 +35,7 @@ class Machine:
 
     @property
     def config(self):
-        return f"{self.arch}-{self.paging}-{self.build}"
+        return f"{self.arch}-{self.paging}-{self.san or self.build}"
 
     @property
     def out(self):
@@ -83,8 +85,8 @@ def from_environment(**changes):
     env = os.environ.get
     arch = env("ARCH") or "x86_64"
     m = Machine(arch=arch, paging=env("PAGING") or ("pae" if arch == "i386" else "4level"),
-                build=env("BUILD") or "debug", fw=env("FW") or "direct", smp=int(env("SMP") or 1),
-                mem=env("MEM") or "512", accel=env("ACCEL") or "tcg", icount=env("ICOUNT") == "1")
+                build=env("BUILD") or "debug", san=env("SAN") or "", fw=env("FW") or "direct", smp=int(env("SMP") or 1),
+                mem=env("MEM") or ("1024" if env("SAN") else "512"), accel=env("ACCEL") or "tcg", icount=env("ICOUNT") == "1")
     return dataclasses.replace(m, **changes)
 
 
@@ -95,7 +97,37 @@ def make(*targets, **variables):
 
 
 def build(m):
-    make("kernel", "root", ARCH=m.arch, PAGING=m.paging, BUILD=m.build)
+    make("kernel", "root", ARCH=m.arch, PAGING=m.paging, BUILD=m.build, SAN=m.san)
+
+
+def build_kernel(m):
+    make("kernel", ARCH=m.arch, PAGING=m.paging, BUILD=m.build, SAN=m.san)
+
+
+SLOW_READS = 400  # a second
+
+
+def slow_disk():
+    """A small ext2 disk with /big on it, of few reads a second: who waits for it waits long enough to be seen.
+    Tests find it by the word suite.slow=vdb."""
+    path = os.path.join(TOP, "build", "slow.img")
+    if not os.path.exists(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with tempfile.TemporaryDirectory() as tree:
+            with open(f"{tree}/big", "wb") as f:
+                f.write(b"".join(i.to_bytes(8, "little") * 512 for i in range(256)))
+            new = f"{path}.{os.getpid()}"
+            with open(new, "wb") as f:
+                f.truncate(8 << 20)
+            subprocess.run(["mke2fs", "-q", "-F", "-t", "ext2", "-b", "4096", "-d", tree, new], check=True,
+                           env=dict(os.environ, PATH=os.environ["PATH"] + ":/sbin:/usr/sbin"))
+        os.replace(new, path)
+    return f"{path},snapshot=on,throttling.iops-read={SLOW_READS}"
+
+
+def suite_disks(m):
+    """What the ring-3 suite finds: vda, its root, and vdb, the slow one."""
+    return (f"{m.out}/root.img,snapshot=on", slow_disk())
 
 
 FORMATS = (("x86_64", "4level"), ("i386", "pae"), ("i386", "2level"))

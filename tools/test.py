@@ -3,6 +3,9 @@
 
 usage: test.py [--lanes GLOB[,GLOB...]] [--list]
 
+LONG=1 adds storms of a minute each, twenty on every format.  SEED=n repeats a run's random choices; without it
+they differ each time, and the seed is printed.
+
 A lane is a function that returns results.  Lanes run two at a time; each keeps its log in build/log.  On a
 failure the one command that repeats it is printed.
 """
@@ -19,9 +22,11 @@ import time
 
 import guest
 from guest import LOGS, Result
-from machine import FORMATS, TOP, Machine, make, make_iso
+from machine import EXIT_FAIL, EXIT_PASS, FORMATS, TOP, Machine, make, make_iso, suite_disks
 
 PRINT = threading.Lock()
+LONG = os.environ.get("LONG") == "1"
+SEED = int(os.environ.get("SEED") or time.time_ns() // 1000 % 1000000 + 1)
 
 
 @dataclasses.dataclass
@@ -53,29 +58,38 @@ def command_lane(name, command, seconds, repeat):
 
 def machine(arch, paging, **changes):
     m = Machine(arch=arch, paging=paging, **changes)
-    return dataclasses.replace(m, disks=(f"{m.out}/root.img,snapshot=on",) if m.fw == "direct" else ())
+    return dataclasses.replace(m, disks=suite_disks(m) if m.fw == "direct" else ())
 
 
-def guest_lane(m, glob, seconds, name=None):
+def words(glob, *more):
+    """What the kernel's command line says about the suite."""
+    return " ".join([f"tests={glob}", f"suite.seed={SEED}", *more])
+
+
+def repeat_command(m, glob, *more):
+    return (f"make guest ARCH={m.arch} PAGING={m.paging} {f'SAN={m.san} ' if m.san else ''}FW={m.fw} SMP={m.smp} MEM={m.mem} TESTS='{glob}' "
+            f"APPEND='{' '.join([f'suite.seed={SEED}', *more])}'")
+
+
+def guest_lane(m, glob, seconds, name=None, more=(), repeat=None):
     """The ring-3 suite (and the contract tests) on one machine."""
     name = name or f"guest-{m.arch}-{m.paging}-{m.fw}"
-    m = dataclasses.replace(m, cmdline=f"root=vda tests={glob}", iso=f"{LOGS}/{name}.iso")
-    repeat = f"make guest ARCH={m.arch} PAGING={m.paging} FW={m.fw} MEM={m.mem} TESTS='{glob}'"
+    m = dataclasses.replace(m, cmdline=f"root=vda suite.slow=vdb {words(glob, *more)}", iso=f"{LOGS}/{name}.iso")
 
     def run():
         if m.fw != "direct":
-            make_iso(m, m.iso, f"tests={glob}")
+            make_iso(m, m.iso, words(glob, *more))
         outcome = guest.run(m, name, seconds)
         if m.fw != "direct":
             os.unlink(m.iso)
         return outcome.results + [guest.verdict(outcome)]
-    return Lane(name, run, repeat)
+    return Lane(name, run, repeat or repeat_command(m, glob, *more))
 
 
 def bigfile_lane(arch, paging):
     """A real file, remapped page by page in ring 3, checked afterwards from outside by e2fsprogs."""
     name = f"bigfile-{arch}-{paging}"
-    m = machine(arch, paging)
+    m = Machine(arch=arch, paging=paging, smp=2)
 
     def run():
         image = f"{m.out}/bigfile.img"
@@ -99,21 +113,80 @@ def bigfile_lane(arch, paging):
     return Lane(name, run, f"make test LANES={name}")
 
 
+# PAE with frames on both sides of 4 GiB, half of this machine's memory each.
+BOTH_SIDES = {"mem": "512", "extra": ("-machine", "max-ram-below-4g=256M")}
+
+# Known bugs that a debug kernel can be told to have (mutate=M2), the tests that must notice, and where.
+MUTATIONS = (
+    ("M1", "T0-19*", "x86_64", "4level", {}),
+    ("M2", "T0-19*", "x86_64", "4level", {}),
+    ("M4", "T0-18*", "i386", "2level", {}),
+    ("M5", "T0-18*", "i386", "pae", {}),
+    ("M14", "T0-09*", "x86_64", "4level", {}),
+    ("M15", "T0-06*", "x86_64", "4level", {}),
+    ("M16", "T0-07*", "i386", "2level", {}),
+    ("M17", "T0-14*", "i386", "2level", {}),
+    ("M20", "T4-08*,T4-09*", "i386", "pae", BOTH_SIDES),
+    ("M21", "T4-07*", "x86_64", "4level", {}),
+)
+
+
+def kill(name, tests, m):
+    """Boot with the bug; it is killed if a test fails, or if the kernel itself notices.  A survivor is a missing
+    test, and a machine that just hangs has told nobody."""
+    m = dataclasses.replace(m, cmdline=f"root=vda suite.slow=vdb {words(tests, f'mutate={name}', 'suite.race=3')}")
+    outcome = guest.run(m, f"mutation-{name}", 120)
+    noticed = [r.name for r in outcome.results if not r.passed]
+    killed = outcome.status not in (EXIT_PASS, -1) and (noticed or outcome.status != EXIT_FAIL)
+    by = noticed[0] if noticed else guest.verdict(outcome).detail
+    return Result(f"mutation {name} is killed by {tests}", bool(killed), detail=by if killed else
+                  f"it survives ({guest.verdict(outcome).detail}); log: build/log/mutation-{name}.log; repeat: " +
+                  repeat_command(m, tests, f"mutate={name}", "suite.race=3"))
+
+
+def mutation_lane(part):
+    def run():
+        return [kill(name, tests, machine(arch, paging, smp=4, **changes))
+                for name, tests, arch, paging, changes in MUTATIONS[part::2]]
+    return Lane(f"mutations-{part + 1}", run, f"make test LANES=mutations-{part + 1} SEED={SEED}")
+
+
+# What one CPU, two and eight run: the basics of memory, and each kind of race.
+FEW = "mm*,cow*,thread*,T0-01*,T0-07*,T0-18*,T0-19*,T4-07*,T4-10*,T4-11*,T4-15*"
+
+
+def smp_lanes():
+    """The suite on four CPUs on every format; less of it on other numbers of them."""
+    out = []
+    for arch, paging in FORMATS:
+        out.append(guest_lane(machine(arch, paging, smp=4), "*", 600, more=("suite.storms=3",)))
+    for (arch, paging), smp in zip(FORMATS, (8, 2, 1)):
+        out.append(guest_lane(machine(arch, paging, smp=smp), FEW, 240, f"cpus-{smp}-{arch}-{paging}"))
+    out.append(guest_lane(machine("i386", "pae", smp=4, **BOTH_SIDES), "mm*,T0-01*,T1-01*,T4-08*,T4-09*", 200,
+                          "guest-i386-pae-both-sides", repeat="make test LANES=guest-i386-pae-both-sides"))
+    for arch, paging in FORMATS if LONG else ():
+        out.append(guest_lane(machine(arch, paging, smp=4), "T0-20*", 20 * 100, f"storms-{arch}-{paging}",
+                              ("suite.storms=20", "suite.storm=60")))
+    return out
+
+
 def lanes():
     out = [
         command_lane("check", ["make", "-s", "check"], 600, "make check"),
         command_lane("host", ["make", "-s", "host"], 600, "make host"),
+        *smp_lanes(), mutation_lane(0), mutation_lane(1),
     ]
     for arch, paging in FORMATS:
-        out.append(guest_lane(machine(arch, paging), "*", 400))
         out.append(bigfile_lane(arch, paging))
     out.append(guest_lane(machine("i386", "pae", mem="6144"), "mm*,T0-01*,T1-01*", 200, "guest-i386-pae-6G"))
     for arch, paging in FORMATS:
-        out.append(guest_lane(machine(arch, paging, fw="bios"), "T0-01*,T0-07*,mm*", 120))
-    out.append(guest_lane(machine("x86_64", "4level", fw="uefi", mem="1024"), "T0-01*,T0-07*,mm*", 200))
+        out.append(guest_lane(machine(arch, paging, fw="bios", smp=2), "T0-01*,T0-07*,mm*", 120))
+    out.append(guest_lane(machine("x86_64", "4level", fw="uefi", mem="1024", smp=2), "T0-01*,T0-07*,mm*", 200))
     for arch, paging in FORMATS:
         out.append(command_lane(f"gdb-{arch}-{paging}", [sys.executable, "tests/gdb/run.py", arch, paging], 180,
                                 f"make test LANES=gdb-{arch}-{paging}"))
+    out.append(command_lane("hardening", [sys.executable, "tests/host/test_crash.py"], 600, "make test LANES=hardening"))
+    out.append(guest_lane(machine("x86_64", "4level", san="kasan", mem="1024"), "*", 900, "guest-kasan"))
     out.append(command_lane("exec", [sys.executable, "tests/host/test_exec.py"], 240, "make test LANES=exec"))
     out.append(command_lane("disks", [sys.executable, "tests/host/test_disks.py"], 240, "tests/host/test_disks.py"))
     out.append(command_lane("shell", [sys.executable, "tests/host/test_shell.py"], 240, "make test LANES=shell"))
@@ -124,6 +197,7 @@ def build_all():
     """Everything that the lanes boot, built before they start: they must not build over each other."""
     for arch, paging in FORMATS:
         make("kernel", "root", "ramdisk", ARCH=arch, PAGING=paging)
+    make("kernel", "root", ARCH="x86_64", PAGING="4level", SAN="kasan")
 
 
 def report(lane, results, seconds):
@@ -162,6 +236,7 @@ def main():
         sys.exit(f"no lane matches {args.lanes}")
     shutil.rmtree(LOGS, ignore_errors=True)
     build_all()
+    print(f"SEED={SEED}", flush=True)
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         results = [r for lane_results in pool.map(run_lane, chosen) for r in lane_results]
     passed = sum(r.passed and not r.skipped for r in results)

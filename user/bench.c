@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -297,6 +298,139 @@ static void bench_fork(void)
 	}
 }
 
+/* -- threads ------------------------------------------------------------------------------------------------------------ */
+
+#define FAULTS 1024
+#define MOST_THREADS 4
+
+/* Shared with all of them. Everybody waits in the kernel, so that waiting costs no instructions that are counted. */
+struct steps {
+	volatile int go, done, leave;
+};
+
+struct toucher {
+	volatile uint8_t *p;
+	unsigned cpu;
+	struct steps *steps;
+	pthread_t thread;
+	pid_t pid;
+};
+
+static void wait_while(volatile int *word, int value)
+{
+	while (*word == value)
+		syscall(SYS_futex, word, 0 /* FUTEX_WAIT */, value, NULL, NULL, 0);
+}
+
+static void wake_all(volatile int *word)
+{
+	syscall(SYS_futex, word, 1 /* FUTEX_WAKE */, 100, NULL, NULL, 0);
+}
+
+static void *touch_pages(void *arg)
+{
+	struct toucher *t = arg;
+	unsigned long mask = 1ul << t->cpu;
+
+	syscall(SYS_sched_setaffinity, 0, sizeof(mask), &mask);
+	wait_while(&t->steps->go, 0);
+	for (size_t i = 0; i < FAULTS; i++)
+		t->p[i * PAGE] = 1;
+	__atomic_add_fetch(&t->steps->done, 1, __ATOMIC_SEQ_CST);
+	wake_all(&t->steps->done);
+	wait_while(&t->steps->leave, 0);
+	return NULL;
+}
+
+/* Times that anybody found a lock taken: the total of /proc/lock_waits; -1: not counted here. */
+static long long lock_waits(void)
+{
+	char text[8192], *line, *save;
+	int fd = open("/proc/lock_waits", O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	long long total = 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (n < 0)
+		return -1;
+	text[n] = 0;
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *number = strpbrk(line, "0123456789");
+		char *space = strrchr(line, ' ');
+
+		total += strtoll(space ? space + 1 : number ? number : "0", NULL, 10);
+	}
+	return total;
+}
+
+static void begin_toucher(struct toucher *t, bool thread)
+{
+	if (thread) {
+		if (pthread_create(&t->thread, NULL, touch_pages, t))
+			die("pthread_create");
+		return;
+	}
+	t->pid = fork();
+	if (t->pid == 0) {
+		touch_pages(t);
+		_exit(0);
+	}
+}
+
+/* @n at once, threads of this process or processes of their own, each with fresh pages of its own: instructions of
+ * the whole machine per fault.  A thread that waits for a lock spins, and so shows as instructions. */
+static void touch_together(unsigned n, bool threads, bool file)
+{
+	struct toucher t[MOST_THREADS];
+	struct steps *steps = (struct steps *)map(1, RW, MAP_SHARED | MAP_ANONYMOUS, -1);
+	int fd = file ? memfd(n * FAULTS, true) : -1;
+	uint8_t *p = file ? map(n * FAULTS, RW, MAP_SHARED, fd) : map_anon(n * FAULTS);
+	long long waits;
+	uint64_t began;
+	char name[64];
+
+	if (file)
+		madvise(p, n * FAULTS * PAGE, MADV_RANDOM);
+	for (unsigned i = 0; i < n; i++) {
+		t[i] = (struct toucher){.p = p + i * FAULTS * PAGE, .cpu = i, .steps = steps};
+		begin_toucher(&t[i], threads);
+	}
+	usleep(20000); /* all wait */
+	waits = lock_waits();
+	began = ticks();
+	steps->go = 1;
+	wake_all(&steps->go);
+	for (int done; (done = steps->done) < (int)n;)
+		wait_while(&steps->done, done);
+	began = ticks() - began;
+	waits = waits < 0 ? -1 : lock_waits() - waits;
+	steps->leave = 1;
+	wake_all(&steps->leave);
+	for (unsigned i = 0; i < n; i++) {
+		if (threads)
+			pthread_join(t[i].thread, NULL);
+		else
+			waitpid(t[i].pid, NULL, 0);
+	}
+	snprintf(name, sizeof(name), "%s_fault_%u_%s", file ? "shared_file" : "anon", n, threads ? "threads" : "processes");
+	put(name, "", began / (n * FAULTS), "insns");
+	if (waits >= 0)
+		printf("bench %s_lock_waits %.3f waits\n", name, (double)waits / (n * FAULTS));
+	munmap(p, n * FAULTS * PAGE);
+	munmap(steps, PAGE);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void bench_threads(void)
+{
+	for (int file = 0; file < 2; file++)
+		for (int threads = 1; threads >= 0; threads--)
+			for (unsigned n = 1; n <= MOST_THREADS; n *= 2)
+				touch_together(n, threads, file);
+}
+
 /* -- file memory -------------------------------------------------------------------------------------------------------- */
 
 static void bench_file(void)
@@ -454,9 +588,9 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } benches[] = {
-	{"null", bench_null},         {"signal", bench_signal}, {"pipe", bench_pipe}, {"anon", bench_anon},
-	{"mprotect", bench_mprotect}, {"cow", bench_cow},       {"fork", bench_fork}, {"file", bench_file},
-	{"msync", bench_msync},       {"mosaic", bench_mosaic},
+	{"null", bench_null},         {"signal", bench_signal}, {"pipe", bench_pipe},       {"anon", bench_anon},
+	{"mprotect", bench_mprotect}, {"cow", bench_cow},       {"fork", bench_fork},       {"file", bench_file},
+	{"msync", bench_msync},       {"mosaic", bench_mosaic}, {"threads", bench_threads},
 };
 
 static bool wanted(const char *name, int argc, char **argv)

@@ -9,6 +9,7 @@
 #include <arch/irq.h>
 #include "kernel/lib/assert.h"
 #include "kernel/lib/errno.h"
+#include "kernel/lib/failpoint.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
 #include "kernel/sync/wait.h"
@@ -116,6 +117,8 @@ void block_submit(struct bio *bio)
 	int error = bio_check(bio);
 
 	ASSERT(bio->done);
+	if (!error && !bio->flush && FAILPOINT(bio->write ? "block_write" : "block_read"))
+		error = -EIO;
 	bio->submitted_ns = arch_clock_ns();
 	bio_account(bio);
 	if (error)

@@ -500,7 +500,7 @@ static int tty_wait_output(struct tty *tty)
 ssize_t tty_write(struct tty *tty, const void *user, size_t n, bool nonblock)
 {
 	char in[128], out[2 * sizeof(in)];
-	size_t done = 0;
+	size_t done = 0, len_out;
 
 	while (done < n) {
 		size_t len = min(n - done, sizeof(in));
@@ -512,7 +512,11 @@ ssize_t tty_write(struct tty *tty, const void *user, size_t n, bool nonblock)
 			err = copy_from_user(in, (const char *)user + done, len);
 		if (err)
 			return done ? (ssize_t)done : err;
-		line_write(out, tty_cook(tty, out, in, len));
+		len_out = tty_cook(tty, out, in, len);
+		while (!printk_hold()) /* no message in the middle of a line */
+			cpu_relax();
+		line_write(out, len_out);
+		printk_release();
 		done += len;
 		cond_resched();
 	}

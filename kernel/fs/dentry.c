@@ -149,16 +149,6 @@ void dentry_put(struct dentry *d)
 		dentry_free(d);
 }
 
-int dentry_refs(struct dentry *d)
-{
-	int refs;
-
-	spin_lock(&dentry_lock);
-	refs = d->refs;
-	spin_unlock(&dentry_lock);
-	return refs;
-}
-
 /* The oldest unused dentry of @sb or below @parent (both NULL: of all, if there are too many), taken out of the
  * cache, or NULL. */
 static struct dentry *take_unused(struct super *sb, struct dentry *parent)
@@ -374,12 +364,13 @@ void dentry_cover(struct dentry *dir, struct dentry *root)
 	spin_unlock(&dentry_lock);
 }
 
-struct dentry *dentry_uncover(struct dentry *root)
+struct dentry *dentry_uncover(struct dentry *root, int max_refs)
 {
-	struct dentry *dir;
+	struct dentry *dir = NULL;
 
 	spin_lock(&dentry_lock);
-	dir = root->covers;
+	if (root->refs <= max_refs)
+		dir = root->covers;
 	if (dir) {
 		dir->mount_root = NULL;
 		root->covers = NULL;

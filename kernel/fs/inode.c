@@ -8,6 +8,9 @@
  * again) and evicts it at once.  Whoever looks for the same number meanwhile waits for the end of that, so the
  * file system never has two ideas of one inode.
  *
+ * Unmounting waits for the last of a file system's inodes: who borrows one without holding a name (fstat, the
+ * flusher) does so for moments only.
+ *
  * Lock order: load_lock (held by the caller of inode_find), then inodes_lock, a leaf.
  */
 #include <arch/irq.h>
@@ -26,6 +29,41 @@ struct timespec64 vfs_now(void)
 	return (struct timespec64){.sec = (s64)(arch_boot_epoch() + sec), .nsec = (s64)(ns - sec * 1000000000u)};
 }
 
+/* The last one's going is what an unmount waits for: nothing of @sb is touched once the lock is open. */
+static void inode_count(struct super *sb, int delta)
+{
+	if (!sb)
+		return;
+	spin_lock(&sb->inodes_lock);
+	sb->nr_inodes += (unsigned)delta;
+	if (!sb->nr_inodes)
+		wake_up_all(&sb->evicted);
+	spin_unlock(&sb->inodes_lock);
+}
+
+void inode_free(struct inode *inode)
+{
+	struct super *sb = inode->super;
+
+	kfree(inode);
+	inode_count(sb, -1);
+}
+
+static bool inodes_gone(struct super *sb)
+{
+	bool gone;
+
+	spin_lock(&sb->inodes_lock);
+	gone = sb->nr_inodes == 0;
+	spin_unlock(&sb->inodes_lock);
+	return gone;
+}
+
+void inodes_wait_gone(struct super *sb)
+{
+	wait_event(&sb->evicted, inodes_gone(sb));
+}
+
 struct inode *inode_alloc(struct super *sb, u32 mode)
 {
 	struct inode *inode = kzalloc(sizeof(*inode), GFP_KERNEL);
@@ -38,6 +76,7 @@ struct inode *inode_alloc(struct super *sb, u32 mode)
 	inode->refs = 1;
 	inode->atime = inode->mtime = inode->ctime = vfs_now();
 	inode->seals = F_SEAL_SEAL;
+	inode_count(sb, 1);
 	rwsem_init(&inode->lock, LOCK_INODE);
 	list_init(&inode->hash_link);
 	wait_queue_init(&inode->wait);
@@ -166,7 +205,7 @@ static void inode_evict(struct inode *inode)
 	object_destroy(&inode->obj);
 	if (!list_empty(&inode->hash_link))
 		inode_unhash(inode);
-	kfree(inode);
+	inode_free(inode);
 }
 
 void inode_put(struct inode *inode)

@@ -36,16 +36,23 @@ static int super_make_root(struct super *sb)
 	return sb->root_dentry ? 0 : -ENOMEM;
 }
 
-/* Let @sb cover @dir (reference consumed on success). => mount_lock */
+/* Let @sb cover @dir (reference consumed on success). The directory's lock: rmdir(2) looks whether it is a mount
+ * point under it. => mount_lock */
 static int attach(struct super *sb, struct dentry *dir)
 {
 	int err = super_make_root(sb);
 
 	if (err)
 		return err;
-	dentry_cover(dir, sb->root_dentry);
-	list_add_tail(&sb->link, &supers);
-	return 0;
+	rwsem_write_lock(&dir->inode->lock);
+	if (dir->inode->nlink)
+		dentry_cover(dir, sb->root_dentry);
+	else
+		err = -ENOENT;
+	rwsem_write_unlock(&dir->inode->lock);
+	if (!err)
+		list_add_tail(&sb->link, &supers);
+	return err;
 }
 
 static struct super *super_mount(const char *type, const char *source, unsigned long flags)
@@ -80,6 +87,7 @@ static void super_destroy(struct super *sb)
 	if (root)
 		dentry_put(root);
 	inode_put(sb->root);
+	inodes_wait_gone(sb);
 	if (sb->ops->unmount)
 		sb->ops->unmount(sb);
 	super_free(sb);
@@ -111,8 +119,11 @@ static int mount_at(struct dentry *dir, const char *source, const char *type, un
 	if (!err) {
 		sb = super_mount(type, source, flags);
 		err = IS_ERR(sb) ? (int)PTR_ERR(sb) : super_mounted(sb) ? -EBUSY : 0;
-		if (!err)
+		if (!err) {
 			err = attach(sb, dir);
+			if (err && sb != devfs_super())
+				super_destroy(sb);
+		}
 	}
 	if (err)
 		dentry_put(dir);
@@ -144,6 +155,7 @@ int vfs_mount(const char *source, const char *target, const char *type, unsigned
 	if (IS_ERR(dir))
 		return (int)PTR_ERR(dir);
 	mutex_lock(&mount_lock);
+	dir = dentry_follow_mounts(dir); /* somebody may have been faster */
 	if (flags & MS_REMOUNT) {
 		err = remount(dir, flags);
 		dentry_put(dir);
@@ -158,19 +170,24 @@ int vfs_mount(const char *source, const char *target, const char *type, unsigned
 static int umount_locked(struct dentry *root)
 {
 	struct super *sb = root->super;
+	struct dentry *dir = NULL;
 	int err;
 
 	if (sb->root_dentry != root)
 		return -EINVAL;
 	if (root == root_dentry || root->mount_root)
 		return -EBUSY;
-	dentry_prune(sb);
-	if (dentry_refs(root) > 2) /* the mount's and our caller's */
-		return -EBUSY;
 	err = vfs_sync_super(sb);
 	if (err)
 		printk("%s: unmounting %s: error %d\n", sb->type, sb->source, err);
-	dentry_put(dentry_uncover(root));
+	/* References: the mount's and our caller's. Counting and uncovering are one step: afterwards no path leads in. */
+	for (int tries = 0; tries < 3 && !dir; tries++) {
+		dentry_prune(sb);
+		dir = dentry_uncover(root, 2);
+	}
+	if (!dir)
+		return -EBUSY;
+	dentry_put(dir);
 	list_del_init(&sb->link);
 	return 0;
 }
@@ -327,7 +344,7 @@ static void move_mount(struct super *sb, const char *name)
 	root = old->mount_root;
 	dir = root ? dir_for_move(sb, name, old) : ERR_PTR(-ENOENT);
 	if (!IS_ERR(dir) && dir->inode && S_ISDIR(dir->inode->mode)) {
-		dentry_put(dentry_uncover(root));
+		dentry_put(dentry_uncover(root, root->refs));
 		dentry_cover(dir, root);
 	} else if (!IS_ERR(dir)) {
 		printk("vfs: /%s is no directory on %s\n", name, sb->source);

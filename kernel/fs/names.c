@@ -166,14 +166,12 @@ static int rmdir_locked(struct inode *dir, struct dentry *d)
 		return -ENOENT;
 	if (!S_ISDIR(inode->mode))
 		return -ENOTDIR;
-	if (dentry_is_mountpoint(d))
-		return -EBUSY;
 	if (dir->super->read_only)
 		return -EROFS;
 	if (!dir->ops->rmdir)
 		return -EPERM;
 	rwsem_write_lock_nested(&inode->lock);
-	err = dir->ops->rmdir(dir, d->name, inode);
+	err = dentry_is_mountpoint(d) ? -EBUSY : dir->ops->rmdir(dir, d->name, inode);
 	rwsem_write_unlock(&inode->lock);
 	return err;
 }

@@ -14,6 +14,7 @@
 #include <arch/uaccess.h>
 #include "kernel/fs/poll.h"
 #include "kernel/lib/assert.h"
+#include "kernel/lib/atomic.h"
 #include "kernel/lib/err.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/string.h"
@@ -29,13 +30,16 @@ struct pipe {
 	struct wait_queue data; /* woken when bytes, or the end of writers, can be seen */
 	struct wait_queue room; /* woken when room, or the end of readers, can be seen */
 	unsigned head, tail;    /* wrap around freely; lock */
+	unsigned used;          /* bytes between them: one word, so that waiters and poll may look. w: lock */
 	unsigned readers, writers;
 	unsigned reader_opens, writer_opens; /* ever: what a blocking open of a fifo waits for */
 	char *pages[PIPE_PAGES];
+	/* Each open end is a user (a fifo's: fifos_lock; else atomic).  The lock itself cannot say who is last: whoever
+	 * unlocks still looks at it when the next one has it already. */
+	unsigned users;
 	/* fifos only, fifos_lock: */
 	struct list link;
 	struct inode *inode;
-	unsigned users;
 };
 
 static struct list fifos = LIST_INIT(fifos);
@@ -53,7 +57,7 @@ static bool file_writes(const struct file *f)
 
 static unsigned pipe_used(const struct pipe *p)
 {
-	return READ_ONCE(p->head) - READ_ONCE(p->tail);
+	return READ_ONCE(p->used);
 }
 
 static struct pipe *pipe_alloc(void)
@@ -89,6 +93,7 @@ static size_t pipe_take(struct pipe *p, char *user, size_t n)
 		size_t left = copy_to_user_some(user + done, p->pages[p->tail / PAGE_SIZE % PIPE_PAGES] + at, len);
 
 		p->tail += len - left;
+		WRITE_ONCE(p->used, p->used - (len - left));
 		done += len - left;
 		if (left)
 			break;
@@ -115,6 +120,7 @@ static ssize_t pipe_fill(struct pipe *p, const char *user, size_t n)
 			return done ? (ssize_t)done : -ENOMEM;
 		left = copy_from_user_some(*page + at, user + done, len);
 		p->head += len - left;
+		WRITE_ONCE(p->used, p->used + (len - left));
 		done += len - left;
 		if (left)
 			return done ? (ssize_t)done : -EFAULT;
@@ -244,28 +250,23 @@ static void pipe_join(struct pipe *p, const struct file *f)
 	}
 }
 
-/* One end closes. Returns whether nobody is left. */
-static bool pipe_leave(struct pipe *p, const struct file *f)
+/* One end closes; it is still a user. */
+static void pipe_leave(struct pipe *p, const struct file *f)
 {
-	bool last;
-
 	mutex_lock(&p->lock);
 	p->readers -= file_reads(f);
 	p->writers -= file_writes(f);
-	last = p->readers + p->writers == 0;
 	mutex_unlock(&p->lock);
-	if (!last) {
-		wake_up_all(&p->data);
-		wake_up_all(&p->room);
-	}
-	return last;
+	wake_up_all(&p->data);
+	wake_up_all(&p->room);
 }
 
 static void pipe_release(struct file *f)
 {
 	struct pipe *p = f->private;
 
-	if (pipe_leave(p, f))
+	pipe_leave(p, f);
+	if (atomic_dec_and_test(&p->users))
 		pipe_free(p);
 }
 
@@ -305,10 +306,12 @@ int pipe_make(struct file *ends[2], unsigned flags)
 		return (int)PTR_ERR(ends[0]);
 	}
 	ends[0]->private = p;
+	p->users = 2;
 	pipe_join(p, ends[0]);
 	ends[1] = file_make(inode, &pipe_file_ops, (flags & ~O_ACCMODE) | O_WRONLY, name);
 	inode_put(inode);
 	if (IS_ERR(ends[1])) {
+		p->users = 1;
 		file_put(ends[0]);
 		return (int)PTR_ERR(ends[1]);
 	}

@@ -3,12 +3,15 @@
  *
  * Layer 9 (kernel/fs).  Interface: procfs.h.
  */
+#include <arch/cpu.h>
 #include <arch/irq.h>
 #include <arch/phys.h>
 
 #include "kernel/dev/block.h"
 #include "kernel/fs/procfs.h"
 #include "kernel/fs/vfs_internal.h"
+#include "kernel/lib/string.h"
+#include "kernel/sched/thread.h"
 
 static unsigned long long kib(unsigned long pages)
 {
@@ -68,9 +71,12 @@ static int cmdline_show(struct proc_buf *b)
 
 static int uptime_show(struct proc_buf *b)
 {
-	unsigned long long cs = arch_clock_ns() / 10000000u;
+	struct sched_stat st;
+	unsigned long long cs = arch_clock_ns() / 10000000u, idle;
 
-	proc_printf(b, "%llu.%02u 0.00\n", cs / 100, (unsigned)(cs % 100));
+	sched_stat(&st);
+	idle = st.idle_ns / 10000000u;
+	proc_printf(b, "%llu.%02u %llu.%02u\n", cs / 100, (unsigned)(cs % 100), idle / 100, (unsigned)(idle % 100));
 	return 0;
 }
 
@@ -94,6 +100,51 @@ static int diskstats_show(struct proc_buf *b)
 	return 0;
 }
 
+#define TICK_NS 10000000 /* 1/100 s, the unit of /proc/stat */
+
+static void stat_line(struct proc_buf *b, const char *name, const struct sched_cpu_stat *st)
+{
+	proc_printf(b, "%s %llu 0 %llu %llu 0 0 0 0 0 0\n", name, (unsigned long long)(st->user_ns / TICK_NS),
+	            (unsigned long long)(st->system_ns / TICK_NS), (unsigned long long)(st->idle_ns / TICK_NS));
+}
+
+/* The C library counts the "cpu<n>" lines for sysconf(_SC_NPROCESSORS_ONLN). */
+static int stat_show(struct proc_buf *b)
+{
+	struct sched_cpu_stat cpu, sum = {.user_ns = 0};
+	char name[16];
+
+	for (unsigned i = 0; i < MAX_CPUS; i++) {
+		if (!sched_cpu_stat(i, &cpu))
+			continue;
+		sum.user_ns += cpu.user_ns;
+		sum.system_ns += cpu.system_ns;
+		sum.idle_ns += cpu.idle_ns;
+		sum.switches += cpu.switches;
+		sum.running += cpu.running;
+	}
+	stat_line(b, "cpu ", &sum);
+	for (unsigned i = 0; i < MAX_CPUS; i++) {
+		if (!sched_cpu_stat(i, &cpu))
+			continue;
+		snprintf(name, sizeof(name), "cpu%u", i);
+		stat_line(b, name, &cpu);
+	}
+	proc_printf(b, "ctxt %lu\nbtime %llu\nprocs_running %u\n", sum.switches, (unsigned long long)arch_boot_epoch(),
+	            sum.running);
+	return 0;
+}
+
+static int cpuinfo_show(struct proc_buf *b)
+{
+	struct sched_cpu_stat st;
+
+	for (unsigned i = 0; i < MAX_CPUS; i++)
+		if (sched_cpu_stat(i, &st))
+			proc_printf(b, "processor\t: %u\napicid\t\t: %u\ncore id\t\t: %u\n\n", i, cpus[i].apic_id, i);
+	return 0;
+}
+
 void procfs_register_system(void)
 {
 	proc_register("meminfo", meminfo_show);
@@ -104,4 +155,6 @@ void procfs_register_system(void)
 	proc_register("uptime", uptime_show);
 	proc_register("partitions", partitions_show);
 	proc_register("diskstats", diskstats_show);
+	proc_register("stat", stat_show);
+	proc_register("cpuinfo", cpuinfo_show);
 }

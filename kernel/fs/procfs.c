@@ -114,7 +114,8 @@ static struct inode *make(struct super *sb, u64 ino, u32 mode, struct proc_node 
 	struct proc_node *n = kmalloc(sizeof(*n), GFP_KERNEL);
 
 	if (!inode || !n) {
-		kfree(inode);
+		if (inode)
+			inode_free(inode);
 		kfree(n);
 		return ERR_PTR(-ENOMEM);
 	}

@@ -215,12 +215,12 @@ loff_t file_llseek(struct file *f, loff_t off, int whence)
 {
 	loff_t r;
 
-	if (f->ops && f->ops->llseek)
+	if (f->ops && f->ops->llseek && !positioned(f))
 		return f->ops->llseek(f, off, whence);
 	if (S_ISFIFO(f->inode->mode) || S_ISSOCK(f->inode->mode))
 		return -ESPIPE;
 	mutex_lock(&f->pos_lock);
-	r = generic_llseek(f, off, whence);
+	r = f->ops && f->ops->llseek ? f->ops->llseek(f, off, whence) : generic_llseek(f, off, whence);
 	mutex_unlock(&f->pos_lock);
 	return r;
 }

@@ -123,6 +123,7 @@ struct super {
 	spinlock_t inodes_lock;         /* rank LOCK_INODE_TABLE */
 	struct mutex load_lock;         /* rank LOCK_INODE_LOAD: one inode at a time is read in */
 	unsigned evictions;             /* counts; inodes_lock */
+	unsigned nr_inodes;             /* in memory; inodes_lock */
 	struct wait_queue evicted;
 };
 

@@ -17,6 +17,10 @@
 /* A zeroed inode of @sb with refs = 1, times now, lock ready; the object is the caller's to initialise. NULL: no
  * memory */
 struct inode *inode_alloc(struct super *sb, u32 mode);
+/* Give back the memory of one that was never used. */
+void inode_free(struct inode *inode);
+/* Wait until no inode of @sb is left. => nobody can get one any more; sleeps */
+void inodes_wait_gone(struct super *sb);
 /* Make it findable by (super, ino). */
 void inode_hash(struct inode *inode);
 /* The live inode @ino of @sb with a reference, or NULL. Waits for one that is being evicted. => sleeps */
@@ -78,9 +82,9 @@ void dentry_prune_below(struct dentry *dir);
 struct dentry *dentry_follow_mounts(struct dentry *d); /* consumes and returns a reference */
 struct dentry *dentry_up(struct dentry *d);            /* "..": the same */
 bool dentry_is_mountpoint(struct dentry *d);
-int dentry_refs(struct dentry *d);
 void dentry_cover(struct dentry *dir, struct dentry *root); /* mount; takes over the references of both */
-struct dentry *dentry_uncover(struct dentry *root);         /* unmount: the covered directory's reference; NULL: none */
+/* Unmount, if @root has at most @max_refs references: the covered directory's reference; NULL: not done. */
+struct dentry *dentry_uncover(struct dentry *root, int max_refs);
 
 /* -- namei.c ------------------------------------------------------------------------------------------------ */
 enum { LOOKUP_PARENT = 0x100 };

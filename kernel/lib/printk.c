@@ -24,7 +24,8 @@ static struct {
 	char text[LINE_SIZE];
 } slots[SLOTS];
 
-static u8 locked; /* the ring and the console */
+static u8 locked;     /* the ring and the console */
+static unsigned lost; /* messages that found no slot; atomic */
 static bool forced;
 
 static void emit(const char *s, size_t n)
@@ -50,6 +51,13 @@ static void slots_drain(void)
 			emit(slots[i].text, (size_t)slots[i].n);
 			__atomic_store_n(&slots[i].state, SLOT_FREE, __ATOMIC_RELEASE);
 		}
+	if (READ_ONCE(lost)) {
+		char text[48];
+		int n = snprintf(text, sizeof(text), "(printk: %u messages lost)\n",
+		                 __atomic_exchange_n(&lost, 0, __ATOMIC_RELAXED));
+
+		emit(text, (size_t)n);
+	}
 }
 
 /* Leave a message for the holder of the console. */
@@ -66,7 +74,7 @@ static void slot_leave(const char *s, int n)
 		__atomic_store_n(&slots[i].state, SLOT_READY, __ATOMIC_RELEASE);
 		return;
 	}
-	/* No slot: the message is lost. */
+	__atomic_fetch_add(&lost, 1, __ATOMIC_RELAXED);
 }
 
 /* Print what lies in the slots, unless somebody else will. */
@@ -95,6 +103,17 @@ int vprintk(const char *fmt, va_list ap)
 	}
 	slots_flush();
 	return n;
+}
+
+bool printk_hold(void)
+{
+	return READ_ONCE(forced) || !__atomic_exchange_n(&locked, 1, __ATOMIC_SEQ_CST);
+}
+
+void printk_release(void)
+{
+	__atomic_store_n(&locked, 0, __ATOMIC_SEQ_CST);
+	slots_flush();
 }
 
 int printk(const char *fmt, ...)

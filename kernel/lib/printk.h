@@ -14,6 +14,11 @@ int vprintk(const char *fmt, va_list ap);
 /* Implemented by the machine's serial driver: write @n bytes, polling. => any context */
 void console_write(const char *s, size_t n);
 
+/* Somebody else writes a line to the console: messages wait meanwhile. False: one is being printed, try again.
+ * => thread context, no sleep until printk_release() */
+bool printk_hold(void);
+void printk_release(void);
+
 /* Copy out of the ring, from stream position *@pos on (older text that was overwritten is skipped).
  * Returns the number of bytes copied and advances *@pos. */
 size_t log_read(unsigned long *pos, char *buf, size_t n);

@@ -6,16 +6,20 @@
  */
 #include "kernel/lib/string.h"
 
+#include "kernel/lib/kasan.h"
+
 #define NO_IDIOM __attribute__((optimize("no-tree-loop-distribute-patterns")))
 #define WORD sizeof(unsigned long)
 
 /* Words that may lie at any address (x86 does not mind) and alias anything. */
 typedef unsigned long __attribute__((may_alias, aligned(1))) word_t;
 
-NO_IDIOM void *memset(void *dst, int c, size_t n)
+NO_KASAN NO_IDIOM void *memset(void *dst, int c, size_t n)
 {
 	unsigned long pattern = (~0UL / 0xff) * (u8)c;
 	u8 *d = dst;
+
+	kasan_check(dst, n, true);
 
 	for (; n >= 8 * WORD; n -= 8 * WORD, d += 8 * WORD) {
 		word_t *w = (word_t *)d;
@@ -37,7 +41,7 @@ NO_IDIOM void *memset(void *dst, int c, size_t n)
 }
 
 /* Ascending; right also for overlapping ranges with dst < src. */
-NO_IDIOM static void copy_up(u8 *d, const u8 *s, size_t n)
+NO_KASAN NO_IDIOM static void copy_up(u8 *d, const u8 *s, size_t n)
 {
 	for (; n >= 4 * WORD; n -= 4 * WORD, d += 4 * WORD, s += 4 * WORD) {
 		const word_t *from = (const word_t *)s;
@@ -55,17 +59,21 @@ NO_IDIOM static void copy_up(u8 *d, const u8 *s, size_t n)
 		*d++ = *s++;
 }
 
-void *memcpy(void *dst, const void *src, size_t n)
+NO_KASAN void *memcpy(void *dst, const void *src, size_t n)
 {
+	kasan_check(src, n, false);
+	kasan_check(dst, n, true);
 	copy_up(dst, src, n);
 	return dst;
 }
 
-NO_IDIOM void *memmove(void *dst, const void *src, size_t n)
+NO_KASAN NO_IDIOM void *memmove(void *dst, const void *src, size_t n)
 {
 	u8 *d = dst;
 	const u8 *s = src;
 
+	kasan_check(src, n, false);
+	kasan_check(dst, n, true);
 	if (d <= s || d >= s + n) {
 		copy_up(d, s, n);
 		return dst;
@@ -97,11 +105,12 @@ void *memchr(const void *p, int c, size_t n)
 	return NULL;
 }
 
-void *memchr_inv(const void *p, int c, size_t n)
+NO_KASAN void *memchr_inv(const void *p, int c, size_t n)
 {
 	unsigned long pattern = (~0UL / 0xff) * (u8)c;
 	const u8 *s = p;
 
+	kasan_check(p, n, false);
 	for (; n >= WORD && *(const word_t *)s == pattern; n -= WORD, s += WORD)
 		;
 	for (; n; n--, s++)

@@ -8,11 +8,14 @@
  *   root=vda|ram0     the device with the root file system (default: the first there is)
  *   tests=GLOB        run the in-kernel contract tests; init runs the ring-3 suite and ends the machine
  *   init=PATH         another process 1
+ *   mutate=Mn         debug builds: behave wrongly as mutation n says (kernel/lib/mutation.h)
+ *   crash=NAME        debug builds: commit the planted bug of that name (crash.c)
  * The rest is read by init (user/init.c).
  */
 #include <arch/cpu.h>
 #include <arch/init.h>
 #include <arch/phys.h>
+#include <arch/smp.h>
 #include <arch/upcall.h>
 
 #include "kernel/dev/block.h"
@@ -21,11 +24,14 @@
 #include "kernel/dev/virtio_blk.h"
 #include "kernel/fs/dev_block.h"
 #include "kernel/fs/dev_edu.h"
+#include "kernel/fs/dev_mm.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
+#include "kernel/lib/mutation.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
+#include "kernel/main/crash.h"
 #include "kernel/main/options.h"
 #include "kernel/main/run_contract.h"
 #include "kernel/proc/process.h"
@@ -55,6 +61,21 @@ static void devices_init(void)
 	tty_file_init();
 	dev_block_init();
 	dev_edu_init();
+	if (DEBUG)
+		dev_mm_init();
+}
+
+/* mutate=M2: the kernel gets that bug. */
+static void choose_mutation(void)
+{
+	char text[8];
+	unsigned n = 0;
+
+	if (!DEBUG || !option_value("mutate", text, sizeof(text)))
+		return;
+	for (const char *p = text + (text[0] == 'M'); *p >= '0' && *p <= '9'; p++)
+		n = n * 10 + (unsigned)(*p - '0');
+	mutation_active = n;
 }
 
 static void mount_root(void)
@@ -95,8 +116,10 @@ static void boot_thread(void *arg)
 	char init[64];
 	int err;
 
+	crash_if_asked();
 	vfs_init();
 	process_subsystem_init();
+	choose_mutation();
 	devices_init();
 	machine_stop_hook = stop_machine;
 	if (option_present("tests"))
@@ -117,6 +140,7 @@ void kernel_main(void)
 	arch_init();
 	sched_init();
 	mm_init_subsystem();
+	smp_start();
 	thread_create_kernel("boot", boot_thread, NULL);
 	sched_idle();
 }

@@ -4,16 +4,17 @@
  */
 #include <arch/cpu.h>
 #include <arch/debug.h>
+#include <arch/smp.h>
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printk.h"
 
 /* A panic inside a panic ends at once. => any context */
 void panic(const char *fmt, ...)
 {
-	static bool panicking; /* a second CPU's message is lost, the first one's counts */
+	static bool panicking;
 	va_list ap;
 
-	irq_disable();
+	ipi_stop_others(); /* of two CPUs that panic at once, one goes on */
 	if (__atomic_exchange_n(&panicking, true, __ATOMIC_SEQ_CST))
 		cpu_exit(EXIT_PANIC);
 	printk_force();
@@ -23,6 +24,7 @@ void panic(const char *fmt, ...)
 	va_end(ap);
 	printk("cpu %u, thread %p, preempt count %u, irq depth %u\n", this_cpu()->id, (void *)current_thread(),
 	       this_cpu()->preempt_count, this_cpu()->irq_depth);
+	arch_dump_here();
 	arch_backtrace();
 	cpu_exit(EXIT_PANIC);
 }

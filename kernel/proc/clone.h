@@ -21,6 +21,7 @@
 #define CLONE_UNTRACED 0x800000
 #define CLONE_CHILD_SETTID 0x1000000
 #define CLONE_IO 0x80000000u
+#define CLONE_CLEAR_SIGHAND 0x100000000ULL /* clone3 only */
 
 /* What there is; everything else (namespaces, pidfds) is -EINVAL. */
 #define CLONE_KNOWN                                                                                              \

@@ -121,20 +121,17 @@ static struct file *find_program(const char *path, struct exec_args *args, char 
 
 /* -- the other threads ------------------------------------------------------------------------------------------- */
 
-/* Make every other thread of the process leave; afterwards this one has the process's id. 0 or -EINTR. */
-static int become_only_thread(struct process *p)
+/* The others are to leave. -EINTR: this one is to leave itself, somebody was faster. */
+static int expel_others(struct process *p)
 {
 	struct thread *self = current_thread(), *t;
 	unsigned long flags = spin_lock_irqsave(&p->siglock);
-	int ret = 0;
+	int err = 0;
 
-	if (p->nr_threads > 1) {
-		if (p->group_exit) {
-			spin_unlock_irqrestore(&p->siglock, flags);
-			return -EINTR;
-		}
+	if (p->group_exit || p->group_exec) {
+		err = -EINTR;
+	} else {
 		p->group_exec = self;
-		p->group_exit = true;
 		list_for_each_entry(t, &p->threads, process_link) {
 			if (t == self)
 				continue;
@@ -142,21 +139,53 @@ static int become_only_thread(struct process *p)
 			thread_wake_signal(t, true);
 		}
 		wake_up_all(&p->stop_wait);
-		spin_unlock_irqrestore(&p->siglock, flags);
-		wait_event(&p->stop_wait, READ_ONCE(p->nr_threads) == 1);
-		flags = spin_lock_irqsave(&p->siglock);
-		p->group_exec = NULL;
-		p->group_exit = false;
 	}
 	spin_unlock_irqrestore(&p->siglock, flags);
-	if (self->tid != p->pid) {
+	return err;
+}
+
+/* Make every other thread of the process leave; afterwards this one has the process's id.  Signals for the process are
+ * kept meanwhile, and a deadly one ends the wait: -EINTR. */
+static int become_only_thread(struct process *p)
+{
+	struct thread *self = current_thread();
+	unsigned long flags;
+	int err = expel_others(p);
+
+	if (err)
+		return err;
+	err = wait_event_killable(&p->stop_wait, READ_ONCE(p->nr_threads) == 1);
+	flags = spin_lock_irqsave(&p->siglock);
+	p->group_exec = NULL;
+	if (p->group_exit)
+		err = -EINTR;
+	spin_unlock_irqrestore(&p->siglock, flags);
+	if (!err && self->tid != p->pid) {
 		spin_lock(&process_lock);
 		thread_unhash(self);
+		id_free_locked(self->tid);
 		self->tid = p->pid;
 		thread_hash(self);
 		spin_unlock(&process_lock);
 	}
-	return ret;
+	return err;
+}
+
+/* Another process may have the same table (vfork and CLONE_FILES): what exec closes is to be closed here only. */
+static int unshare_files(struct process *p)
+{
+	struct files *old = p->files, *new;
+
+	if (files_is_private(old))
+		return 0;
+	new = files_dup(old);
+	if (IS_ERR(new))
+		return (int)PTR_ERR(new);
+	spin_lock(&p->fs_lock);
+	p->files = new;
+	spin_unlock(&p->fs_lock);
+	files_put(old);
+	return 0;
 }
 
 /* -- the step ---------------------------------------------------------------------------------------------------------- */
@@ -192,13 +221,13 @@ static void commit(struct process *p, struct mm *mm, const char *path, vaddr_t e
 	struct thread *t = current_thread();
 	struct thread_signals *ts = t->signals;
 
+	thread_leave_memory(ts);
 	install_mm(p, mm);
 	process_vfork_done(p);
 	files_close_on_exec(p->files);
 	signal_exec(p);
 	set_comm(p, path);
-	ts->clear_child_tid = ts->set_child_tid = NULL;
-	ts->robust_list = NULL;
+	ts->set_child_tid = NULL;
 	ts->restart = false;
 	p->did_exec = true;
 	p->exit_signal = SIGCHLD;
@@ -266,6 +295,8 @@ int process_exec(const char *path, struct exec_args *args)
 	if (IS_ERR(mm))
 		return (int)PTR_ERR(mm);
 	err = become_only_thread(p);
+	if (!err)
+		err = unshare_files(p);
 	if (err) {
 		mm_put(mm);
 		return err;

@@ -69,8 +69,11 @@ void process_times(struct process *p, u64 *utime, u64 *stime)
 	*utime = p->utime;
 	*stime = p->stime;
 	list_for_each_entry(t, &p->threads, process_link) {
-		*utime += t->utime;
-		*stime += t->stime;
+		u64 user, system;
+
+		thread_times(t, &user, &system);
+		*utime += user;
+		*stime += system;
 	}
 	spin_unlock_irqrestore(&p->siglock, flags);
 }
@@ -102,7 +105,7 @@ void process_notify_parent_locked(struct process *p, int code, int status)
 	ASSERT(spin_held(&process_lock));
 	if (!parent)
 		return;
-	if (signo && !(stop && (parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP))) {
+	if (signo && !(stop && (READ_ONCE(parent->actions[SIGCHLD - 1].flags) & SA_NOCLDSTOP))) {
 		child_info(p, code, status, &info);
 		info.signo = signo;
 		signal_send(parent, signo, &info);
@@ -116,13 +119,15 @@ static bool parent_ignores(const struct process *p)
 {
 	const struct sigaction *sa = &p->parent->actions[SIGCHLD - 1];
 
-	return p->exit_signal == SIGCHLD && (sa->handler == SIG_IGN || (sa->flags & SA_NOCLDWAIT));
+	return p->exit_signal == SIGCHLD &&
+	       (READ_ONCE(sa->handler) == SIG_IGN || (READ_ONCE(sa->flags) & SA_NOCLDWAIT));
 }
 
 /* Out of the tree; the table's reference is the caller's to put. => process_lock */
 static void release_locked(struct process *p)
 {
 	ASSERT(p->state == PROCESS_ZOMBIE);
+	id_free_locked(p->pid);
 	p->state = PROCESS_DEAD;
 	list_del_init(&p->sibling);
 	list_del_init(&p->hash_link);
@@ -154,6 +159,7 @@ static void give_children_away(struct process *p)
 	}
 }
 
+/* The parent, who may reap it at once, needs process_lock: what comes after is done with @p as with any reference. */
 static void become_zombie(struct process *p)
 {
 	bool gone;
@@ -205,15 +211,23 @@ void process_vfork_done(struct process *p)
 	spin_unlock_irqrestore(&p->siglock, flags);
 }
 
+/* Memory that goes with this thread has no readers: fork's children are spared the copy of a page. */
 static void clear_child_tid(struct thread_signals *ts)
 {
 	int *uaddr = ts->clear_child_tid;
+	struct process *p = current_process();
 
-	if (!uaddr)
-		return;
 	ts->clear_child_tid = NULL;
+	if (!uaddr || (READ_ONCE(p->nr_threads) == 1 && atomic_read(&p->mm->users) == 1))
+		return;
 	if (put_user(0, uaddr) == 0)
 		futex_wake_user(uaddr, 1);
+}
+
+void thread_leave_memory(struct thread_signals *ts)
+{
+	futex_exit_robust(ts);
+	clear_child_tid(ts);
 }
 
 /* Off the lists, times added up; true if it was the last thread. */
@@ -221,13 +235,16 @@ static bool leave_group(struct process *p, struct thread *t, int code)
 {
 	struct thread_signals *ts = t->signals;
 	unsigned long flags;
-	bool last;
+	bool last, all_stopped;
 
 	spin_lock(&process_lock);
 	thread_unhash(t);
+	if (t->tid != p->pid) /* that number is the process's until it is reaped */
+		id_free_locked(t->tid);
 	flags = spin_lock_irqsave(&p->siglock);
 	list_del_init(&t->process_link);
 	last = --p->nr_threads == 0;
+	signal_retarget(p, t, p->pending.set & ~ts->blocked);
 	if (last && !p->group_exit) {
 		p->group_exit = true;
 		p->exit_code = code;
@@ -237,8 +254,13 @@ static bool leave_group(struct process *p, struct thread *t, int code)
 	p->nvcsw += t->switches;
 	p->nivcsw += t->preempted;
 	sigpending_flush(&ts->pending);
+	all_stopped = p->stopping && !last && p->nr_stopped == p->nr_threads; /* they waited for us alone */
+	if (all_stopped)
+		p->stop_report = true;
 	wake_up_all(&p->stop_wait);
 	spin_unlock_irqrestore(&p->siglock, flags);
+	if (all_stopped)
+		process_notify_parent_locked(p, CLD_STOPPED, p->stop_signal);
 	spin_unlock(&process_lock);
 	return last;
 }
@@ -251,8 +273,7 @@ __noreturn void process_thread_exit(int code)
 	bool last;
 
 	lock_assert_none_held("exit");
-	futex_exit_robust(ts);
-	clear_child_tid(ts);
+	thread_leave_memory(ts);
 	thread_set_pgtable(NULL);
 	last = leave_group(p, t, code);
 	if (last) {
@@ -310,28 +331,38 @@ static void add_child_usage(struct process *p, const struct wait_request *w)
 	p->cmajflt += w->usage.majflt;
 }
 
-/* Has child @c something to tell? Fills the answer. => process_lock */
-static bool tells(struct process *c, struct wait_request *w)
+static void answer(struct process *c, struct wait_request *w, int status, int code, int value)
 {
-	if (c->state == PROCESS_ZOMBIE && (w->options & WEXITED)) {
-		w->status = c->exit_code;
-		w->code = exit_cause(c->exit_code);
-		w->value = exit_value(c->exit_code);
-	} else if (c->stop_report && (w->options & WSTOPPED)) {
-		w->status = c->stop_signal << 8 | 0x7f;
-		w->code = CLD_STOPPED;
-		w->value = c->stop_signal;
-	} else if (c->continue_report && (w->options & WCONTINUED)) {
-		w->status = 0xffff;
-		w->code = CLD_CONTINUED;
-		w->value = SIGCONT;
-	} else {
-		return false;
-	}
+	w->status = status;
+	w->code = code;
+	w->value = value;
 	w->pid = c->pid;
 	w->uid = c->uid;
 	child_rusage(c, w);
-	return true;
+}
+
+/* Has child @c something to tell? Fills the answer and, unless it is only to look, takes it from @c. => process_lock */
+static bool tells(struct process *c, struct wait_request *w)
+{
+	bool stopped, continued, keep = w->options & WNOWAIT;
+	unsigned long flags;
+
+	if (c->state == PROCESS_ZOMBIE) {
+		if (w->options & WEXITED)
+			answer(c, w, c->exit_code, exit_cause(c->exit_code), exit_value(c->exit_code));
+		return w->options & WEXITED;
+	}
+	flags = spin_lock_irqsave(&c->siglock);
+	stopped = c->stop_report && (w->options & WSTOPPED);
+	continued = !stopped && c->continue_report && (w->options & WCONTINUED);
+	if ((stopped || continued) && !keep)
+		c->stop_report = c->continue_report = false;
+	spin_unlock_irqrestore(&c->siglock, flags);
+	if (stopped)
+		answer(c, w, c->stop_signal << 8 | 0x7f, CLD_STOPPED, c->stop_signal);
+	else if (continued)
+		answer(c, w, 0xffff, CLD_CONTINUED, SIGCONT);
+	return stopped || continued;
 }
 
 /* One look at the children: true if the wait is over (w->error, w->pid). */
@@ -349,10 +380,7 @@ static bool wait_look(struct process *p, struct wait_request *w)
 		any = true;
 		if (!tells(c, w))
 			continue;
-		if (w->options & WNOWAIT)
-			break;
-		c->stop_report = c->continue_report = false;
-		if (c->state == PROCESS_ZOMBIE) {
+		if (c->state == PROCESS_ZOMBIE && !(w->options & WNOWAIT)) {
 			add_child_usage(p, w);
 			release_locked(c);
 			dead = c;

@@ -130,6 +130,11 @@ struct files *files_dup(struct files *files)
 	return copy;
 }
 
+bool files_is_private(struct files *files)
+{
+	return atomic_read(&files->refs) == 1;
+}
+
 void files_get(struct files *files)
 {
 	atomic_inc(&files->refs);

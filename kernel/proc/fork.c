@@ -10,6 +10,7 @@
 #include <arch/uaccess.h>
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
+#include "kernel/lib/string.h"
 #include "kernel/proc/clone.h"
 #include "kernel/proc/fdtable.h"
 #include "kernel/proc/process.h"
@@ -17,17 +18,19 @@
 #include "mm/phys/slab.h"
 
 struct clone_args {
-	unsigned long flags;
-	vaddr_t stack; /* 0: the parent's */
+	u32 flags;           /* without CSIGNAL */
+	bool clear_handlers; /* CLONE_CLEAR_SIGHAND */
+	int exit_signal;     /* to the parent; not of a thread */
+	vaddr_t stack;       /* 0: the parent's */
 	int *parent_tid, *child_tid;
 	unsigned long tls;
 };
 
-static int check_flags(unsigned long flags)
+static int check_flags(const struct clone_args *args)
 {
-	if (flags & ~CLONE_KNOWN)
-		return -EINVAL;
-	if ((flags & CSIGNAL) > NSIG)
+	u32 flags = args->flags;
+
+	if ((flags & ~CLONE_KNOWN) || args->exit_signal > NSIG)
 		return -EINVAL;
 	if ((flags & CLONE_THREAD) && (~flags & (CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_FS)))
 		return -EINVAL;
@@ -39,7 +42,7 @@ static int check_flags(unsigned long flags)
 }
 
 /* Memory and descriptors of a new process. */
-static int copy_resources(struct process *p, unsigned long flags)
+static int copy_resources(struct process *p, u32 flags)
 {
 	struct process *cur = current_process();
 	struct files *files = cur->files;
@@ -62,15 +65,17 @@ static int copy_resources(struct process *p, unsigned long flags)
 	return 0;
 }
 
-static struct process *copy_process(unsigned long flags)
+static struct process *copy_process(const struct clone_args *args)
 {
 	struct process *p = process_create(current_process());
 	int err;
 
 	if (IS_ERR(p))
 		return p;
-	p->exit_signal = flags & CSIGNAL;
-	err = copy_resources(p, flags);
+	p->exit_signal = args->flags & CLONE_PARENT ? current_process()->exit_signal : args->exit_signal;
+	if (args->clear_handlers)
+		signal_default_handlers(p);
+	err = copy_resources(p, args->flags);
 	if (err) {
 		process_discard(p);
 		return ERR_PTR(err);
@@ -137,16 +142,22 @@ static void discard_thread(struct thread *t)
 	thread_discard(t);
 }
 
-int process_add_thread(struct process *p, struct thread *t, int tid)
+/* The process is dying or in exec: it gets no more threads and children. => siglock */
+static bool is_leaving(const struct process *p)
+{
+	return p->group_exit || p->group_exec;
+}
+
+int process_add_thread_locked(struct process *p, struct thread *t, int tid)
 {
 	unsigned long flags;
 	int ret = 0;
 
+	ASSERT(spin_held(&process_lock));
 	t->tid = tid;
 	t->pt = p->mm ? &p->mm->pt : NULL;
-	spin_lock(&process_lock);
 	flags = spin_lock_irqsave(&p->siglock);
-	if (p->group_exit || p->group_exec) {
+	if (is_leaving(p)) {
 		ret = -EAGAIN;
 	} else {
 		process_get(p);
@@ -157,15 +168,26 @@ int process_add_thread(struct process *p, struct thread *t, int tid)
 		signal_recalc(t);
 	}
 	spin_unlock_irqrestore(&p->siglock, flags);
+	return ret;
+}
+
+int process_add_thread(struct process *p, struct thread *t, int tid)
+{
+	int ret;
+
+	spin_lock(&process_lock);
+	ret = process_add_thread_locked(p, t, tid);
 	spin_unlock(&process_lock);
 	return ret;
 }
 
+/* From process_add_thread() on others may send it signals; but it does not run, so it cannot go. */
 static long start_thread_of_current(struct thread *t, const struct clone_args *args, int tid)
 {
 	int err = process_add_thread(current_process(), t, tid);
 
 	if (err) {
+		id_free(tid);
 		discard_thread(t);
 		return err;
 	}
@@ -187,18 +209,48 @@ static void wait_for_vfork(struct process *p, struct completion *done)
 	}
 }
 
-static long start_process(struct process *p, struct thread *t, const struct clone_args *args, int pid)
+/* The child appears in the tree at one moment, and is in its parent's group from that moment on.  A signal to the group
+ * (^C, kill(0)) that came while memory was copied found the parent alone: then start over, once the parent has seen it;
+ * or it was the parent's end, and there is to be no child. */
+static int enter_tree(struct process *p, struct thread *t, const struct clone_args *args, int pid, unsigned signals)
 {
 	struct process *cur = current_process();
-	struct completion done;
+	unsigned long flags;
+	bool leaving;
+	int err = 0;
 
-	process_get(p); /* ours: it may be gone before we look */
+	spin_lock(&process_lock);
+	flags = spin_lock_irqsave(&cur->siglock);
+	leaving = is_leaving(cur);
+	spin_unlock_irqrestore(&cur->siglock, flags);
+	if (leaving || cur->group_signals != signals) {
+		err = -ERESTARTNOINTR;
+	} else {
+		p->pgid = cur->pgid;
+		p->sid = cur->sid;
+		p->has_tty = cur->has_tty;
+		process_publish_locked(p, args->flags & CLONE_PARENT ? cur->parent : cur, t, pid);
+	}
+	spin_unlock(&process_lock);
+	return err;
+}
+
+static long start_process(struct process *p, struct thread *t, const struct clone_args *args, int pid, unsigned signals)
+{
+	struct completion done;
+	int err;
+
 	if (args->flags & CLONE_VFORK) {
 		completion_init(&done);
 		p->vfork_done = &done;
 	}
-	BUG_ON(process_add_thread(p, t, pid) < 0); /* first, so that a signal to the group finds somebody */
-	process_publish(p, args->flags & CLONE_PARENT ? cur->parent : cur, pid);
+	process_get(p); /* ours: it may be gone before we look */
+	err = enter_tree(p, t, args, pid, signals);
+	if (err) {
+		p->vfork_done = NULL;
+		process_put(p);
+		return err;
+	}
 	if (args->flags & CLONE_PARENT_SETTID)
 		put_user(pid, args->parent_tid);
 	thread_start(t);
@@ -208,11 +260,28 @@ static long start_process(struct process *p, struct thread *t, const struct clon
 	return pid;
 }
 
+static long clone_process(struct thread *t, const struct clone_args *args, int pid)
+{
+	struct process *cur = current_process(), *p;
+	unsigned signals;
+	long ret;
+
+	spin_lock(&process_lock);
+	signals = cur->group_signals;
+	spin_unlock(&process_lock);
+	p = copy_process(args);
+	if (IS_ERR(p))
+		return PTR_ERR(p) == -EINTR ? -ERESTARTNOINTR : PTR_ERR(p);
+	ret = start_process(p, t, args, pid, signals);
+	if (ret < 0)
+		process_discard(p);
+	return ret;
+}
+
 static long do_clone(const struct clone_args *args)
 {
-	struct process *p;
 	struct thread *t;
-	long err = check_flags(args->flags);
+	long err = check_flags(args);
 	int id;
 
 	if (err)
@@ -227,29 +296,30 @@ static long do_clone(const struct clone_args *args)
 	}
 	if (args->flags & CLONE_THREAD)
 		return start_thread_of_current(t, args, id);
-	p = copy_process(args->flags);
-	if (IS_ERR(p)) {
+	err = clone_process(t, args, id);
+	if (err < 0) {
+		id_free(id);
 		discard_thread(t);
-		return PTR_ERR(p) == -EINTR ? -ERESTARTNOINTR : PTR_ERR(p);
 	}
-	return start_process(p, t, args, id);
+	return err;
 }
 
 long sys_fork(void)
 {
-	return do_clone(&(struct clone_args){.flags = SIGCHLD});
+	return do_clone(&(struct clone_args){.exit_signal = SIGCHLD});
 }
 
 long sys_vfork(void)
 {
-	return do_clone(&(struct clone_args){.flags = CLONE_VM | CLONE_VFORK | SIGCHLD});
+	return do_clone(&(struct clone_args){.flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD});
 }
 
 /* The last two arguments: x86-64 child_tid, tls; i386 tls, child_tid. */
 long sys_clone(unsigned long flags, unsigned long stack, int *ptid, unsigned long a3, unsigned long a4)
 {
 	struct clone_args args = {
-		.flags = (u32)flags,
+		.flags = (u32)flags & ~(u32)CSIGNAL,
+		.exit_signal = flags & CSIGNAL,
 		.stack = stack,
 		.parent_tid = ptid,
 		.child_tid = (int *)ABI_NR(a3, a4),
@@ -259,9 +329,86 @@ long sys_clone(unsigned long flags, unsigned long stack, int *ptid, unsigned lon
 	return do_clone(&args);
 }
 
-long sys_clone3(void *args, size_t size)
+/* -- clone3 ------------------------------------------------------------------------------------------------------------ */
+
+/* What the user gives: three versions, each longer. */
+struct clone3_args {
+	u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls; /* 64 bytes */
+	u64 set_tid, set_tid_size;                                                    /* 80 */
+	u64 cgroup;                                                                   /* 88 */
+};
+#define CLONE3_SIZE_FIRST 64
+
+/* A structure longer than ours must be zero beyond. */
+static int rest_is_zero(const u8 *user, size_t n)
 {
-	return -ENOSYS;
+	u8 buf[64];
+
+	while (n) {
+		size_t part = min(n, sizeof(buf));
+
+		if (copy_from_user(buf, user, part))
+			return -EFAULT;
+		for (size_t i = 0; i < part; i++)
+			if (buf[i])
+				return -E2BIG;
+		user += part;
+		n -= part;
+	}
+	return 0;
+}
+
+static int clone3_from_user(struct clone3_args *a, const void *user, size_t size)
+{
+	size_t known = min(size, sizeof(*a));
+
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	if (size < CLONE3_SIZE_FIRST)
+		return -EINVAL;
+	memset(a, 0, sizeof(*a));
+	if (copy_from_user(a, user, known))
+		return -EFAULT;
+	return rest_is_zero((const u8 *)user + known, size - known);
+}
+
+/* Ids of the caller's choice, pidfds, control groups and namespaces are not there. */
+static bool clone3_allowed(const struct clone3_args *a)
+{
+	const u64 refused = CSIGNAL | CLONE_DETACHED;
+
+	if (a->flags & (refused | ~(u64)(CLONE_KNOWN | CLONE_CLEAR_SIGHAND)) || a->set_tid || a->set_tid_size)
+		return false;
+	if (a->exit_signal > NSIG || ((a->flags & (CLONE_THREAD | CLONE_PARENT)) && a->exit_signal))
+		return false;
+	if ((a->flags & CLONE_SIGHAND) && (a->flags & CLONE_CLEAR_SIGHAND))
+		return false;
+	if (!a->stack)
+		return !a->stack_size;
+	return a->stack_size && a->stack == (vaddr_t)a->stack && a->stack_size == (size_t)a->stack_size &&
+	       user_range_ok((void *)(vaddr_t)a->stack, (size_t)a->stack_size);
+}
+
+long sys_clone3(void *user, size_t size)
+{
+	struct clone3_args a;
+	struct clone_args args;
+	int err = clone3_from_user(&a, user, size);
+
+	if (err)
+		return err;
+	if (!clone3_allowed(&a))
+		return -EINVAL;
+	args = (struct clone_args){
+		.flags = (u32)a.flags,
+		.clear_handlers = a.flags & CLONE_CLEAR_SIGHAND,
+		.exit_signal = (int)a.exit_signal,
+		.stack = (vaddr_t)(a.stack + a.stack_size),
+		.parent_tid = (int *)(vaddr_t)a.parent_tid,
+		.child_tid = (int *)(vaddr_t)a.child_tid,
+		.tls = (unsigned long)a.tls,
+	};
+	return do_clone(&args);
 }
 
 long sys_set_tid_address(int *tid)

@@ -1,19 +1,24 @@
 /*
  * futex.c - sleeping on a word of user memory.  Layer 10.
  *
- * A futex is named by (mm, address), or, in a shared mapping, by (object, offset), so that processes meet.
+ * A futex is named by (mm, address), or, in a shared mapping, by (object, offset), so that processes meet.  The latter
+ * key holds a reference on the file: its waiters may sleep on after another thread unmapped it, and no new object may
+ * get their name.  The former's mm is kept by the waiters themselves.
  * Waiters hang in hash buckets.  The word is read with its bucket locked and page faults disabled; a page that is
- * absent is brought in with the lock dropped, and everything starts over.
+ * absent is brought in with the lock dropped, and everything starts over.  Whoever wakes always locks the bucket, so
+ * a waiter either sees the new value or is found.
  *
  * Lock order: mmap lock (released before), bucket (two: by address), run queue.
  */
 #include <arch/uaccess.h>
+#include "kernel/fs/vfs.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/hash.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/syscalls.h"
 #include "kernel/proc/timespec.h"
+#include "mm/service/pin.h"
 
 #define BUCKET_BITS 7
 
@@ -39,6 +44,7 @@ struct futex_key {
 	const void *where;   /* mm or object */
 	unsigned long index; /* address, or page in the object */
 	unsigned offset;
+	struct file *file; /* whose object it is, with a reference; NULL: (mm, address) */
 };
 
 struct futex_bucket {
@@ -78,31 +84,73 @@ static bool key_equal(const struct futex_key *a, const struct futex_key *b)
 	return a->where == b->where && a->index == b->index && a->offset == b->offset;
 }
 
-/* Names the futex at @uaddr. -EINVAL (not aligned), -EFAULT. => may sleep */
+/* What the shared mapping at @va maps there: object, page (the linear one), and a reference. False: it is private
+ * memory after all. -EFAULT: nothing. => may sleep */
+static int key_of_mapping(struct futex_key *key, struct mm *mm, vaddr_t va, bool *nonlinear)
+{
+	struct vma *vma;
+	int ret = 0;
+
+	*nonlinear = false;
+	rwsem_read_lock(&mm->lock);
+	vma = vma_find(mm, va);
+	if (!vma || vma->start > va) {
+		ret = -EFAULT;
+	} else if (vma->object && vma->file && (vma->flags & VM_MAYSHARE)) {
+		key->where = vma->object;
+		key->index = vma->pgoff + ((va - vma->start) >> PAGE_SHIFT);
+		key->offset = va % PAGE_SIZE;
+		key->file = vma->file;
+		file_get(key->file);
+		*nonlinear = vma->flags & VM_NONLINEAR;
+	}
+	rwsem_read_unlock(&mm->lock);
+	return ret;
+}
+
+/* Entries of their own offset: the page that is mapped there knows which. False: another file's meanwhile. */
+static int key_of_page(struct futex_key *key, struct mm *mm, vaddr_t va, bool *same)
+{
+	struct page *page;
+	long n = pin_user_pages(mm, va & PAGE_MASK, 1, 0, &page);
+
+	if (n != 1)
+		return n < 0 ? (int)n : -EFAULT;
+	*same = page->object == key->where;
+	key->index = page->index;
+	unpin_user_pages(&page, 1, 0, false);
+	return 0;
+}
+
+/* => may sleep */
+static void key_put(struct futex_key *key)
+{
+	if (key->file)
+		file_put(key->file);
+}
+
+/* Names the futex at @uaddr: key_put() it. -EINVAL (not aligned), -EFAULT. => may sleep */
 static int key_get(struct futex_key *key, int *uaddr, bool private)
 {
 	struct mm *mm = current_process()->mm;
 	vaddr_t va = (vaddr_t)uaddr;
-	struct vma *vma;
-	int ret = 0;
+	bool nonlinear, same = true;
+	int ret;
 
 	if (va % sizeof(int))
 		return -EINVAL;
 	if (!user_range_ok(uaddr, sizeof(int)))
 		return -EFAULT;
-	*key = (struct futex_key){.where = mm, .index = va};
-	if (private)
-		return 0;
-	rwsem_read_lock(&mm->lock);
-	vma = vma_find(mm, va);
-	if (!vma || vma->start > va) {
-		ret = -EFAULT;
-	} else if (vma->object && (vma->flags & VM_SHARED)) {
-		key->where = vma->object;
-		key->index = vma->pgoff + ((va - vma->start) >> PAGE_SHIFT);
-		key->offset = va % PAGE_SIZE;
-	}
-	rwsem_read_unlock(&mm->lock);
+	do {
+		*key = (struct futex_key){.where = mm, .index = va};
+		if (private)
+			return 0;
+		ret = key_of_mapping(key, mm, va, &nonlinear);
+		if (!ret && nonlinear)
+			ret = key_of_page(key, mm, va, &same);
+		if (ret || !same)
+			key_put(key);
+	} while (!ret && !same);
 	return ret;
 }
 
@@ -158,35 +206,63 @@ static bool unqueue(struct futex_waiter *w)
 	return woken;
 }
 
-/* @ns: how long from now; TIME_FOREVER. */
-static long futex_wait(int *uaddr, u32 value, u64 ns, u32 bitset, bool private)
+static long futex_wait_again(struct thread_signals *ts);
+
+/* @deadline: of clock_ns(), or TIME_FOREVER. */
+static long wait_on_key(struct futex_waiter *w, int *uaddr, u32 value, u64 deadline)
+{
+	struct wait_queue never;
+	u64 now;
+	int ret;
+
+	w->bucket = bucket_of(&w->key);
+	ret = lock_if_equal(w->bucket, uaddr, value);
+	if (ret)
+		return ret;
+	list_add_tail(&w->link, &w->bucket->waiters);
+	spin_unlock(&w->bucket->lock);
+
+	wait_queue_init(&never);
+	now = clock_ns();
+	if (deadline == TIME_FOREVER)
+		ret = wait_event_interruptible(&never, READ_ONCE(w->woken));
+	else
+		ret = wait_event_interruptible_timeout(&never, READ_ONCE(w->woken), deadline > now ? deadline - now : 0);
+	if (unqueue(w))
+		return 0;
+	return ret == -EINTR ? -EINTR : -ETIMEDOUT;
+}
+
+static long futex_wait(int *uaddr, u32 value, u64 deadline, u32 bitset, bool private)
 {
 	struct futex_waiter w = {.bitset = bitset, .thread = current_thread()};
-	struct wait_queue never;
-	int ret;
+	struct thread_signals *ts = current_signals();
+	long ret;
 
 	if (!bitset)
 		return -EINVAL;
 	ret = key_get(&w.key, uaddr, private);
 	if (ret)
 		return ret;
-	w.bucket = bucket_of(&w.key);
-	ret = lock_if_equal(w.bucket, uaddr, value);
-	if (ret)
+	ret = wait_on_key(&w, uaddr, value, deadline);
+	key_put(&w.key);
+	if (ret != -EINTR)
 		return ret;
-	list_add_tail(&w.link, &w.bucket->waiters);
-	spin_unlock(&w.bucket->lock);
+	if (deadline == TIME_FOREVER)
+		return -ERESTARTSYS;
+	/* Made again, a relative time must not start anew. */
+	ts->restart_fn = futex_wait_again;
+	ts->restart_user = uaddr;
+	ts->restart_deadline = deadline;
+	ts->restart_flags = private;
+	ts->restart_value = value;
+	ts->restart_bitset = bitset;
+	return -ERESTART_RESTARTBLOCK;
+}
 
-	wait_queue_init(&never);
-	if (ns == TIME_FOREVER)
-		ret = wait_event_interruptible(&never, READ_ONCE(w.woken));
-	else
-		ret = wait_event_interruptible_timeout(&never, READ_ONCE(w.woken), ns);
-	if (unqueue(&w))
-		return 0;
-	if (ret == -EINTR)
-		return ns == TIME_FOREVER ? -ERESTARTSYS : -ERESTARTNOHAND;
-	return -ETIMEDOUT;
+static long futex_wait_again(struct thread_signals *ts)
+{
+	return futex_wait(ts->restart_user, ts->restart_value, ts->restart_deadline, ts->restart_bitset, ts->restart_flags);
 }
 
 /* -- waking ------------------------------------------------------------------------------------------------------- */
@@ -225,13 +301,16 @@ static long futex_wake(int *uaddr, int n, u32 bitset, bool private)
 	if (!bitset)
 		return -EINVAL;
 	ret = key_get(&key, uaddr, private);
-	return ret ? ret : wake_key(&key, n, bitset);
+	if (ret)
+		return ret;
+	ret = wake_key(&key, n, bitset);
+	key_put(&key);
+	return ret;
 }
 
+/* In private memory both forms have one key. */
 int futex_wake_user(int *uaddr, int n)
 {
-	/* The waiter may have used either form. */
-	futex_wake(uaddr, n, BITSET_ANY, true);
 	return (int)futex_wake(uaddr, n, BITSET_ANY, false);
 }
 
@@ -251,12 +330,36 @@ static void unlock_two(struct futex_bucket *a, struct futex_bucket *b)
 	spin_unlock(&a->lock);
 }
 
-/* => both bucket locks */
-static long requeue_locked(struct futex_bucket *from, const struct futex_key *key, struct futex_bucket *to,
-                           const struct futex_key *key2, int wake, int move)
+/* Two names; on error neither is held. */
+static int keys_get(struct futex_key *a, int *uaddr, struct futex_key *b, int *uaddr2, bool private)
 {
+	int ret = key_get(a, uaddr, private);
+
+	if (ret)
+		return ret;
+	ret = key_get(b, uaddr2, private);
+	if (ret)
+		key_put(a);
+	return ret;
+}
+
+/* Its reference on the old name is the caller's to put. => both bucket locks */
+static void move_waiter(struct futex_waiter *w, struct futex_bucket *to, const struct futex_key *key)
+{
+	if (key->file)
+		file_get(key->file);
+	w->key = *key;
+	WRITE_ONCE(w->bucket, to);
+	list_move_tail(&w->link, &to->waiters);
+}
+
+/* @moved: how many left the name @key. => both bucket locks */
+static long requeue_locked(struct futex_bucket *from, const struct futex_key *key, struct futex_bucket *to,
+                           const struct futex_key *key2, int wake, int move, int *moved)
+{
+	bool same = key_equal(key, key2);
 	struct futex_waiter *w, *tmp;
-	int woken = 0, moved = 0;
+	int woken = 0, stayed = 0;
 
 	list_for_each_entry_safe(w, tmp, &from->waiters, link) {
 		if (!key_equal(&w->key, key))
@@ -264,30 +367,29 @@ static long requeue_locked(struct futex_bucket *from, const struct futex_key *ke
 		if (woken < wake) {
 			wake_waiter(w);
 			woken++;
-		} else if (moved < move) {
-			w->key = *key2;
-			w->bucket = to;
-			list_move_tail(&w->link, &to->waiters);
-			moved++;
-		} else {
+		} else if (*moved + stayed >= move) {
 			break;
+		} else if (same) {
+			stayed++;
+		} else {
+			move_waiter(w, to, key2);
+			++*moved;
 		}
 	}
-	return woken + moved;
+	return woken + *moved + stayed;
 }
 
 static long futex_requeue(int *uaddr, int wake, int move, int *uaddr2, const u32 *expected, bool private)
 {
 	struct futex_bucket *b, *b2;
 	struct futex_key key, key2;
-	u32 now;
+	int moved = 0;
+	u32 now = 0;
 	long ret;
 
 	if (wake < 0 || move < 0)
 		return -EINVAL;
-	ret = key_get(&key, uaddr, private);
-	if (!ret)
-		ret = key_get(&key2, uaddr2, private);
+	ret = keys_get(&key, uaddr, &key2, uaddr2, private);
 	if (ret)
 		return ret;
 	b = bucket_of(&key);
@@ -297,26 +399,141 @@ static long futex_requeue(int *uaddr, int wake, int move, int *uaddr2, const u32
 		if (!expected || !peek(&now, uaddr))
 			break;
 		unlock_two(b, b2);
-		if (get_user(now, (const u32 *)uaddr))
-			return -EFAULT;
+		if (get_user(now, (const u32 *)uaddr)) {
+			ret = -EFAULT;
+			goto out;
+		}
 	}
-	ret = expected && now != *expected ? -EAGAIN : 0;
-	if (!ret && !key_equal(&key, &key2))
-		ret = requeue_locked(b, &key, b2, &key2, wake, move);
+	if (expected && now != *expected)
+		ret = -EAGAIN;
+	else
+		ret = requeue_locked(b, &key, b2, &key2, wake, move, &moved);
 	unlock_two(b, b2);
+	while (moved--)
+		key_put(&key);
+out:
+	key_put(&key);
+	key_put(&key2);
+	return ret;
+}
+
+/* -- an operation on a second word, and two wake-ups (pthread condition variables of old) ------------------------------ */
+
+enum wake_op { OP_SET, OP_ADD, OP_OR, OP_ANDN, OP_XOR, OP_LAST = OP_XOR, OP_SHIFT = 8 };
+enum wake_cmp { CMP_EQ, CMP_NE, CMP_LT, CMP_LE, CMP_GT, CMP_GE, CMP_LAST = CMP_GE };
+
+struct word_op {
+	enum wake_op op;
+	enum wake_cmp cmp;
+	int arg, cmp_arg;
+};
+
+static int sign_extend_12(u32 v)
+{
+	return (int)(v << 20) >> 20;
+}
+
+static int word_op_decode(struct word_op *w, u32 code)
+{
+	unsigned op = code >> 28, cmp = code >> 24 & 15;
+
+	w->arg = sign_extend_12(code >> 12);
+	w->cmp_arg = sign_extend_12(code);
+	if (op & OP_SHIFT)
+		w->arg = (int)(1u << (w->arg & 31));
+	w->op = op & ~(unsigned)OP_SHIFT;
+	w->cmp = cmp;
+	return w->op > OP_LAST || cmp > CMP_LAST ? -ENOSYS : 0;
+}
+
+static u32 word_op_apply(const struct word_op *w, u32 v)
+{
+	switch (w->op) {
+	case OP_SET:
+		return (u32)w->arg;
+	case OP_ADD:
+		return v + (u32)w->arg;
+	case OP_OR:
+		return v | (u32)w->arg;
+	case OP_ANDN:
+		return v & ~(u32)w->arg;
+	default:
+		return v ^ (u32)w->arg;
+	}
+}
+
+static bool word_op_compare(const struct word_op *w, int v)
+{
+	switch (w->cmp) {
+	case CMP_EQ:
+		return v == w->cmp_arg;
+	case CMP_NE:
+		return v != w->cmp_arg;
+	case CMP_LT:
+		return v < w->cmp_arg;
+	case CMP_LE:
+		return v <= w->cmp_arg;
+	case CMP_GT:
+		return v > w->cmp_arg;
+	default:
+		return v >= w->cmp_arg;
+	}
+}
+
+/* Do it in one atomic step; *@old: the value before. */
+static int word_op_do(const struct word_op *w, u32 *uaddr, u32 *old)
+{
+	u32 expected;
+
+	if (get_user(*old, uaddr))
+		return -EFAULT;
+	do {
+		expected = *old;
+		if (cmpxchg_user(uaddr, old, word_op_apply(w, expected)))
+			return -EFAULT;
+	} while (*old != expected);
+	return 0;
+}
+
+static long futex_wake_op(int *uaddr, int n, int *uaddr2, int n2, u32 code, bool private)
+{
+	struct futex_key key, key2;
+	struct word_op w;
+	u32 old;
+	long ret = word_op_decode(&w, code);
+
+	if (!ret)
+		ret = keys_get(&key, uaddr, &key2, uaddr2, private);
+	if (ret)
+		return ret;
+	/* No need for the buckets to be locked meanwhile: who waits looks at its word under its bucket's lock, which we
+	 * take after the store. */
+	ret = word_op_do(&w, (u32 *)uaddr2, &old);
+	if (!ret) {
+		ret = wake_key(&key, n, BITSET_ANY);
+		if (word_op_compare(&w, (int)old))
+			ret += wake_key(&key2, n2, BITSET_ANY);
+	}
+	key_put(&key);
+	key_put(&key2);
 	return ret;
 }
 
 /* -- the system call ----------------------------------------------------------------------------------------------------- */
 
-/* @ns: the user's time, relative for WAIT, else absolute. */
-static u64 relative(int op, u64 ns, bool realtime)
+/* When, on clock_ns(). @ns: the user's time, relative for WAIT, else absolute on its clock. */
+static u64 futex_deadline(int op, u64 ns, bool realtime)
 {
-	u64 now = realtime ? wall_clock_ns() : clock_ns();
+	u64 now = clock_ns(), wall;
 
-	if (ns == TIME_FOREVER || op == FUTEX_WAIT)
+	if (ns == TIME_FOREVER)
+		return TIME_FOREVER;
+	if (op == FUTEX_WAIT)
+		return now + ns;
+	if (!realtime)
 		return ns;
-	return ns > now ? ns - now : 0;
+	wall = wall_clock_ns();
+	return now + (ns > wall ? ns - wall : 0);
 }
 
 static long do_futex(int *uaddr, int op, u32 val, u64 ns, int val2, int *uaddr2, u32 val3)
@@ -328,9 +545,10 @@ static long do_futex(int *uaddr, int op, u32 val, u64 ns, int val2, int *uaddr2,
 		return -ENOSYS;
 	switch (op) {
 	case FUTEX_WAIT:
-		return futex_wait(uaddr, val, ns, BITSET_ANY, private);
+		val3 = BITSET_ANY;
+		/* fall through */
 	case FUTEX_WAIT_BITSET:
-		return futex_wait(uaddr, val, relative(op, ns, realtime), val3, private);
+		return futex_wait(uaddr, val, futex_deadline(op, ns, realtime), val3, private);
 	case FUTEX_WAKE:
 		return futex_wake(uaddr, (int)val, BITSET_ANY, private);
 	case FUTEX_WAKE_BITSET:
@@ -339,6 +557,8 @@ static long do_futex(int *uaddr, int op, u32 val, u64 ns, int val2, int *uaddr2,
 		return futex_requeue(uaddr, (int)val, val2, uaddr2, NULL, private);
 	case FUTEX_CMP_REQUEUE:
 		return futex_requeue(uaddr, (int)val, val2, uaddr2, &val3, private);
+	case FUTEX_WAKE_OP:
+		return futex_wake_op(uaddr, (int)val, uaddr2, val2, val3, private);
 	default:
 		return -ENOSYS;
 	}
@@ -368,20 +588,34 @@ long sys_futex_time64(int *uaddr, int op, int val, const struct abi_timespec64 *
 
 /* -- robust lists: a thread died with locks in its hands -------------------------------------------------------------------- */
 
-/* Mark one lock word as its owner's last. */
-static void robust_release(int *uaddr, int tid)
+/* Mark one lock word as its owner's last. Other threads change it meanwhile (they announce that they wait), so only
+ * an atomic exchange will do. @pending: the thread was about to lock or unlock it: when it is free, the wake-up may
+ * have been what was still to do. False: the memory is not there. */
+static bool robust_release(unsigned long entry, long offset, int tid, bool pending)
 {
-	u32 value, now;
+	int *uaddr = (int *)((entry & ~1UL) + (unsigned long)offset);
+	bool pi = entry & 1;
+	u32 value, old;
 
-	if ((vaddr_t)uaddr % sizeof(int) || get_user(value, (u32 *)uaddr) || (value & FUTEX_TID_MASK) != (u32)tid)
-		return;
-	now = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
-	if (put_user(now, (u32 *)uaddr))
-		return;
-	if (value & FUTEX_WAITERS)
+	if ((vaddr_t)uaddr % sizeof(int) || get_user(value, (u32 *)uaddr))
+		return false;
+	do {
+		old = value;
+		if (pending && !pi && !(old & FUTEX_TID_MASK)) {
+			futex_wake_user(uaddr, 1);
+			return true;
+		}
+		if ((old & FUTEX_TID_MASK) != (u32)tid)
+			return true;
+		if (cmpxchg_user((u32 *)uaddr, &value, (old & FUTEX_WAITERS) | FUTEX_OWNER_DIED))
+			return false;
+	} while (value != old);
+	if (!pi && (old & FUTEX_WAITERS))
 		futex_wake_user(uaddr, 1);
+	return true;
 }
 
+/* The list is the user's: it may be anything, also a circle. */
 void futex_exit_robust(struct thread_signals *ts)
 {
 	struct {
@@ -389,21 +623,24 @@ void futex_exit_robust(struct thread_signals *ts)
 		long offset;
 		unsigned long pending;
 	} head;
-	unsigned long entry;
+	void *list = ts->robust_list;
+	unsigned long entry, next;
 	int tid = ts->thread->tid;
 
-	if (!ts->robust_list || copy_from_user(&head, ts->robust_list, sizeof(head)))
+	ts->robust_list = NULL;
+	if (!list || copy_from_user(&head, list, sizeof(head)))
 		return;
-	entry = head.next & ~1UL;
-	for (int i = 0; i < ROBUST_LIMIT && entry && entry != (unsigned long)ts->robust_list; i++) {
-		unsigned long next;
+	entry = head.next;
+	for (int i = 0; i < ROBUST_LIMIT && (entry & ~1UL) != (unsigned long)list; i++) {
+		bool more = !get_user(next, (unsigned long *)(entry & ~1UL)); /* first: the lock goes to others */
 
-		if (get_user(next, (unsigned long *)entry))
+		if ((entry ^ head.pending) & ~1UL && !robust_release(entry, head.offset, tid, false))
+			return;
+		if (!more)
 			break;
-		if (entry != (head.pending & ~1UL))
-			robust_release((int *)(entry + (unsigned long)head.offset), tid);
-		entry = next & ~1UL;
+		entry = next;
+		cond_resched();
 	}
 	if (head.pending & ~1UL)
-		robust_release((int *)((head.pending & ~1UL) + (unsigned long)head.offset), tid);
+		robust_release(head.pending, head.offset, tid, true);
 }

@@ -144,8 +144,9 @@ int process_start_init(const char *path, char *const argv[], char *const envp[])
 	}
 	completion_init(&r.done);
 	init_process = p;
-	BUG_ON(process_add_thread(p, t, 1) < 0);
-	process_publish(p, NULL, 1);
+	spin_lock(&process_lock);
+	process_publish_locked(p, NULL, t, 1);
+	spin_unlock(&process_lock);
 	thread_start(t);
 	completion_wait(&r.done);
 	return r.result;

@@ -8,6 +8,7 @@
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/atomic.h"
+#include "kernel/lib/bitops.h"
 #include "kernel/lib/err.h"
 #include "kernel/lib/hash.h"
 #include "kernel/lib/string.h"
@@ -25,8 +26,9 @@ struct process *init_process;
 static struct list pid_table[1 << HASH_BITS];
 static struct list tid_table[1 << HASH_BITS];
 static struct slab_cache process_cache;
-static int last_id = 1;  /* process 1 is made by hand */
-static bool ids_wrapped; /* from now on an id may be in use */
+/* Ids given out. process_lock. Bit 0 and process 1's are never free. */
+static unsigned long ids[BITMAP_LONGS(ID_MAX + 1)] = {3};
+static int last_id = 1;
 
 void process_subsystem_init(void)
 {
@@ -118,12 +120,10 @@ void thread_unhash(struct thread *t)
 	list_del_init(&t->signals->hash_link);
 }
 
-static bool id_in_use(int id)
+static bool id_names_group(int id)
 {
 	struct process *p;
 
-	if (find_locked(id) || thread_find_locked(id))
-		return true;
 	list_for_each_entry(p, &process_list, all_link)
 		if (p->pgid == id || p->sid == id)
 			return true;
@@ -136,17 +136,29 @@ int id_alloc(void)
 
 	spin_lock(&process_lock);
 	for (int tries = 0; tries < ID_MAX; tries++) {
-		if (++last_id > ID_MAX) {
+		if (++last_id > ID_MAX)
 			last_id = 300;
-			ids_wrapped = true;
-		}
-		if (!ids_wrapped || !id_in_use(last_id)) {
+		if (!bitmap_test(ids, (unsigned)last_id) && !id_names_group(last_id)) {
 			id = last_id;
+			bitmap_set(ids, (unsigned)id);
 			break;
 		}
 	}
 	spin_unlock(&process_lock);
 	return id;
+}
+
+void id_free_locked(int id)
+{
+	ASSERT(spin_held(&process_lock) && bitmap_test(ids, (unsigned)id));
+	bitmap_clear(ids, (unsigned)id);
+}
+
+void id_free(int id)
+{
+	spin_lock(&process_lock);
+	id_free_locked(id);
+	spin_unlock(&process_lock);
 }
 
 bool group_exists_locked(int pgid, int sid)
@@ -217,25 +229,27 @@ static void real_timer_fired(void *arg)
 {
 	struct process *p = arg;
 	unsigned long flags = spin_lock_irqsave(&p->siglock);
-	u64 interval = p->real_interval;
+	u64 interval = p->real_interval, now = clock_ns();
+	bool due = p->real_expires && p->real_expires <= now; /* or it was set anew or off by somebody just now */
 
-	if (interval && !p->group_exit) {
-		u64 late = clock_ns() - p->real_expires;
+	if (due && interval && !p->group_exit) {
+		u64 late = now - p->real_expires;
 
 		p->real_expires += interval + late / interval * interval; /* the ones that were missed are gone */
 		timer_add(&p->real_timer, p->real_expires);
-	} else {
+	} else if (due) {
 		p->real_expires = 0;
 	}
 	spin_unlock_irqrestore(&p->siglock, flags);
-	signal_send(p, SIGALRM, NULL);
+	if (due)
+		signal_send(p, SIGALRM, NULL);
 }
 
+/* Group and session follow when it enters the tree. Other threads of @from may be changing any of it. */
 static void inherit(struct process *p, struct process *from)
 {
-	p->pgid = from->pgid;
-	p->sid = from->sid;
-	p->has_tty = from->has_tty;
+	unsigned long flags;
+
 	p->umask = from->umask;
 	p->uid = from->uid;
 	p->euid = from->euid;
@@ -243,9 +257,11 @@ static void inherit(struct process *p, struct process *from)
 	p->gid = from->gid;
 	p->egid = from->egid;
 	p->sgid = from->sgid;
+	memcpy(p->comm, from->comm, sizeof(p->comm) - 1);
+	flags = spin_lock_irqsave(&from->siglock);
 	memcpy(p->rlimits, from->rlimits, sizeof(p->rlimits));
-	memcpy(p->comm, from->comm, sizeof(p->comm));
 	memcpy(p->actions, from->actions, sizeof(p->actions));
+	spin_unlock_irqrestore(&from->siglock, flags);
 	p->cwd = process_cwd_get(from);
 }
 
@@ -278,9 +294,9 @@ struct process *process_create(struct process *from)
 	return p;
 }
 
-void process_publish(struct process *p, struct process *parent, int pid)
+void process_publish_locked(struct process *p, struct process *parent, struct thread *t, int pid)
 {
-	spin_lock(&process_lock);
+	ASSERT(spin_held(&process_lock));
 	p->pid = pid;
 	if (!p->pgid)
 		p->pgid = p->sid = pid;
@@ -289,7 +305,7 @@ void process_publish(struct process *p, struct process *parent, int pid)
 		list_add_tail(&p->sibling, &parent->children);
 	list_add(&p->hash_link, id_bucket(pid_table, pid));
 	list_add_tail(&p->all_link, &process_list);
-	spin_unlock(&process_lock);
+	BUG_ON(process_add_thread_locked(p, t, pid) < 0);
 }
 
 void process_discard(struct process *p)

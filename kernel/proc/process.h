@@ -5,7 +5,9 @@
  * process group and session numbers, the tables of ids, zombies.  siglock (see signal.h) is inside it.
  *
  *   field             written under                    read under
- *   mm, files         exec, exit: by the only thread   by its own threads freely; others: process_mm_get()
+ *   mm, files         exec, exit: by the only thread,  by its own threads freely; others: process_mm_get()
+ *                     fs_lock
+ *   pgid, sid         process_lock                     process_lock; a moment's value: anybody
  *   cwd               fs_lock                          fs_lock
  *   umask, ids        its own threads                  anybody
  *   threads           process_lock + siglock           either
@@ -82,14 +84,17 @@ struct process {
 	struct sigaction actions[NSIG]; /* [signo - 1] */
 	struct sigpending pending;
 	bool group_exit;           /* every thread is to leave with exit_code */
-	struct thread *group_exec; /* the thread that survives (exec) */
+	struct thread *group_exec; /* the thread that execs: the others leave */
 	int exit_code;             /* wait status */
 	bool stopping;             /* job control: threads stop on their way out */
 	int nr_stopped;
+	unsigned stop_seq; /* counts the ends of stops: who slept through one knows that it is over */
 	int stop_signal;
 	bool stop_report, continue_report; /* not yet seen by wait4 */
 	bool tell_continued;               /* a resumed thread is to tell the parent */
 	struct wait_queue stop_wait;       /* stopped threads; exec waiting for the others to leave */
+
+	unsigned group_signals; /* counts signals to its group or to all; process_lock. See fork.c */
 
 	struct wait_queue child_wait;  /* wait4 of this process's threads */
 	struct completion *vfork_done; /* on the parent's stack; siglock */
@@ -135,8 +140,11 @@ struct dentry *process_cwd_get(struct process *p);           /* reference, or NU
 void process_cwd_set(struct process *p, struct dentry *cwd); /* takes over the reference */
 /* The thread with that tid; it stays while process_lock is held. */
 struct thread *thread_find_locked(int tid);
-/* A new id for a process or thread; -EAGAIN when there are none. */
+/* A new id for a process or thread, taken until id_free(); -EAGAIN when there are none. A thread gives it back when it
+ * leaves the tables, a process when it is reaped; its number as a group or session keeps it from being given out. */
 int id_alloc(void);
+void id_free(int id);
+void id_free_locked(int id); /* => process_lock */
 void thread_hash(struct thread *t); /* => process_lock */
 void thread_unhash(struct thread *t);
 /* Is there a member of group @pgid in session @sid? => process_lock */
@@ -145,9 +153,11 @@ bool group_exists_locked(int pgid, int sid);
 /* A process with a copy of current's descriptors, directory, limits, ids, dispositions; no mm, no threads, not
  * in the tree. ERR_PTR(-ENOMEM, -EAGAIN). */
 struct process *process_create(struct process *from);
-void process_publish(struct process *p, struct process *parent, int pid);
+/* It enters the tree as @pid, with @t as its first thread. => process_lock */
+void process_publish_locked(struct process *p, struct process *parent, struct thread *t, int pid);
 /* @t joins @p and the tables with id @tid. -EAGAIN if the process is going away. */
 int process_add_thread(struct process *p, struct thread *t, int tid);
+int process_add_thread_locked(struct process *p, struct thread *t, int tid); /* => process_lock */
 void process_discard(struct process *p); /* undo process_create() */
 
 /* Make process 1 run @path. Returns 0 or the error of exec. => once, from a kernel thread or the boot thread */
@@ -174,6 +184,7 @@ void process_times(struct process *p, u64 *utime, u64 *stime);
 void futex_init(void);
 int futex_wake_user(int *uaddr, int n); /* CLONE_CHILD_CLEARTID */
 void futex_exit_robust(struct thread_signals *ts);
+void thread_leave_memory(struct thread_signals *ts); /* exit.c: what user memory is to learn before exec, exit */
 
 /* -- syscall.c ---------------------------------------------------------------------------------------------------- */
 struct syscall_counts {

@@ -108,24 +108,31 @@ static void tell_parent(struct process *p, int code, int status)
 	spin_unlock(&process_lock);
 }
 
+/* Nothing keeps a stopped thread any more: the stop it is in is over (there may be a new one), or it is to leave. */
+static bool may_go_on(const struct process *p, unsigned seq)
+{
+	struct thread *survivor = READ_ONCE(p->group_exec);
+
+	return READ_ONCE(p->stop_seq) != seq || READ_ONCE(p->group_exit) || (survivor && survivor != current_thread());
+}
+
 /* Stand still until SIGCONT or death. => siglock on entry, released */
 static void stop_here(struct process *p, unsigned long flags)
 {
-	struct thread_signals *ts = current_signals();
+	unsigned seq = p->stop_seq;
 	bool last, tell;
 
-	ts->stopping = true;
 	last = ++p->nr_stopped == p->nr_threads;
 	if (last)
 		p->stop_report = true;
 	spin_unlock_irqrestore(&p->siglock, flags);
 	if (last)
 		tell_parent(p, CLD_STOPPED, p->stop_signal);
-	wait_event_killable(&p->stop_wait, !READ_ONCE(p->stopping) || READ_ONCE(p->group_exit));
+	wait_event_killable(&p->stop_wait, may_go_on(p, seq));
 
 	flags = spin_lock_irqsave(&p->siglock);
-	ts->stopping = false;
-	p->nr_stopped--;
+	if (p->stop_seq == seq) /* else whoever ended it has cleared the count */
+		p->nr_stopped--;
 	tell = p->tell_continued;
 	p->tell_continued = false;
 	spin_unlock_irqrestore(&p->siglock, flags);
@@ -172,7 +179,7 @@ static int next_handled(struct process *p, struct sigaction *sa, struct siginfo 
 		bool forced = ts->fault.signo;
 		int signo;
 
-		if (p->group_exit && p->group_exec != current_thread()) {
+		if (p->group_exit || (p->group_exec && p->group_exec != current_thread())) {
 			spin_unlock_irqrestore(&p->siglock, flags);
 			process_thread_exit(p->exit_code);
 		}

@@ -44,6 +44,7 @@ const char *signal_name(int signo)
 void sigpending_init(struct sigpending *sp)
 {
 	sp->set = 0;
+	sp->n = 0;
 	list_init(&sp->queue);
 }
 
@@ -57,6 +58,7 @@ static void drop_set(struct sigpending *sp, sigset_t set)
 	list_for_each_entry_safe(q, tmp, &sp->queue, link) {
 		if (sigmask(q->info.signo) & set) {
 			list_del(&q->link);
+			sp->n--;
 			kfree(q);
 		}
 	}
@@ -107,6 +109,7 @@ static void take(struct sigpending *sp, int signo, struct siginfo *info)
 	}
 	*info = found->info;
 	list_del(&found->link);
+	sp->n--;
 	kfree(found);
 }
 
@@ -130,13 +133,20 @@ int signal_dequeue(sigset_t set, struct siginfo *info)
 	return signo;
 }
 
+/* During exec all threads but one only live to leave. */
+static bool stays(const struct process *p, const struct thread *t)
+{
+	return !p->group_exec || p->group_exec == t;
+}
+
 void signal_recalc(struct thread *t)
 {
 	struct thread_signals *ts = t->signals;
 	struct process *p = t->process;
 
 	ASSERT(spin_held(&p->siglock));
-	if (((ts->pending.set | p->pending.set) & ~ts->blocked) || ts->fault.signo || p->stopping || p->group_exit)
+	if (((ts->pending.set | p->pending.set) & ~ts->blocked) || ts->fault.signo || p->stopping || p->group_exit ||
+	    !stays(p, t))
 		thread_work_set(t, THREAD_WORK_SIGNAL);
 	else
 		thread_work_clear(t, THREAD_WORK_SIGNAL);
@@ -173,6 +183,8 @@ static void job_control(struct process *p, int signo)
 		drop_everywhere(p, SIG_STOPS);
 		if (p->stopping) {
 			p->stopping = false;
+			p->nr_stopped = 0;
+			p->stop_seq++;
 			p->stop_report = false;
 			p->continue_report = p->tell_continued = true;
 			wake_up_all(&p->stop_wait);
@@ -192,35 +204,60 @@ static struct thread *choose_thread(struct process *p, int signo)
 	struct thread *t;
 
 	list_for_each_entry(t, &p->threads, process_link)
-		if (wants(t, signo))
+		if (stays(p, t) && wants(t, signo))
 			return t;
 	return NULL;
 }
 
-/* Queue @signo for @p or, if given, for its thread @only. @q: an empty record, consumed if *used. => siglock */
-static void send_locked(struct process *p, struct thread *only, int signo, struct sigqueue *q, bool *used)
+void signal_retarget(struct process *p, struct thread *except, sigset_t set)
+{
+	struct thread *t;
+
+	ASSERT(spin_held(&p->siglock));
+	if (likely(!set))
+		return;
+	list_for_each_entry(t, &p->threads, process_link) {
+		sigset_t takes = set & (~t->signals->blocked | t->signals->waiting);
+
+		if (t == except || !takes || !stays(p, t))
+			continue;
+		if (takes & ~t->signals->blocked)
+			thread_work_set(t, THREAD_WORK_SIGNAL);
+		thread_wake_signal(t, false);
+		set &= ~takes;
+	}
+}
+
+/* Queue @signo for @p or, if given, for its thread @only. @q: its record, consumed if *used; @exact: not without one.
+ * 0, -EAGAIN. => siglock */
+static int send_locked(struct process *p, struct thread *only, int signo, struct sigqueue *q, bool exact, bool *used)
 {
 	struct sigpending *sp = only ? &only->signals->pending : &p->pending;
 	struct thread *t;
 
 	ASSERT(spin_held(&p->siglock));
 	if (p->group_exit || list_empty(&p->threads))
-		return;
+		return 0;
 	job_control(p, signo);
 	t = only ? only : list_first_entry(&p->threads, struct thread, process_link);
 	if (ignored(p, signo) && !(t->signals->blocked & sigmask(signo)))
-		return;
+		return 0;
 	if (signo < SIGRTMIN && (sp->set & sigmask(signo)))
-		return;
+		return 0;
+	if (sp->n >= p->rlimits[RLIMIT_SIGPENDING].cur)
+		q = NULL;
+	if (exact && !q)
+		return -EAGAIN;
 	sp->set |= sigmask(signo);
 	if (q) {
 		list_add_tail(&q->link, &sp->queue);
+		sp->n++;
 		*used = true;
 	}
 	if (!only)
 		t = choose_thread(p, signo);
 	if (!t || !wants(t, signo))
-		return;
+		return 0;
 	if (t->signals->waiting & sigmask(signo)) {
 		thread_wake(t);
 	} else if (deadly(p, signo)) {
@@ -229,30 +266,27 @@ static void send_locked(struct process *p, struct thread *only, int signo, struc
 		thread_work_set(t, THREAD_WORK_SIGNAL);
 		thread_wake_signal(t, false);
 	}
+	return 0;
 }
 
 static int send(struct process *p, struct thread *only, int signo, const struct siginfo *info)
 {
-	struct sigqueue *q = NULL;
+	bool exact = info && signo >= SIGRTMIN && info->code < 0, used = false;
+	struct sigqueue *q = info ? kmalloc(sizeof(*q), GFP_ATOMIC | GFP_NOWARN) : NULL;
 	unsigned long flags;
-	bool used = false;
+	int ret;
 
 	ASSERT(signo >= 1 && signo <= NSIG);
-	if (info) {
-		q = kmalloc(sizeof(*q), GFP_ATOMIC | GFP_NOWARN);
-		if (!q && signo >= SIGRTMIN && info->code < 0)
-			return -EAGAIN;
-		if (q) {
-			q->info = *info;
-			q->info.signo = signo;
-		}
+	if (q) {
+		q->info = *info;
+		q->info.signo = signo;
 	}
 	flags = spin_lock_irqsave(&p->siglock);
-	send_locked(p, only, signo, q, &used);
+	ret = send_locked(p, only, signo, q, exact, &used);
 	spin_unlock_irqrestore(&p->siglock, flags);
 	if (q && !used)
 		kfree(q);
-	return 0;
+	return ret;
 }
 
 int signal_send(struct process *p, int signo, const struct siginfo *info)
@@ -285,8 +319,10 @@ int signal_send_group(int pgid, int signo, const struct siginfo *info)
 		if (p->pgid != pgid)
 			continue;
 		ret = 0;
-		if (signo)
-			signal_send(p, signo, info);
+		if (!signo)
+			continue;
+		p->group_signals++;
+		signal_send(p, signo, info);
 	}
 	spin_unlock(&process_lock);
 	return ret;
@@ -341,10 +377,14 @@ bool signal_blocked_or_ignored(int signo)
 
 void signal_set_mask(sigset_t mask)
 {
+	struct thread_signals *ts = current_signals();
 	struct process *p = current_process();
 	unsigned long flags = spin_lock_irqsave(&p->siglock);
+	sigset_t was = ts->blocked;
 
-	current_signals()->blocked = mask & ~SIG_UNBLOCKABLE;
+	ts->blocked = mask & ~SIG_UNBLOCKABLE;
+	/* The process's signals that came for us, and that we now will not take, are somebody else's. */
+	signal_retarget(p, current_thread(), p->pending.set & ts->blocked & ~was);
 	signal_recalc(current_thread());
 	spin_unlock_irqrestore(&p->siglock, flags);
 }
@@ -369,11 +409,8 @@ void signal_restore_mask(void)
 	signal_set_mask(ts->saved_mask);
 }
 
-void signal_exec(struct process *p)
+void signal_default_handlers(struct process *p)
 {
-	struct thread_signals *ts = current_signals();
-	unsigned long flags = spin_lock_irqsave(&p->siglock);
-
 	for (int i = 0; i < NSIG; i++) {
 		struct sigaction *sa = &p->actions[i];
 
@@ -383,6 +420,14 @@ void signal_exec(struct process *p)
 		sa->mask = 0;
 		sa->restorer = 0;
 	}
+}
+
+void signal_exec(struct process *p)
+{
+	struct thread_signals *ts = current_signals();
+	unsigned long flags = spin_lock_irqsave(&p->siglock);
+
+	signal_default_handlers(p);
 	ts->altstack_sp = 0;
 	ts->altstack_size = 0;
 	spin_unlock_irqrestore(&p->siglock, flags);

@@ -117,6 +117,7 @@ struct sigaction {
 struct sigpending {
 	sigset_t set;
 	struct list queue; /* of struct sigqueue */
+	unsigned n;        /* in the queue; at most RLIMIT_SIGPENDING */
 };
 
 /* Per-thread state of kernel/proc (thread->signals). The thread's own, unless siglock is named. */
@@ -137,6 +138,7 @@ struct thread_signals {
 	u64 restart_deadline;
 	void *restart_user;
 	unsigned restart_flags;
+	u32 restart_value, restart_bitset; /* futex */
 	void (*first_run)(void *arg); /* process 1: before its first way to ring 3 */
 	void *first_arg;
 	/* threads library */
@@ -144,7 +146,6 @@ struct thread_signals {
 	void *robust_list;
 	size_t robust_len;
 	sigset_t waiting; /* rt_sigtimedwait: wake for these although blocked; siglock */
-	bool stopping;    /* counted in process->nr_stopped; siglock */
 };
 
 /* -- sending: 0, or -EAGAIN (no memory for a queued one). An ignored signal is dropped: 0. => any context -- */
@@ -175,6 +176,9 @@ void signal_restore_mask(void);
 void sigpending_init(struct sigpending *sp);
 void sigpending_flush(struct sigpending *sp);
 void signal_exec(struct process *p); /* handlers to default, pending kept, altstack gone */
+void signal_default_handlers(struct process *p); /* what is not ignored. => siglock, or nobody else has @p */
+/* Thread @except leaves or blocks: the process's pending signals of @set are to be looked at by others. => siglock */
+void signal_retarget(struct process *p, struct thread *except, sigset_t set);
 /* Recompute THREAD_WORK_SIGNAL. => siglock */
 void signal_recalc(struct thread *t);
 void thread_work_set(struct thread *t, unsigned bits);

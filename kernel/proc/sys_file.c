@@ -5,6 +5,7 @@
 #include <arch/uaccess.h>
 #include "kernel/fs/eventfd.h"
 #include "kernel/fs/pipe.h"
+#include "kernel/lib/atomic.h"
 #include "kernel/lib/err.h"
 #include "kernel/lib/errno.h"
 #include "kernel/proc/fdtable.h"
@@ -124,13 +125,22 @@ long sys_eventfd(unsigned count)
 
 /* -- fcntl ---------------------------------------------------------------------------------------------------------- */
 
+/* Threads may change different bits at a time. */
+static void change_flags(struct file *f, unsigned clear, unsigned set)
+{
+	unsigned old = atomic_read(&f->flags);
+
+	while (!atomic_try_cmpxchg(&f->flags, &old, (old & ~clear) | set))
+		;
+}
+
 static long fcntl_setfl(struct file *f, unsigned flags)
 {
 	const unsigned settable = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
 
 	if ((f->flags & O_APPEND) && !(flags & O_APPEND) && (f->inode->seals & F_SEAL_WRITE))
 		return -EPERM;
-	f->flags = (f->flags & ~settable) | (flags & settable);
+	change_flags(f, settable, flags & settable);
 	return 0;
 }
 
@@ -254,7 +264,7 @@ static long ioctl_nonblock(struct file *f, const int *user)
 
 	if (get_user(on, user))
 		return -EFAULT;
-	f->flags = on ? f->flags | O_NONBLOCK : f->flags & ~O_NONBLOCK;
+	change_flags(f, O_NONBLOCK, on ? O_NONBLOCK : 0);
 	return 0;
 }
 

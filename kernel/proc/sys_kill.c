@@ -42,8 +42,10 @@ static int kill_all(int signo, const struct siginfo *info)
 		if (p->is_init || p == current_process())
 			continue;
 		ret = 0;
-		if (signo)
-			signal_send(p, signo, info);
+		if (!signo)
+			continue;
+		p->group_signals++;
+		signal_send(p, signo, info);
 	}
 	spin_unlock(&process_lock);
 	return ret;

@@ -26,24 +26,40 @@ static unsigned long narrow(u64 v)
 	return v >= LONG_INFINITY ? LONG_INFINITY : (unsigned long)v;
 }
 
+/* Two numbers that belong together: siglock. */
+static struct rlimit limit_get(struct process *p, unsigned resource)
+{
+	unsigned long flags = spin_lock_irqsave(&p->siglock);
+	struct rlimit lim = p->rlimits[resource];
+
+	spin_unlock_irqrestore(&p->siglock, flags);
+	return lim;
+}
+
 static int limit_set(struct process *p, unsigned resource, u64 cur, u64 max)
 {
+	unsigned long flags;
+
 	if (resource >= RLIM_NLIMITS || cur > max)
 		return -EINVAL;
 	if (resource == RLIMIT_NOFILE && max > 65536)
 		return -EPERM;
+	flags = spin_lock_irqsave(&p->siglock);
 	p->rlimits[resource] = (struct rlimit){cur, max};
+	spin_unlock_irqrestore(&p->siglock, flags);
 	return 0;
 }
 
 long sys_getrlimit(unsigned resource, struct abi_rlimit *user)
 {
 	struct abi_rlimit lim;
+	struct rlimit now;
 
 	if (resource >= RLIM_NLIMITS)
 		return -EINVAL;
-	lim.rlim_cur = narrow(current_process()->rlimits[resource].cur);
-	lim.rlim_max = narrow(current_process()->rlimits[resource].max);
+	now = limit_get(current_process(), resource);
+	lim.rlim_cur = narrow(now.cur);
+	lim.rlim_max = narrow(now.max);
 	return copy_to_user(user, &lim, sizeof(lim));
 }
 
@@ -51,11 +67,13 @@ long sys_getrlimit(unsigned resource, struct abi_rlimit *user)
 long sys_old_getrlimit(unsigned resource, struct abi_rlimit *user)
 {
 	struct abi_rlimit lim;
+	struct rlimit now;
 
 	if (resource >= RLIM_NLIMITS)
 		return -EINVAL;
-	lim.rlim_cur = (unsigned long)min(current_process()->rlimits[resource].cur, (u64)(LONG_INFINITY >> 1));
-	lim.rlim_max = (unsigned long)min(current_process()->rlimits[resource].max, (u64)(LONG_INFINITY >> 1));
+	now = limit_get(current_process(), resource);
+	lim.rlim_cur = (unsigned long)min(now.cur, (u64)(LONG_INFINITY >> 1));
+	lim.rlim_max = (unsigned long)min(now.max, (u64)(LONG_INFINITY >> 1));
 	return copy_to_user(user, &lim, sizeof(lim));
 }
 
@@ -72,6 +90,7 @@ long sys_prlimit64(int pid, unsigned resource, const struct abi_rlimit64 *new, s
 {
 	struct process *p = process_find(pid ? pid : current_process()->pid);
 	struct abi_rlimit64 lim, was;
+	struct rlimit now;
 	int err = 0;
 
 	if (!p)
@@ -81,7 +100,8 @@ long sys_prlimit64(int pid, unsigned resource, const struct abi_rlimit64 *new, s
 	else if (new &&get_user(lim, new))
 		err = -EFAULT;
 	if (!err) {
-		was = (struct abi_rlimit64){p->rlimits[resource].cur, p->rlimits[resource].max};
+		now = limit_get(p, resource);
+		was = (struct abi_rlimit64){now.cur, now.max};
 		if (new)
 			err = limit_set(p, resource, lim.rlim_cur, lim.rlim_max);
 	}
@@ -137,8 +157,7 @@ long sys_getrusage(int who, struct abi_rusage *ru)
 		usage_self(p, &u);
 	} else if (who == RUSAGE_THREAD) {
 		usage_self(p, &u);
-		u.utime = current_thread()->utime;
-		u.stime = current_thread()->stime;
+		thread_times(current_thread(), &u.utime, &u.stime);
 	} else if (who == RUSAGE_CHILDREN) {
 		u.utime = p->cutime;
 		u.stime = p->cstime;

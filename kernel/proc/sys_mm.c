@@ -10,6 +10,7 @@
 #include "kernel/proc/file_arg.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/syscalls.h"
+#include "kernel/uapi/fcntl.h"
 
 static struct mm *current_mm(void)
 {
@@ -26,16 +27,23 @@ static bool over_limit(size_t more)
 
 /* -- mmap --------------------------------------------------------------------------------------------------- */
 
+/* While the seals of @f are looked at and until the mapping can be seen, nobody may add one: the inode lock. */
 static long mmap_file(struct mmap_request *req, int fd)
 {
 	struct file *f = file_arg(fd, FILE_OPEN);
+	bool sealable;
 	long r;
 
 	if (!f)
 		return -EBADF;
+	sealable = !(READ_ONCE(f->inode->seals) & F_SEAL_SEAL); /* no more once it is set */
+	if (sealable)
+		rwsem_read_lock(&f->inode->lock);
 	r = file_mmap_prepare(f, req);
 	if (!r)
 		r = mm_mmap(current_mm(), req);
+	if (sealable)
+		rwsem_read_unlock(&f->inode->lock);
 	file_put(f);
 	return r;
 }

@@ -3,6 +3,7 @@
  * thread-local storage, robust lists, membarrier.  Layer 10.
  */
 #include <arch/context.h>
+#include <arch/smp.h>
 #include <arch/uaccess.h>
 #include "kernel/lib/errno.h"
 #include "kernel/lib/string.h"
@@ -28,32 +29,49 @@ static bool id_exists(int id)
 	return found;
 }
 
-static unsigned long online_mask(void)
+/* The thread called @id, or the current one for 0; a reference. NULL: there is none. */
+static struct thread *thread_of_id(int id)
 {
-	return (1UL << cpu_count) - 1;
+	struct thread *t = current_thread();
+
+	spin_lock(&process_lock);
+	if (id)
+		t = id > 0 ? thread_find_locked(id) : NULL;
+	if (t)
+		thread_get(t);
+	spin_unlock(&process_lock);
+	return t;
 }
 
 long sys_sched_getaffinity(int pid, unsigned len, unsigned long *user)
 {
-	unsigned long mask = online_mask();
+	unsigned long mask;
+	struct thread *t;
 
 	if (len < sizeof(mask) || len % sizeof(long))
 		return -EINVAL;
-	if (!id_exists(pid))
+	t = thread_of_id(pid);
+	if (!t)
 		return -ESRCH;
+	mask = thread_affinity(t);
+	thread_put(t);
 	return copy_to_user(user, &mask, sizeof(mask)) ? -EFAULT : (long)sizeof(mask);
 }
 
-/* Only the present CPUs matter; the scheduler places threads as it likes until it has several (issue 3). */
 long sys_sched_setaffinity(int pid, unsigned len, const unsigned long *user)
 {
 	unsigned long mask = 0;
+	struct thread *t;
+	long err;
 
 	if (copy_from_user(&mask, user, min((size_t)len, sizeof(mask))))
 		return -EFAULT;
-	if (!id_exists(pid))
+	t = thread_of_id(pid);
+	if (!t)
 		return -ESRCH;
-	return mask & online_mask() ? 0 : -EINVAL;
+	err = thread_set_affinity(t, mask);
+	thread_put(t);
+	return err;
 }
 
 #define SCHED_OTHER 0
@@ -227,7 +245,13 @@ long sys_get_robust_list(int tid, void **head, size_t *len)
 	return put_user(size, len) || put_user(list, head) ? -EFAULT : 0;
 }
 
-/* One CPU runs one thread at a time: every entry into the kernel is a barrier for all others. */
+/* An interrupt on every other CPU: what runs there has then had a full barrier. Threads that do not run have had one
+ * when they were switched away from. */
+static void barrier_here(void *unused)
+{
+	cpu_mb();
+}
+
 #define MEMBARRIER_CMD_QUERY 0
 #define MEMBARRIER_SUPPORTED 0x1f /* GLOBAL, GLOBAL_EXPEDITED and its REGISTER, PRIVATE_EXPEDITED and its REGISTER */
 
@@ -239,6 +263,8 @@ long sys_membarrier(int cmd, unsigned flags, int cpu)
 		return MEMBARRIER_SUPPORTED;
 	if (cmd < 0 || (cmd & (cmd - 1)) || !(cmd & MEMBARRIER_SUPPORTED))
 		return -EINVAL;
+	cpu_mb();
+	ipi_call(cpu_online_mask(), barrier_here, NULL, true);
 	cpu_mb();
 	return 0;
 }

@@ -205,9 +205,13 @@ static int dequeue_now(sigset_t set, struct siginfo *info)
 static void set_waiting(sigset_t set)
 {
 	struct process *p = current_process();
+	struct thread_signals *ts = current_signals();
 	unsigned long flags = spin_lock_irqsave(&p->siglock);
+	sigset_t was = ts->waiting;
 
-	current_signals()->waiting = set;
+	ts->waiting = set;
+	if (!set) /* one that came after our last look woke us in vain, and nobody else */
+		signal_retarget(p, current_thread(), p->pending.set & was & ts->blocked);
 	spin_unlock_irqrestore(&p->siglock, flags);
 }
 

@@ -7,21 +7,31 @@
 #include <arch/uaccess.h>
 #include "kernel/lib/errno.h"
 #include "kernel/sched/timer.h"
+#include "kernel/sync/spinlock.h"
 
 #define SECONDS_MAX 0xffffffffLL
 
-static u64 wall_offset; /* wall clock minus clock_ns(); 0: not yet known */
+static u64 wall_offset; /* wall clock minus clock_ns(); 0: not yet known. wall_lock: i386 has no 64-bit load */
+static spinlock_t wall_lock = SPINLOCK_INIT(LOCK_TIMER);
 
 u64 wall_clock_ns(void)
 {
+	unsigned long flags = spin_lock_irqsave(&wall_lock);
+	u64 offset;
+
 	if (!wall_offset)
 		wall_offset = arch_boot_epoch() * NSEC_PER_SEC;
-	return wall_offset + clock_ns();
+	offset = wall_offset;
+	spin_unlock_irqrestore(&wall_lock, flags);
+	return offset + clock_ns();
 }
 
 void wall_clock_set(u64 now)
 {
+	unsigned long flags = spin_lock_irqsave(&wall_lock);
+
 	wall_offset = now - clock_ns();
+	spin_unlock_irqrestore(&wall_lock, flags);
 }
 
 static int combine(u64 *ns, s64 sec, s64 nsec)

@@ -210,18 +210,30 @@ static long ioctl_get_termios(struct tty *tty, void *user)
 	return copy_to_user(user, &t, sizeof(t));
 }
 
+static long ioctl_get_winsize(struct tty *tty, void *user)
+{
+	struct winsize w;
+
+	mutex_lock(&tty->lock);
+	w = tty->winsize;
+	mutex_unlock(&tty->lock);
+	return copy_to_user(user, &w, sizeof(w));
+}
+
 static long ioctl_set_winsize(struct tty *tty, const void *user)
 {
 	struct winsize w, old;
+	int pgrp;
 
 	if (copy_from_user(&w, user, sizeof(w)))
 		return -EFAULT;
 	mutex_lock(&tty->lock);
 	old = tty->winsize;
 	tty->winsize = w;
+	pgrp = tty->pgrp;
 	mutex_unlock(&tty->lock);
-	if ((old.ws_row != w.ws_row || old.ws_col != w.ws_col) && tty->pgrp > 0)
-		signal_send_group(tty->pgrp, SIGWINCH, NULL);
+	if ((old.ws_row != w.ws_row || old.ws_col != w.ws_col) && pgrp > 0)
+		signal_send_group(pgrp, SIGWINCH, NULL);
 	return 0;
 }
 
@@ -282,7 +294,7 @@ static long tty_file_ioctl(struct file *f, unsigned cmd, unsigned long arg)
 	case TCSETSF:
 		return ioctl_set_termios(tty, (const void *)arg, true);
 	case TIOCGWINSZ:
-		return copy_to_user((void *)arg, &tty->winsize, sizeof(tty->winsize));
+		return ioctl_get_winsize(tty, (void *)arg);
 	case TIOCSWINSZ:
 		return ioctl_set_winsize(tty, (const void *)arg);
 	case FIONREAD:

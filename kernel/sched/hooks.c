@@ -3,11 +3,13 @@
  * machine.  Layer 8 (kernel/sched).
  */
 #include "kernel/sync/hooks.h"
+#include <arch/cpu.h>
 #include <arch/upcall.h>
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
+#include "kernel/sync/rcu.h"
 
-static struct lock_context boot_locks; /* before sched_init() */
+static struct lock_context boot_locks[MAX_CPUS]; /* before a CPU has its idle thread */
 
 void sync_prepare(enum sync_state state)
 {
@@ -37,12 +39,18 @@ bool sync_fatal_pending(void)
 struct lock_context *sync_lock_context(void)
 {
 	struct thread *t = current_thread();
+	struct lock_context *boot = &boot_locks[this_cpu()->id];
 
-	return t ? &t->locks : &boot_locks;
+	if (likely(t))
+		return &t->locks;
+	boot->any_irq_state = true;
+	return boot;
 }
 
 void upcall_timer_tick(bool from_user)
 {
-	timer_run();
+	if (this_cpu()->id == 0)
+		timer_run();
+	rcu_tick();
 	sched_tick(from_user);
 }

@@ -2,12 +2,18 @@
  * sched.c - choosing and switching.  Layer 8 (kernel/sched).
  *
  * Lock order: a run queue's lock is below nearly everything (LOCK_RUNQ); it is held across the switch so
- * that nobody can run a thread whose registers are not saved yet.
+ * that nobody can run a thread whose registers are not saved yet.  The states of a thread: sched.h.
  */
 #include "kernel/sched/sched.h"
+#include <arch/smp.h>
+#include <arch/upcall.h>
 #include "kernel/lib/assert.h"
 #include "kernel/lib/atomic.h"
+#include "kernel/lib/bitops.h"
+#include "kernel/lib/err.h"
+#include "kernel/lib/string.h"
 #include "kernel/sched/timer.h"
+#include "kernel/sync/rcu.h"
 #include "mm/pgtable/pgtable.h"
 
 struct run_queue run_queues[MAX_CPUS];
@@ -25,7 +31,10 @@ static void enqueue(struct run_queue *rq, struct thread *t, bool first)
 {
 	unsigned which = rq->active;
 
-	if (t->epoch != rq->epoch) {
+	ASSERT(!t->queued && t->cpu == queue_cpu(rq));
+	if (t->epoch == rq->epoch + 1) { /* came from another queue's expired list */
+		which ^= 1;
+	} else if (t->epoch != rq->epoch) {
 		t->epoch = rq->epoch;
 		t->slice_ns = SCHED_SLICE_NS;
 	} else if (t->slice_ns <= 0) {
@@ -37,7 +46,15 @@ static void enqueue(struct run_queue *rq, struct thread *t, bool first)
 		list_add(&t->run_link, &rq->queues[which]);
 	else
 		list_add_tail(&t->run_link, &rq->queues[which]);
-	rq->nr_queued++;
+	t->queued = true;
+	WRITE_ONCE(rq->nr_queued, rq->nr_queued + 1);
+}
+
+static void dequeue(struct run_queue *rq, struct thread *t)
+{
+	list_del(&t->run_link);
+	t->queued = false;
+	WRITE_ONCE(rq->nr_queued, rq->nr_queued - 1);
 }
 
 static struct thread *pick(struct run_queue *rq)
@@ -51,8 +68,7 @@ static struct thread *pick(struct run_queue *rq)
 		rq->epoch++;
 	}
 	t = list_first_entry(&rq->queues[rq->active], struct thread, run_link);
-	list_del(&t->run_link);
-	rq->nr_queued--;
+	dequeue(rq, t);
 	return t;
 }
 
@@ -73,15 +89,28 @@ static void check_stack(const struct thread *t)
 		panic("sched: kernel stack of %s (%d) overflowed\n", t->name, t->tid);
 }
 
+/* The thread that left must go on elsewhere: its mask has changed. => rq->lock; its stack is free */
+static void expel(struct run_queue *rq, struct thread *t)
+{
+	t->epoch -= rq->epoch;
+	t->cpu = sched_choose(t);
+}
+
 /* On the new thread's stack: let go of the old one. => interrupts off, rq->lock held by our predecessor */
 static void finish_switch(void)
 {
 	struct run_queue *rq = my_queue();
 	struct thread *prev = rq->prev;
 	bool dead = prev->state == THREAD_DEAD; /* once the lock is open, prev may run and go away elsewhere */
+	bool leaves = rq->expel_prev;
 
+	rq->expel_prev = false;
+	if (unlikely(leaves))
+		expel(rq, prev);
 	spin_raw_unlock(&rq->lock);
 	this_cpu()->preempt_count--;
+	if (unlikely(leaves))
+		sched_arrive(prev, false);
 	if (dead)
 		thread_put(prev);
 }
@@ -100,14 +129,43 @@ static void switch_to(struct run_queue *rq, struct thread *prev, struct thread *
 	check_stack(next);
 	lock_release(&rq->lock); /* the validator's list is the thread's; the lock itself is handed over */
 	rq->prev = prev;
-	rq->current = next;
+	WRITE_ONCE(rq->current, next);
 	rq->switches++;
 	next->run_since = now;
 	cpu->current = next;
-	if (next->pt && next->pt != cpu->loaded) /* a kernel thread borrows what is there */
+	if (next->pt)
 		pgtable_load(next->pt);
+	else
+		pgtable_borrow();
 	arch_context_switch(&prev->ctx, &next->ctx);
 	finish_switch();
+}
+
+/* The other CPUs' view: is there anything to do here? => rq->lock; @next comes */
+static void mark_idle(struct run_queue *rq, const struct thread *next)
+{
+	unsigned long bit = BIT(queue_cpu(rq));
+	bool marked = atomic_read(&sched_idle_cpus) & bit;
+
+	if (next == rq->idle && !marked)
+		atomic_or(&sched_idle_cpus, bit);
+	else if (next != rq->idle && marked)
+		atomic_and(&sched_idle_cpus, ~bit);
+}
+
+/* What becomes of @prev, which gives up the CPU. => rq->lock */
+static void put_prev(struct run_queue *rq, struct thread *prev)
+{
+	if (READ_ONCE(prev->state) != THREAD_RUNNING) {
+		prev->on_rq = false;
+		prev->switches++;
+		return;
+	}
+	prev->preempted++;
+	if (likely(may_run_on(prev, prev->cpu)))
+		enqueue(rq, prev, false);
+	else
+		rq->expel_prev = true; /* when its stack is free */
 }
 
 void schedule(void)
@@ -118,21 +176,21 @@ void schedule(void)
 	bool boot_waits = false;
 	u64 now = clock_ns();
 
-	might_sleep();
+	lock_assert_may_switch();
+	rcu_quiescent();
+	if (!rq->nr_queued && (prev == rq->idle || prev->state != THREAD_RUNNING))
+		sched_pull(rq);
 	spin_lock(&rq->lock);
 	this_cpu()->need_resched = false;
 	account(prev, now);
-	if (prev == rq->idle) { /* boot code that sleeps: there must always be an idle thread, so it polls */
+	if (prev != rq->idle) {
+		put_prev(rq, prev);
+	} else { /* boot code that sleeps: there must always be an idle thread, so it polls */
 		boot_waits = prev->state != THREAD_RUNNING;
 		prev->state = THREAD_RUNNING;
-	} else if (prev->state != THREAD_RUNNING) {
-		prev->on_rq = false;
-		prev->switches++;
-	} else {
-		enqueue(rq, prev, false);
-		prev->preempted++;
 	}
 	next = pick(rq);
+	mark_idle(rq, next);
 	if (next != prev) {
 		switch_to(rq, prev, next, now);
 	} else {
@@ -160,39 +218,105 @@ static bool preempts(const struct run_queue *rq, const struct thread *t)
 	return cur == rq->idle || slice > cur->slice_ns - (s64)(clock_ns() - cur->run_since);
 }
 
-/* => its queue's lock */
-static void make_runnable(struct run_queue *rq, struct thread *t)
+void sched_poke(unsigned cpu)
 {
-	bool preempt;
+	struct cpu *c = &cpus[cpu];
 
-	WRITE_ONCE(t->state, THREAD_RUNNING);
-	if (t->on_rq) /* it has only announced to sleep */
+	if (READ_ONCE(c->need_resched)) /* on its way: it will take its queue's lock after us */
 		return;
-	t->on_rq = true;
-	preempt = preempts(rq, t);
-	enqueue(rq, t, preempt);
+	WRITE_ONCE(c->need_resched, true);
+	if (cpu != this_cpu()->id)
+		ipi_reschedule(cpu);
+}
+
+/* Into the queue of t->cpu. => rq->lock */
+static void admit(struct run_queue *rq, struct thread *t, bool woken)
+{
+	bool preempt = preempts(rq, t);
+
+	enqueue(rq, t, woken && preempt);
 	if (preempt)
-		cpus[rq - run_queues].need_resched = true; /* another CPU notices at its next tick */
+		sched_poke(t->cpu);
+}
+
+void sched_depart(struct run_queue *rq, struct thread *t, unsigned cpu)
+{
+	ASSERT(spin_held(&rq->lock) && t->queued);
+	dequeue(rq, t);
+	t->epoch -= rq->epoch;
+	t->cpu = cpu;
+}
+
+void sched_arrive(struct thread *t, bool woken)
+{
+	struct run_queue *rq;
+
+	for (;;) {
+		rq = queue_of_cpu(t->cpu);
+		spin_lock(&rq->lock);
+		if (likely(may_run_on(t, t->cpu)))
+			break;
+		t->cpu = sched_choose(t); /* the mask changed on the way */
+		spin_unlock(&rq->lock);
+	}
+	t->epoch += rq->epoch;
+	admit(rq, t, woken);
+	spin_unlock(&rq->lock);
+}
+
+struct run_queue *sched_lock_queue(const struct thread *t, unsigned long *flags)
+{
+	for (;;) {
+		struct run_queue *rq = queue_of_cpu(READ_ONCE(t->cpu));
+
+		*flags = spin_lock_irqsave(&rq->lock);
+		if (likely(rq == queue_of_cpu(READ_ONCE(t->cpu))))
+			return rq;
+		spin_unlock_irqrestore(&rq->lock, *flags);
+	}
+}
+
+/* From one of @states to RUNNING, if it is in one. The thread itself may be changing its state just now: to dead, for
+ * example, which must not be overwritten. => its queue's lock */
+static bool claim_sleeper(struct thread *t, unsigned states)
+{
+	unsigned state = atomic_read(&t->state);
+
+	while (state & states)
+		if (atomic_try_cmpxchg(&t->state, &state, THREAD_RUNNING))
+			return true;
+	return false;
+}
+
+/* @t really sleeps: to a queue, its own or another. => rq->lock, which is released (interrupts stay off) */
+static void wake_sleeper(struct run_queue *rq, struct thread *t)
+{
+	unsigned cpu = sched_choose(t);
+
+	t->on_rq = true;
+	if (cpu == t->cpu) {
+		admit(rq, t, true);
+		spin_unlock(&rq->lock);
+		return;
+	}
+	t->epoch -= rq->epoch;
+	t->cpu = cpu;
+	spin_unlock(&rq->lock);
+	sched_arrive(t, true);
 }
 
 bool thread_wake_states(struct thread *t, unsigned states)
 {
-	struct run_queue *rq;
 	unsigned long flags;
-	bool sleeping;
+	struct run_queue *rq = sched_lock_queue(t, &flags);
+	bool woken = claim_sleeper(t, states);
 
-	for (;;) {
-		rq = &run_queues[READ_ONCE(t->cpu)];
-		flags = spin_lock_irqsave(&rq->lock);
-		if (likely(rq == &run_queues[t->cpu]))
-			break;
-		spin_unlock_irqrestore(&rq->lock, flags);
-	}
-	sleeping = t->state & states;
-	if (sleeping)
-		make_runnable(rq, t);
-	spin_unlock_irqrestore(&rq->lock, flags);
-	return sleeping;
+	if (woken && !t->on_rq)
+		wake_sleeper(rq, t);
+	else /* awake, or it has only announced to sleep */
+		spin_unlock(&rq->lock);
+	irq_restore(flags);
+	return woken;
 }
 
 bool thread_wake(struct thread *t)
@@ -202,13 +326,55 @@ bool thread_wake(struct thread *t)
 
 void thread_wake_signal(struct thread *t, bool fatal)
 {
-	thread_wake_states(t, fatal ? THREAD_INTERRUPTIBLE | THREAD_KILLABLE | THREAD_STOPPED : THREAD_INTERRUPTIBLE);
+	unsigned states = THREAD_INTERRUPTIBLE | (fatal ? THREAD_KILLABLE | THREAD_STOPPED : 0);
+	struct run_queue *rq;
+	unsigned long flags;
+
+	if (thread_wake_states(t, states))
+		return;
+	/* In ring 3 on another CPU it would not notice before its next tick. */
+	rq = sched_lock_queue(t, &flags);
+	if (rq->current == t && queue_cpu(rq) != this_cpu()->id)
+		ipi_reschedule(queue_cpu(rq));
+	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
 void thread_start(struct thread *t)
 {
 	t->cpu = this_cpu()->id;
 	BUG_ON(!thread_wake_states(t, THREAD_NEW));
+}
+
+int thread_set_affinity(struct thread *t, unsigned long mask)
+{
+	struct run_queue *rq;
+	unsigned long flags;
+	bool travels = false;
+
+	mask &= atomic_read(&sched_cpus);
+	if (!mask)
+		return -EINVAL;
+	rq = sched_lock_queue(t, &flags);
+	WRITE_ONCE(t->allowed, mask);
+	if (!may_run_on(t, t->cpu)) {
+		travels = t->queued;
+		if (travels)
+			sched_depart(rq, t, sched_choose(t));
+		else if (rq->current == t)
+			sched_poke(t->cpu);
+	}
+	spin_unlock(&rq->lock);
+	if (travels)
+		sched_arrive(t, false);
+	irq_restore(flags);
+	if (t == current_thread() && !(mask & BIT(this_cpu()->id)))
+		schedule();
+	return 0;
+}
+
+unsigned long thread_affinity(const struct thread *t)
+{
+	return READ_ONCE(t->allowed) & atomic_read(&sched_cpus);
 }
 
 void thread_set_state(enum thread_state state)
@@ -221,58 +387,106 @@ void thread_set_pgtable(struct pgtable *pt)
 	unsigned long flags = irq_save();
 
 	current_thread()->pt = pt;
-	if (this_cpu()->loaded != pt)
-		pgtable_load(pt);
+	pgtable_load(pt);
 	irq_restore(flags);
 }
 
 /* -- time ------------------------------------------------------------------------------------------------------------ */
-void sched_tick(bool from_user)
+
+/* The time since the last tick to whom this one finds. => rq->lock */
+static void charge_tick(struct run_queue *rq, struct thread *t, u64 now, bool from_user)
 {
-	struct run_queue *rq = my_queue();
-	struct thread *t = rq->current;
-	u64 now = clock_ns(), tick = now - rq->last_tick;
+	u64 tick = min(now - rq->last_tick, NSEC_PER_SEC / 10); /* the first one, or the emulator was stopped */
 
 	rq->last_tick = now;
 	rq->ticks++;
-	if (!t)
-		return;
-	if (tick > NSEC_PER_SEC / 10) /* the first one, or the emulator was stopped */
-		tick = NSEC_PER_SEC / 10;
-	if (from_user)
+	if (from_user) {
 		t->utime += tick;
-	else
+		rq->user_ns += tick;
+	} else {
 		t->stime += tick;
+		if (t != rq->idle)
+			rq->system_ns += tick;
+	}
 	if (rq->nr_queued && (t == rq->idle || t->slice_ns - (s64)(now - t->run_since) <= 0))
 		this_cpu()->need_resched = true;
 }
 
+void sched_tick(bool from_user)
+{
+	struct run_queue *rq = my_queue();
+	u64 now = clock_ns();
+
+	if (!rq->idle)
+		return;
+	spin_lock(&rq->lock);
+	charge_tick(rq, rq->current, now, from_user);
+	spin_unlock(&rq->lock);
+	sched_balance_tick(rq, now);
+}
+
+/* => rq->lock */
+static u64 runtime_now(const struct run_queue *rq, const struct thread *t)
+{
+	s64 turn = rq->current == t ? (s64)(clock_ns() - t->run_since) : 0;
+
+	return t->runtime + (u64)max(turn, (s64)0);
+}
+
 u64 thread_runtime(struct thread *t)
 {
-	unsigned long flags = spin_lock_irqsave(&run_queues[t->cpu].lock);
-	u64 ns = t->runtime;
+	unsigned long flags;
+	struct run_queue *rq = sched_lock_queue(t, &flags);
+	u64 ns = runtime_now(rq, t);
 
-	if (run_queues[t->cpu].current == t)
-		ns += clock_ns() - t->run_since;
-	spin_unlock_irqrestore(&run_queues[t->cpu].lock, flags);
+	spin_unlock_irqrestore(&rq->lock, flags);
 	return ns;
+}
+
+void thread_times(struct thread *t, u64 *user, u64 *system)
+{
+	unsigned long flags;
+	struct run_queue *rq = sched_lock_queue(t, &flags);
+
+	*user = t->utime;
+	*system = t->stime;
+	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+bool sched_cpu_stat(unsigned cpu, struct sched_cpu_stat *st)
+{
+	struct run_queue *rq;
+	unsigned long flags;
+
+	if (cpu >= MAX_CPUS || !(atomic_read(&sched_cpus) & BIT(cpu)))
+		return false;
+	rq = queue_of_cpu(cpu);
+	flags = spin_lock_irqsave(&rq->lock);
+	*st = (struct sched_cpu_stat){
+		.user_ns = rq->user_ns,
+		.system_ns = rq->system_ns,
+		.idle_ns = runtime_now(rq, rq->idle),
+		.switches = rq->switches,
+		.ticks = rq->ticks,
+		.taken = rq->taken,
+		.running = queue_load(rq),
+	};
+	spin_unlock_irqrestore(&rq->lock, flags);
+	return true;
 }
 
 void sched_stat(struct sched_stat *st)
 {
-	*st = (struct sched_stat){.threads = thread_count()};
-	for (unsigned i = 0; i < cpu_count; i++) {
-		struct run_queue *rq = &run_queues[i];
-		unsigned long flags;
+	struct sched_cpu_stat cpu;
 
-		if (!rq->idle)
+	*st = (struct sched_stat){.threads = thread_count()};
+	for (unsigned i = 0; i < MAX_CPUS; i++) {
+		if (!sched_cpu_stat(i, &cpu))
 			continue;
-		st->idle_ns += thread_runtime(rq->idle);
-		flags = spin_lock_irqsave(&rq->lock);
-		st->switches += rq->switches;
-		st->ticks += rq->ticks;
-		st->running += rq->nr_queued + (rq->current != rq->idle);
-		spin_unlock_irqrestore(&rq->lock, flags);
+		st->idle_ns += cpu.idle_ns;
+		st->switches += cpu.switches;
+		st->ticks += cpu.ticks;
+		st->running += cpu.running;
 	}
 }
 
@@ -282,29 +496,53 @@ bool sched_ready(void)
 	return my_queue()->idle != NULL;
 }
 
-void sched_init(void)
+/* What runs on this CPU now, on whatever stack, becomes its idle thread. => interrupts off */
+static void idle_adopt(void)
 {
 	struct cpu *cpu = this_cpu();
-	struct run_queue *rq = &run_queues[cpu->id];
+	struct run_queue *rq = my_queue();
 	struct thread *idle = &idle_threads[cpu->id];
+	char name[16];
 
-	lock_assert_none_held("sched_init");
-	thread_init_subsystem();
-	for (unsigned i = 0; i < MAX_CPUS; i++)
-		spin_init(&run_queues[i].lock, LOCK_RUNQ);
-	list_init(&rq->queues[0]);
-	list_init(&rq->queues[1]);
-	thread_init_fields(idle, "idle");
+	snprintf(name, sizeof(name), "idle/%u", cpu->id);
+	thread_init_fields(idle, name);
 	idle->tid = 0;
 	idle->state = THREAD_RUNNING;
 	idle->on_rq = true;
 	idle->cpu = cpu->id;
-	idle->run_since = clock_ns();
+	idle->allowed = BIT(cpu->id);
+	idle->run_since = rq->last_tick = clock_ns();
+	idle->locks.any_irq_state = true;
 	idle->ctx = *cpu->ctx; /* what the boot code has in use */
 	cpu->ctx = &idle->ctx;
 	cpu->current = idle;
 	rq->current = idle;
 	rq->idle = idle;
+	rcu_cpu_online();
+	atomic_or(&sched_cpus, BIT(cpu->id));
+}
+
+void sched_init(void)
+{
+	struct thread *t;
+
+	lock_assert_none_held("sched_init");
+	thread_init_subsystem();
+	for (unsigned i = 0; i < MAX_CPUS; i++) {
+		spin_init(&run_queues[i].lock, LOCK_RUNQ);
+		list_init(&run_queues[i].queues[0]);
+		list_init(&run_queues[i].queues[1]);
+	}
+	idle_adopt();
+	t = thread_create_kernel("rcu", rcu_main, NULL);
+	if (IS_ERR(t))
+		panic("sched: no memory for the first thread\n");
+}
+
+__noreturn void upcall_cpu_start(void)
+{
+	idle_adopt();
+	sched_idle();
 }
 
 __noreturn void sched_idle(void)
@@ -312,6 +550,7 @@ __noreturn void sched_idle(void)
 	struct run_queue *rq = my_queue();
 
 	lock_assert_none_held("sched_idle");
+	schedule(); /* a CPU that just arrived has no mark as idle yet */
 	for (;;) {
 		irq_disable();
 		if (READ_ONCE(rq->nr_queued) || this_cpu()->need_resched)

@@ -7,6 +7,7 @@
 #include "kernel/lib/err.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/sched.h"
+#include "kernel/sched/stack.h"
 #include "kernel/sync/spinlock.h"
 #include "mm/phys/slab.h"
 
@@ -31,6 +32,7 @@ void thread_init_fields(struct thread *t, const char *name)
 	t->state = THREAD_NEW;
 	t->slice_ns = SCHED_SLICE_NS;
 	t->cpu = this_cpu()->id;
+	t->allowed = current_thread() && current_thread()->process ? current_thread()->allowed : ~0UL;
 	list_init(&t->process_link);
 	thread_set_name(t, name);
 	flags = spin_lock_irqsave(&threads_lock);
@@ -47,17 +49,17 @@ void thread_set_name(struct thread *t, const char *name)
 struct thread *thread_alloc(const char *name)
 {
 	struct thread *t = slab_alloc(&thread_cache, GFP_KERNEL);
-	struct page *stack;
+	void *stack;
 
 	if (!t)
 		return ERR_PTR(-ENOMEM);
-	stack = page_alloc(THREAD_STACK_ORDER, GFP_KERNEL);
+	stack = stack_alloc();
 	if (!stack) {
 		slab_free(&thread_cache, t);
 		return ERR_PTR(-ENOMEM);
 	}
 	thread_init_fields(t, name);
-	t->stack = page_address(stack);
+	t->stack = stack;
 	t->stack_top = (vaddr_t)t->stack + THREAD_STACK_SIZE;
 	*(unsigned long *)t->stack = THREAD_STACK_CANARY;
 	return t;
@@ -73,7 +75,7 @@ static void thread_free(struct thread *t)
 	if (t->on_free)
 		t->on_free(t);
 	arch_context_destroy(&t->ctx);
-	page_free(virt_to_page(t->stack), THREAD_STACK_ORDER);
+	stack_free(t->stack);
 	slab_free(&thread_cache, t);
 }
 
@@ -117,6 +119,7 @@ struct thread *thread_create_kernel(const char *name, void (*fn)(void *), void *
 		return t;
 	t->fn = fn;
 	t->arg = arg;
+	t->allowed = ~0UL; /* whoever asked for it */
 	t->tid = atomic_dec_return(&last_kernel_tid);
 	arch_context_init_kernel(&t->ctx, (void *)t->stack_top, kernel_thread_entry, t);
 	thread_start(t);

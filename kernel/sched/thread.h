@@ -2,11 +2,12 @@
  * thread.h - threads: the unit of scheduling.  Layer 8 (kernel/sched).
  *
  * A thread is referenced by the scheduler while it is not dead, and by whoever took thread_get().  The
- * boot context becomes the idle thread of CPU 0.  Kernel code is never preempted: it gives up the CPU in
+ * boot context of each CPU becomes its idle thread.  Kernel code is never preempted: it gives up the CPU in
  * schedule(), that is by sleeping, cond_resched() or on the way out to ring 3.
  *
  *   state    r: any   w: the thread itself (sync_prepare), or a waker under the run queue's lock
- *   on_rq    run queue lock: it is queued or running
+ *   cpu, on_rq, queued, slice, times    the lock of cpu's run queue (kernel/sched/sched.h)
+ *   allowed  w: the run queue's lock   r: any
  */
 #ifndef KERNEL_SCHED_THREAD_H
 #define KERNEL_SCHED_THREAD_H
@@ -41,7 +42,7 @@ enum thread_work {
 	THREAD_WORK_TRACE = 1 << 3,  /* owner's use */
 };
 
-#define THREAD_STACK_ORDER 2
+#define THREAD_STACK_ORDER (KASAN ? 3 : 2) /* the sanitizer's frames are larger */
 #define THREAD_STACK_SIZE (PAGE_SIZE << THREAD_STACK_ORDER)
 #define THREAD_STACK_CANARY 0x57ac6e9dUL
 
@@ -58,8 +59,10 @@ struct thread {
 	struct thread_signals *signals; /* kernel/proc's per-thread signal state */
 	char name[16];
 
-	unsigned cpu; /* whose run queue it is on */
-	bool on_rq;
+	unsigned cpu;          /* whose run queue it belongs to; where it ran last */
+	unsigned long allowed; /* CPUs that it may run on */
+	bool on_rq;            /* runnable: it waits in a queue, runs, or is between two queues */
+	bool queued;           /* it waits in a queue */
 	struct list run_link;
 	s64 slice_ns;                      /* left of the current time slice, as of run_since */
 	unsigned epoch;                    /* of the run queue when the slice was given */
@@ -83,7 +86,7 @@ _Static_assert(offsetof(struct thread, ctx) == 0, "this_cpu()->ctx is the curren
 _Static_assert(offsetof(struct thread, work) == sizeof(struct arch_context), "entry.S tests the word behind ctx");
 
 /* -- start-up ---------------------------------------------------------------------------------------------- */
-void sched_init(void);            /* the caller becomes the idle thread of this CPU. => after phys_init() */
+void sched_init(void);            /* the caller becomes the idle thread of CPU 0. => after phys_init() */
 __noreturn void sched_idle(void); /* end of the boot code */
 bool sched_ready(void);           /* sched_init() is done: sleeping is possible */
 
@@ -134,10 +137,18 @@ bool thread_wake_states(struct thread *t, unsigned states);
 /* After setting a work bit for a signal: end the sleeps that it may end. => any context */
 void thread_wake_signal(struct thread *t, bool fatal);
 
-/* Nanoseconds of CPU so far, including the present turn if it is the current thread. */
-u64 thread_runtime(struct thread *t);
+/* Which CPUs @t may run on: those of @mask that there are; -EINVAL if that is none.  If it is the current thread it
+ * is on one of them afterwards (and the call may sleep); another one moves when it next enters the kernel or wakes.
+ * A new thread has its maker's mask. */
+int thread_set_affinity(struct thread *t, unsigned long mask);
+unsigned long thread_affinity(const struct thread *t); /* only CPUs that there are */
 
-/* From upcall_timer_tick(), which kernel/sched/tick.c implements. => interrupts off */
+/* Nanoseconds of CPU so far, including the present turn if it runs just now. */
+u64 thread_runtime(struct thread *t);
+/* The same by ticks, split. */
+void thread_times(struct thread *t, u64 *user, u64 *system);
+
+/* From upcall_timer_tick(), on every CPU. => interrupts off */
 void sched_tick(bool from_user);
 
 /* -- looking at them ---------------------------------------------------------------------------------------------- */
@@ -153,6 +164,14 @@ struct sched_stat {
 	u64 idle_ns;
 };
 void sched_stat(struct sched_stat *st);
+
+struct sched_cpu_stat {
+	u64 user_ns, system_ns, idle_ns;
+	unsigned long switches, ticks, taken; /* taken: threads that came from another CPU's queue */
+	unsigned running;                     /* runnable now */
+};
+/* False: there is no such CPU, or it runs no threads yet. */
+bool sched_cpu_stat(unsigned cpu, struct sched_cpu_stat *st);
 
 #define SCHED_SLICE_NS 10000000
 

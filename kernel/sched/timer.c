@@ -1,6 +1,8 @@
 /*
  * timer.c - timers in a tree by time, run from the tick; sleeping.  Layer 8 (kernel/sched).
  *
+ * One tree for all CPUs, run by CPU 0.  (Nothing on the way of a fault or a read arms a timer.)
+ *
  * Lock order: timer_lock (LOCK_TIMER, irqsave); a timer's function runs without it.
  */
 #include "kernel/sched/timer.h"
@@ -12,7 +14,7 @@
 
 static spinlock_t timer_lock = SPINLOCK_INIT(LOCK_TIMER);
 static struct rb_root timers;
-static struct timer *running[MAX_CPUS]; /* whose function each CPU is in */
+static struct timer *running; /* the one whose function CPU 0's tick is in */
 
 void timer_init(struct timer *t, void (*fn)(void *arg), void *arg)
 {
@@ -50,13 +52,10 @@ void timer_add(struct timer *t, u64 expires_ns)
 	spin_unlock_irqrestore(&timer_lock, flags);
 }
 
-/* On a CPU other than this one, which is in it if the caller is the function itself. => timer_lock */
+/* On CPU 0, and the caller is not the function itself. => timer_lock */
 static bool runs_elsewhere(const struct timer *t)
 {
-	for (unsigned i = 0; i < cpu_count; i++)
-		if (running[i] == t && i != this_cpu()->id)
-			return true;
-	return false;
+	return running == t && this_cpu()->id != 0;
 }
 
 bool timer_cancel(struct timer *t)
@@ -88,22 +87,22 @@ static struct timer *next_due(u64 now)
 	return t;
 }
 
+/* => CPU 0 */
 void timer_run(void)
 {
 	u64 now = clock_ns();
 	unsigned long flags = spin_lock_irqsave(&timer_lock);
-	unsigned cpu = this_cpu()->id;
 	struct timer *t;
 
 	while ((t = next_due(now))) {
 		void (*fn)(void *) = t->fn;
 		void *arg = t->arg;
 
-		running[cpu] = t;
+		running = t;
 		spin_unlock_irqrestore(&timer_lock, flags);
 		fn(arg); /* t may be gone now */
 		flags = spin_lock_irqsave(&timer_lock);
-		running[cpu] = NULL;
+		running = NULL;
 	}
 	spin_unlock_irqrestore(&timer_lock, flags);
 }

@@ -29,7 +29,7 @@ void timer_add(struct timer *t, u64 expires_ns);
 /* Disarm; true if it was armed. Afterwards its function is not running (unless called from it). => any context
  * that does not hold a lock which the function takes */
 bool timer_cancel(struct timer *t);
-/* Run what is due. => from the tick */
+/* Run what is due. => from CPU 0's tick */
 void timer_run(void);
 
 static inline u64 clock_ns(void)

@@ -4,8 +4,9 @@
  * In a debug build every thread (and every CPU's interrupt context) keeps a list of the locks it holds.
  * Taking a lock whose rank is not greater than the greatest one held is a panic that names both; the
  * *_nested functions allow an equal rank (the caller then has an order of its own: address, pfn, parent
- * before child).  Also found: releasing what is not held, sleeping under a spinlock, and a rank that is
- * taken in interrupts but elsewhere with interrupts on.  docs/locking.md is generated from LOCK_RANKS.
+ * before child).  Also found: releasing what is not held, sleeping under a spinlock or with interrupts off, and
+ * a rank that interrupt handlers wait for - because they take it, or because it is taken under one that they take -
+ * but that is elsewhere taken with interrupts on.  docs/locking.md is generated from LOCK_RANKS.
  */
 #ifndef KERNEL_SYNC_LOCKRANK_H
 #define KERNEL_SYNC_LOCKRANK_H
@@ -22,6 +23,7 @@
 	RANK(TTY, "a terminal's reader side")                                      \
 	RANK(PIPE, "a pipe's buffers")                                             \
 	RANK(PROC, "the tree of processes")                                        \
+	RANK(MM_LIST, "the list of address spaces (debug builds)")                 \
 	RANK(MMAP, "the ranges of an address space")                               \
 	RANK(INVALIDATE, "a file's size against faults")                           \
 	RANK(PAGE, "the page lock; several: ascending pfn")                        \
@@ -64,12 +66,14 @@ const char *lock_rank_name(enum lock_rank rank);
 
 struct lock_held {
 	const void *lock;
-	unsigned rank;
+	u16 rank;
+	u16 how; /* enum lock_how */
 };
 
 /* The locks that one thread, or one CPU's interrupt context, holds. Empty in release builds. */
 struct lock_context {
-	unsigned n;
+	u16 n;
+	bool any_irq_state; /* boot code and idle threads: may call what may sleep with interrupts off */
 	struct lock_held held[DEBUG ? LOCK_HELD_MAX : 1];
 };
 
@@ -87,6 +91,7 @@ void lock_debug_release(const void *lock);
 void lock_debug_disown(const void *lock);
 bool lock_debug_held(const void *lock);
 void lock_debug_might_sleep(void);
+void lock_debug_may_switch(void);
 void lock_debug_none_held(const char *where);
 
 static inline void lock_acquire(const void *lock, unsigned rank, unsigned how)
@@ -119,6 +124,13 @@ static inline void might_sleep(void)
 {
 	if (DEBUG)
 		lock_debug_might_sleep();
+}
+
+/* The scheduler's own: no spinlock held, not in an interrupt; interrupts may be off. */
+static inline void lock_assert_may_switch(void)
+{
+	if (DEBUG)
+		lock_debug_may_switch();
 }
 
 /* Panic if the current thread holds any lock (way out to ring 3, thread exit). */

@@ -8,6 +8,7 @@
 #ifndef KERNEL_SYNC_RWSEM_H
 #define KERNEL_SYNC_RWSEM_H
 
+#include "kernel/lib/failpoint.h"
 #include "kernel/lib/list.h"
 #include "kernel/sync/spinlock.h"
 
@@ -72,6 +73,8 @@ static inline bool rwsem_read_trylock(struct rwsem *s)
 {
 	int old = __atomic_load_n(&s->count, __ATOMIC_RELAXED);
 
+	if (FAILPOINT("rwsem_trylock"))
+		return false;
 	while (!(old & (RWSEM_WRITER | RWSEM_WAITERS)))
 		if (__atomic_compare_exchange_n(&s->count, &old, old + RWSEM_READER, false, __ATOMIC_ACQUIRE,
 		                                __ATOMIC_RELAXED)) {
@@ -130,7 +133,7 @@ static inline int __must_check rwsem_write_lock_killable(struct rwsem *s)
 
 static inline bool rwsem_write_trylock(struct rwsem *s)
 {
-	if (!rwsem_write_fast(s))
+	if (FAILPOINT("rwsem_trylock") || !rwsem_write_fast(s))
 		return false;
 	lock_acquire(s, s->rank, LOCK_HOW_TRY);
 	if (DEBUG)

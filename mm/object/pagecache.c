@@ -11,6 +11,7 @@
 
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
+#include "kernel/lib/syncpoint.h"
 
 struct page *pagecache_find(struct vm_object *obj, pgoff_t index)
 {
@@ -75,6 +76,7 @@ struct page *pagecache_get_locked(struct vm_object *obj, pgoff_t index)
 			continue;
 		}
 		page_lock(page);
+		SYNC_POINT("page-locked");
 		if (page->object == obj && page->index == index)
 			return page;
 		page_unlock(page); /* truncated meanwhile */

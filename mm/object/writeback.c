@@ -16,6 +16,8 @@
 
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
+#include "kernel/lib/syncpoint.h"
+#include "kernel/lib/trace.h"
 #include "mm/object/pagecache.h"
 
 #define WRITE_BATCH 64
@@ -63,10 +65,12 @@ static bool clear_dirty_for_io(struct vm_object *obj, struct page *page)
 		page_set(page, PG_DIRTY);
 	if (!page_test_and_clear(page, PG_DIRTY))
 		return false;
+	SYNC_POINT("mkclean-before-pin");
 	/* Pairs with the pin path: it counts first and looks at the entry again; we cleared the entry first and
 	 * look at the count now.  One of the two sees the other. */
 	if (__atomic_load_n(&page->pins_w, __ATOMIC_SEQ_CST))
 		page_set(page, PG_DIRTY);
+	TRACE(TRACE_VERDICT, NULL, 0, page_to_pfn(page), (unsigned)page->pins_w, page_test(page, PG_DIRTY));
 	return true;
 }
 

@@ -15,7 +15,9 @@
 #include "mm/object/zap.h"
 
 #include "kernel/lib/assert.h"
+#include "kernel/lib/mutation.h"
 #include "mm/object/pagecache.h"
+#include "mm/pgtable/pte_trace.h"
 
 /* The entry at @va no longer stands for @pgoff. */
 static void forget_offset(struct zap *z, vaddr_t va, pgoff_t pgoff)
@@ -41,7 +43,7 @@ static void zap_cached(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t old, 
 	if (z->mode == ZAP_UNMAP)
 		forget_offset(z, va, page->index);
 	else if (z->keep_grants || (z->index && page->index != zap_linear_pgoff(z, va)))
-		hw_pte_set(hw, pte_mk_file(page->index, pte_grant(old)));
+		hw_pte_set(hw, pte_mk_file(page->index, pte_grant(old) & ~(MUTATION(14) ? GRANT_X : 0u))); /* M14: drop X */
 }
 
 static void zap_page(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
@@ -56,7 +58,10 @@ static void zap_page(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
 	page = pfn_to_page(pte_pfn(pte));
 	if (page_test(page, PG_ANON) && z->keep_copies)
 		return;
+	if (MUTATION(1)) /* M1: flush before clear (and not after: gather.c) */
+		pgtable_flush_page(z->gather->pt, va);
 	pte = hw_pte_get_and_clear(hw);
+	TRACE(TRACE_CLEAR, z->gather->pt, va, page_to_pfn(page), pte_trace(pte), 0);
 	if (!page_test(page, PG_ANON))
 		zap_cached(z, hw, va, pte, page);
 	__atomic_fetch_sub(&page->mapcount, 1, __ATOMIC_SEQ_CST);

@@ -10,6 +10,8 @@
 #include "mm/pgtable/gather.h"
 
 #include "kernel/lib/assert.h"
+#include "kernel/lib/mutation.h"
+#include "kernel/lib/syncpoint.h"
 #include "mm/pgtable/table.h"
 
 static void forget_range(struct mmu_gather *g)
@@ -23,6 +25,8 @@ void mmu_gather_begin(struct mmu_gather *g, struct pgtable *pt)
 	g->pt = pt;
 	g->nr = 0;
 	g->active = true;
+	g->reload = false;
+	__atomic_fetch_add(&pt->gathers, 1, __ATOMIC_SEQ_CST);
 	list_init(&g->tables);
 	forget_range(g);
 }
@@ -35,16 +39,34 @@ void mmu_gather_page(struct mmu_gather *g, vaddr_t va, struct page *page)
 		mmu_gather_flush(g);
 }
 
-void mmu_gather_table(struct mmu_gather *g, struct page *table, vaddr_t va)
+void mmu_gather_table(struct mmu_gather *g, struct page *table, vaddr_t va, unsigned level)
 {
 	mmu_gather_entry(g, va);
+	if (PT_ROOT_COPIED && level == PT_LEVELS - 1)
+		g->reload = true;
 	list_add_tail(&table->link, &g->tables);
+}
+
+static void release_pages(struct mmu_gather *g)
+{
+	for (unsigned i = 0; i < g->nr; i++)
+		page_put(g->pages[i]);
+	g->nr = 0;
+}
+
+static void flush_cleared(struct mmu_gather *g)
+{
+	if (g->reload)
+		pgtable_reload(g->pt);
+	else
+		pgtable_flush_range(g->pt, g->start, g->end);
+	g->reload = false;
 }
 
 void mmu_gather_flush_tlb(struct mmu_gather *g)
 {
 	if (g->start < g->end)
-		pgtable_flush_range(g->pt, g->start, g->end);
+		flush_cleared(g);
 	forget_range(g);
 }
 
@@ -53,18 +75,32 @@ void mmu_gather_flush(struct mmu_gather *g)
 	struct page *table, *next;
 
 	ASSERT(g->active);
-	mmu_gather_flush_tlb(g);
-	for (unsigned i = 0; i < g->nr; i++)
-		page_put(g->pages[i]);
-	g->nr = 0;
+	if (MUTATION(2)) /* M2: free before flush */
+		release_pages(g);
+	if (g->start < g->end) {
+		SYNC_POINT("clear-before-flush");
+		if (!MUTATION(1)) /* M1: flushed before the clear (mm/object/zap.c) */
+			mmu_gather_flush_tlb(g);
+		SYNC_POINT("flush-before-free");
+	}
+	forget_range(g);
+	release_pages(g);
 	list_for_each_entry_safe(table, next, &g->tables, link) {
 		list_del(&table->link);
 		table_free(table);
 	}
 }
 
+/*
+ * Two gathers at once on one tree: A has cleared an entry and not flushed yet, B finds it clear and has nothing to
+ * flush.  B's caller must not go on as if nobody could reach the page any more, so B flushes for A, whose range it
+ * does not know.
+ */
 void mmu_gather_finish(struct mmu_gather *g)
 {
 	mmu_gather_flush(g);
+	if (__atomic_load_n(&g->pt->gathers, __ATOMIC_SEQ_CST) > 1)
+		pgtable_flush_all(g->pt);
+	__atomic_fetch_sub(&g->pt->gathers, 1, __ATOMIC_SEQ_CST);
 	g->active = false;
 }

@@ -22,6 +22,7 @@ struct mmu_gather {
 	vaddr_t start, end; /* cleared and not yet flushed; start >= end: nothing */
 	unsigned nr;
 	bool active;
+	bool reload;                      /* the root table was changed, and CPUs have copies of it */
 	struct list tables;               /* unlinked table pages */
 	struct page *pages[GATHER_PAGES]; /* each with the reference its entry held */
 };
@@ -37,8 +38,8 @@ static inline void mmu_gather_entry(struct mmu_gather *g, vaddr_t va)
 }
 /* The entry of @va was cleared; the reference it held on @page passes to the gather. */
 void mmu_gather_page(struct mmu_gather *g, vaddr_t va, struct page *page);
-/* An unlinked table page that covered addresses from @va on. */
-void mmu_gather_table(struct mmu_gather *g, struct page *table, vaddr_t va);
+/* An unlinked table page that covered addresses from @va on; the entry that pointed to it was at @level. */
+void mmu_gather_table(struct mmu_gather *g, struct page *table, vaddr_t va, unsigned level);
 /* Flush now, free later. => any lock */
 void mmu_gather_flush_tlb(struct mmu_gather *g);
 /* Flush now and free what was collected; the gather stays usable. => any lock that allows freeing pages */

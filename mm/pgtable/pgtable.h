@@ -15,16 +15,34 @@ struct pgtable {
 	paddr_t root_pa;
 	spinlock_t lock;         /* guards non-leaf entries; rank LOCK_PT_UPPER */
 	unsigned long cpu_mask;  /* CPUs that may hold translations; atomic */
+	unsigned gathers;        /* under way: entries are clear whose translations may still be used; atomic */
 	unsigned long nr_tables; /* table pages, root included */
 	unsigned long nr_pages;  /* accounted pages mapped (RSS); atomic */
 };
 
-int pgtable_init(struct pgtable *pt);     /* 0 or -ENOMEM */
-void pgtable_destroy(struct pgtable *pt); /* => every leaf entry is empty, no CPU has it loaded */
-void pgtable_load(struct pgtable *pt);    /* this CPU; NULL: the kernel's own tree */
-/* Forget translations on every CPU that may hold some. => any context that may hold a PTL */
+int pgtable_init(struct pgtable *pt); /* 0 or -ENOMEM */
+/* => every leaf entry is empty, no thread uses it (a CPU that borrows it is made to let go); as a flush */
+void pgtable_destroy(struct pgtable *pt);
+
+/* What this CPU translates by; NULL: the kernel's own tree. => any context */
+void pgtable_load(struct pgtable *pt);
+/* A thread without a tree is going to run here: it borrows what is loaded, until somebody flushes that.
+ * => interrupts off */
+static inline void pgtable_borrow(void)
+{
+	this_cpu()->lazy = true;
+}
+
+/* Forget translations on every CPU that may hold some; when it returns, they have, and no lockless walker of the tree
+ * (pt_lookup_lockless()) that began before is still under way.
+ * => entries already changed; PTLs, pt->lock and sleeping locks may be held; better with interrupts on */
 void pgtable_flush_range(struct pgtable *pt, vaddr_t start, vaddr_t end);
 void pgtable_flush_page(struct pgtable *pt, vaddr_t va);
+void pgtable_flush_all(struct pgtable *pt);
+/* The same after the root table itself was changed, where CPUs have copies of it (PT_ROOT_COPIED). */
+void pgtable_reload(struct pgtable *pt);
+/* Flushes so far that had to interrupt other CPUs. */
+unsigned long pgtable_shootdowns(void);
 static inline void pgtable_account(struct pgtable *pt, long pages)
 {
 	__atomic_fetch_add(&pt->nr_pages, (unsigned long)pages, __ATOMIC_RELAXED);
@@ -49,7 +67,8 @@ struct pt_slot pt_lock_nested(struct pgtable *pt, vaddr_t va);
 struct pt_slot pt_lock_pair(struct pgtable *pt, vaddr_t va, struct page *held);
 void pt_unlock_pair(struct pt_slot slot, struct page *held);
 void pt_unlock(struct pt_slot slot);
-/* The leaf entry without any lock, or NULL. => interrupts off */
+/* The leaf entry without any lock, or NULL. => interrupts off until the caller is done with it (that is what keeps
+ * the table there: who frees one first interrupts every CPU in pt->cpu_mask); @pt is loaded on this CPU */
 struct hw_pte *pt_lookup_lockless(struct pgtable *pt, vaddr_t va);
 /* Make sure that leaf tables exist for [start, end). 0 or -ENOMEM (some may have been made: harmless). => sleeps */
 int pt_populate(struct pgtable *pt, vaddr_t start, vaddr_t end);
@@ -59,6 +78,9 @@ struct mmu_gather;
  * is mapped any more; their frames go through @g. => mmap lock for writing (or the last user) */
 void pt_free_tables(struct pgtable *pt, struct mmu_gather *g, vaddr_t start, vaddr_t end, vaddr_t floor,
                     vaddr_t ceiling);
+
+/* Table pages of the tree, root included, by counting them. => the tree does not change */
+unsigned long pt_count_tables(struct pgtable *pt);
 
 /* The part of one leaf table that a walk covers; its lock is held. */
 struct pt_extent {

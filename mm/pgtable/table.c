@@ -32,6 +32,7 @@ void table_free(struct page *table)
 	page_clear(table, PG_TABLE);
 	atomic_dec(&phys_table_pages);
 	table->private = 0;
+	page_was_table(table);
 	page_put(table);
 }
 
@@ -45,13 +46,14 @@ static int table_link(struct pgtable *pt, struct hw_pte *hw, unsigned level)
 	spin_lock(&pt->lock);
 	if (!pte_is_table(hw_pte_get(hw), level)) {
 		hw_pte_set(hw, pte_mk_table(page_to_pfn(table), level));
-		arch_pgtable_table_changed(level, pt->root_pa);
 		pt->nr_tables++;
 		table = NULL;
 	}
 	spin_unlock(&pt->lock);
 	if (table)
 		table_free(table);
+	else if (PT_ROOT_COPIED && level == PT_LEVELS - 1)
+		pgtable_reload(pt); /* a CPU that comes here before it is told only faults again */
 	return 0;
 }
 
@@ -102,10 +104,9 @@ static void trim_entry(struct trim *t, struct hw_pte *hw, unsigned level, vaddr_
 		return;
 	spin_lock(&t->pt->lock);
 	hw_pte_get_and_clear(hw);
-	arch_pgtable_table_changed(level, t->pt->root_pa);
 	t->pt->nr_tables--;
 	spin_unlock(&t->pt->lock);
-	mmu_gather_table(t->gather, table, base);
+	mmu_gather_table(t->gather, table, base, level);
 }
 
 /* Free the tables below @table, which stands at @level and covers addresses from @base on. */

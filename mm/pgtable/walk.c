@@ -91,8 +91,10 @@ void pt_unlock(struct pt_slot slot)
 
 struct hw_pte *pt_lookup_lockless(struct pgtable *pt, vaddr_t va)
 {
-	struct page *table = descend(pt, va).table;
+	struct page *table;
 
+	ASSERT(!irqs_enabled() && this_cpu()->loaded == pt);
+	table = descend(pt, va).table;
 	return table ? leaf_entry(table, va) : NULL;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "kernel/lib/assert.h"
 #include "kernel/lib/bitops.h"
+#include "kernel/lib/kasan.h"
 #include "kernel/lib/string.h"
 #include "mm/phys/slab.h"
 
@@ -51,19 +52,35 @@ static void *large_alloc(size_t size, enum gfp gfp)
 	if (!page)
 		return NULL;
 	page->private = order_of(size);
+	kasan_poison(page_address(page), PAGE_SIZE << order_of(size), KASAN_PAGE_REDZONE);
+	kasan_unpoison(page_address(page), size);
 	return page_address(page);
+}
+
+static inline void *alloc(size_t size, enum gfp gfp, const void *ip)
+{
+	struct slab_cache *cache;
+	void *p;
+
+	if (unlikely(size > SMALL_MAX))
+		return large_alloc(size, gfp);
+	cache = &caches[class_of[DIV_ROUND_UP(size, STEP)]];
+	p = slab_alloc_from(cache, gfp, ip);
+	if (KASAN && p) {
+		kasan_poison(p, cache->size, KASAN_SLAB_REDZONE);
+		kasan_unpoison(p, size);
+	}
+	return p;
 }
 
 void *kmalloc(size_t size, enum gfp gfp)
 {
-	if (unlikely(size > SMALL_MAX))
-		return large_alloc(size, gfp);
-	return slab_alloc(&caches[class_of[DIV_ROUND_UP(size, STEP)]], gfp);
+	return alloc(size, gfp, __builtin_return_address(0));
 }
 
 void *kzalloc(size_t size, enum gfp gfp)
 {
-	return kmalloc(size, gfp | GFP_ZERO);
+	return alloc(size, gfp | GFP_ZERO, __builtin_return_address(0));
 }
 
 void kfree(void *p)
@@ -74,7 +91,7 @@ void kfree(void *p)
 		return;
 	page = virt_to_page(p);
 	if (page_test(page, PG_SLAB)) {
-		slab_free((struct slab_cache *)page->private, p);
+		slab_free_from((struct slab_cache *)page->private, p, __builtin_return_address(0));
 		return;
 	}
 	ASSERT(page->refs == 1 && page_address(page) == p);

@@ -9,6 +9,7 @@
 #include "mm/phys/page.h"
 #include <arch/phys.h>
 #include "kernel/lib/assert.h"
+#include "kernel/lib/failpoint.h"
 #include "kernel/lib/hash.h"
 #include "kernel/lib/string.h"
 #include "kernel/sync/wait.h"
@@ -70,7 +71,7 @@ int page_lock_killable(struct page *page)
 
 bool page_try_lock(struct page *page)
 {
-	if (page_test_and_set(page, PG_LOCKED))
+	if (FAILPOINT("page_trylock") || page_test_and_set(page, PG_LOCKED))
 		return false;
 	lock_acquire(page, LOCK_PAGE, LOCK_HOW_TRY);
 	return true;

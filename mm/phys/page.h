@@ -125,6 +125,14 @@ static inline bool page_try_get(struct page *page)
 
 void page_free_last(struct page *page); /* refs just became 0 */
 
+/* Before the last reference of a page table goes: its frame will not be filled as others are (debug builds). */
+#define PAGE_WAS_TABLE (~(pgoff_t)0 - 1)
+static inline void page_was_table(struct page *page)
+{
+	if (DEBUG)
+		page->index = PAGE_WAS_TABLE;
+}
+
 /* Drop a reference; the last one frees the frame. => any context; the page must be out of the cache */
 static inline void page_put(struct page *page)
 {

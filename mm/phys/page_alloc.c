@@ -4,22 +4,33 @@
  * Allocations are of two classes: KERNEL needs memory that is always mapped, HIGH takes any and prefers
  * the zone HIGH, then MID.  (Where there is only LOW, everything is class KERNEL.)  Single pages come from and go
  * to a per-CPU stack of their class, with interrupts off; only when that is empty or full is a zone's
- * lock taken, for BATCH pages at a time.  A free page's struct page is all zero, so the fast path has
+ * lock taken, for BATCH pages at a time.  When the zones run out, every CPU is made to give back what it keeps.
+ * A free page's struct page is all zero, so the fast path has
  * nothing to do but set refs.
  *
- * Debug builds fill freed frames with 0x5a, remember that in `index`, and check it on allocation.  A page
- * on a CPU's stack is marked as free there too, so that a second free is noticed.
+ * Debug builds fill freed frames with 0x5a, those of page tables with 0x74 (to hardware, entries that are not
+ * present), remember that in `index`, and check it on allocation.  A page on a CPU's stack is marked as free
+ * there too, so that a second free is noticed.
  */
+#include <arch/smp.h>
 #include "kernel/lib/assert.h"
 #include "kernel/lib/atomic.h"
+#include "kernel/lib/failpoint.h"
+#include "kernel/lib/kasan.h"
 #include "kernel/lib/string.h"
+#include "kernel/lib/trace.h"
 #include "mm/phys/phys.h"
 
 #define STACK_MAX 63 /* so that the size of a stack is a power of two */
 #define BATCH 32
 #define POISON 0x5a
-#define POISON_MARK 0x5a5aUL /* index of a poisoned free page */
-#define ON_STACK (~0UL)      /* private of a page on a CPU's stack; never an order */
+#define POISON_TABLE 0x74
+#define POISON_MARK(poison) (0x5a00UL | (poison)) /* index of a poisoned free page */
+/*
+ * Flags of a page on a CPU's stack.  Not PG_BUDDY alone: another CPU that frees the neighbour looks at flags and order
+ * of this page, under a zone's lock that we do not hold, to see if the two can merge.
+ */
+#define ON_STACK (BIT(PG_BUDDY) | BIT(PG_LEASED))
 #define RECLAIM_TRIES 4
 
 struct page_stack {
@@ -72,30 +83,35 @@ unsigned long page_alloc_cached(bool high)
 }
 
 /* -- debug: poison ------------------------------------------------------------------------------------------ */
-static void poison(struct page *page, unsigned order)
+static void poison(struct page *page, unsigned order, u8 byte)
 {
 	for (unsigned long i = 0; i < 1UL << order; i++) {
 		void *va = page_kmap(page + i);
 
-		memset(va, POISON, PAGE_SIZE);
+		kasan_unpoison(va, PAGE_SIZE); /* its owner may have marked parts */
+		memset(va, byte, PAGE_SIZE);
+		kasan_poison(va, PAGE_SIZE, KASAN_PAGE_FREE);
 		page_kunmap(va);
-		page[i].index = POISON_MARK;
+		page[i].index = POISON_MARK(byte);
 	}
 }
 
 static void unpoison(struct page *page, unsigned order)
 {
 	for (unsigned long i = 0; i < 1UL << order; i++) {
+		bool table = page[i].index == POISON_MARK(POISON_TABLE);
 		u8 *va, *bad;
 
-		if (page[i].index != POISON_MARK)
+		if (KASAN)
+			kasan_unpoison(page_address(page + i), PAGE_SIZE);
+		if (page[i].index != POISON_MARK(POISON) && !table)
 			continue;
 		page[i].index = 0;
 		va = page_kmap(page + i);
-		bad = memchr_inv(va, POISON, PAGE_SIZE);
+		bad = memchr_inv(va, table ? POISON_TABLE : POISON, PAGE_SIZE);
 		if (bad)
-			panic("phys: frame %lx was written after it was freed: byte %lx is %02x\n", page_to_pfn(page + i),
-			      (unsigned long)(bad - va), *bad);
+			panic("phys: frame %lx was written after it was freed%s: byte %lx is %02x\n", page_to_pfn(page + i),
+			      table ? " as a page table" : "", (unsigned long)(bad - va), *bad);
 		page_kunmap(va);
 	}
 }
@@ -174,10 +190,25 @@ static void drain_stacks(void)
 		s->n = 0;
 		if (DEBUG)
 			for (unsigned k = 0; k < n; k++)
-				s->pages[k]->flags = s->pages[k]->private = 0;
+				s->pages[k]->flags = 0;
 		buddy_free_bulk(s->pages, n);
 		irq_restore(flags);
 	}
+}
+
+/* Whatever this CPU keeps for itself. => also from another CPU's interrupt */
+static void drain_cpu(void *unused)
+{
+	slab_drain();
+	drain_stacks();
+}
+
+/* What each CPU keeps may be all that there is. => may sleep, interrupts on (boot code: only its own) */
+static void drain_all(void)
+{
+	drain_cpu(NULL);
+	if (irqs_enabled())
+		ipi_call(cpu_online_mask(), drain_cpu, NULL, true);
 }
 
 static __attribute__((noinline)) struct page *alloc_hard(unsigned order, enum gfp gfp)
@@ -186,6 +217,10 @@ static __attribute__((noinline)) struct page *alloc_hard(unsigned order, enum gf
 
 	if (!page) {
 		drain_stacks();
+		page = alloc_once(order, gfp);
+	}
+	if (!page && !(gfp & GFP_ATOMIC)) {
+		drain_all();
 		page = alloc_once(order, gfp);
 	}
 	for (unsigned i = 0; !page && i < RECLAIM_TRIES; i++) {
@@ -213,10 +248,8 @@ static __attribute__((noinline)) struct page *refill(enum gfp gfp)
 	while (got > 1 && s->n < STACK_MAX) {
 		struct page *p = batch[--got];
 
-		if (DEBUG) {
-			p->flags = BIT(PG_BUDDY);
-			p->private = ON_STACK;
-		}
+		if (DEBUG)
+			p->flags = ON_STACK;
 		s->pages[s->n++] = p;
 	}
 	if (got > 1)
@@ -252,6 +285,8 @@ struct page *page_alloc(unsigned order, enum gfp gfp)
 
 	if (DEBUG && !(gfp & GFP_ATOMIC))
 		might_sleep();
+	if (FAILPOINT("page_alloc"))
+		return NULL;
 	if (unlikely(order))
 		return alloc_slow(order, gfp);
 	flags = irq_save();
@@ -263,8 +298,8 @@ struct page *page_alloc(unsigned order, enum gfp gfp)
 	page = s->pages[--s->n];
 	irq_restore(flags);
 	if (DEBUG) {
-		ASSERT(page->private == ON_STACK && page->refs == 0);
-		page->flags = page->private = 0;
+		ASSERT(page->flags == ON_STACK && page->refs == 0);
+		page->flags = 0;
 		unpoison(page, 0);
 	}
 	page->refs = 1;
@@ -280,7 +315,7 @@ static __attribute__((noinline)) void push_full(struct page_stack *s, struct pag
 {
 	if (DEBUG)
 		for (unsigned i = 0; i < BATCH; i++)
-			s->pages[i]->flags = s->pages[i]->private = 0;
+			s->pages[i]->flags = 0;
 	buddy_free_bulk(s->pages, BATCH);
 	s->n -= BATCH;
 	memmove(s->pages, s->pages + BATCH, s->n * sizeof(s->pages[0]));
@@ -291,14 +326,15 @@ void page_free_last(struct page *page)
 {
 	struct page_stack *s;
 	unsigned long flags;
+	u8 byte = DEBUG && page->index == PAGE_WAS_TABLE ? POISON_TABLE : POISON;
 
 	if (DEBUG)
 		check_free(page);
+	TRACE(TRACE_FREE, NULL, 0, page_to_pfn(page), 0, 0);
 	page_clear_record(page);
 	if (DEBUG) {
-		poison(page, 0);
-		page->flags = BIT(PG_BUDDY);
-		page->private = ON_STACK;
+		poison(page, 0, byte);
+		page->flags = ON_STACK;
 	}
 	flags = irq_save();
 	s = free_stack(page);
@@ -323,6 +359,6 @@ void page_free(struct page *page, unsigned order)
 		page_clear_record(page + i);
 	}
 	if (DEBUG)
-		poison(page, order);
+		poison(page, order, POISON);
 	buddy_free(page, order);
 }

@@ -50,6 +50,10 @@ void boot_alloc_finish(void (*fn)(pfn_t start, pfn_t end));
 void page_alloc_init(void);
 unsigned long page_alloc_cached(bool high); /* free pages on the CPUs' stacks: from LOW, or from the others */
 
+/* -- slab.c: this CPU's free objects back to their slabs, and slabs that are then empty back to the zones. => any
+ * context */
+void slab_drain(void);
+
 /* -- page.c --------------------------------------------------------------------------------------------------- */
 void page_init_queues(void);
 

@@ -3,6 +3,7 @@
  */
 #include "kernel/lib/assert.h"
 #include "kernel/lib/bitops.h"
+#include "kernel/lib/kasan.h"
 #include "kernel/lib/string.h"
 #include "mm/phys/phys.h"
 #include "mm/phys/slab.h"
@@ -30,6 +31,8 @@ static void add_ram(pfn_t start, pfn_t end)
 {
 	mark_reserved(next_pfn, start);
 	buddy_add_range(start, end);
+	if (KASAN)
+		kasan_poison(phys_to_virt((paddr_t)start << PAGE_SHIFT), (end - start) << PAGE_SHIFT, KASAN_PAGE_FREE);
 	next_pfn = end;
 }
 

@@ -9,21 +9,24 @@
  * In front of the slabs each CPU has a list of free objects, used with interrupts off and without a lock;
  * it is filled and emptied BATCH objects at a time.  Objects on such a list count as in use for their slab.
  *
- * Debug builds: a free object is 0x6b from its second word on, checked when it is handed out.
+ * Debug builds keep more about each object and check it: slab_debug.c.
  */
 #include "mm/phys/slab.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/bitops.h"
+#include "kernel/lib/failpoint.h"
+#include "kernel/lib/kasan.h"
 #include "kernel/lib/radix.h"
 #include "kernel/lib/string.h"
 #include "mm/phys/page.h"
+#include "mm/phys/slab_debug.h"
+#include "mm/phys/phys.h"
 
-#define POISON 0x6b
 #define BATCH 16
 #define CPU_MAX 32
 #define ORDER_MAX 3
-#define WORD sizeof(void *)
+#define ALIGN_MAX 64UL
 
 static struct slab_cache *all_caches;
 static spinlock_t all_lock = SPINLOCK_INIT(LOCK_SLAB);
@@ -43,14 +46,20 @@ static struct page *slab_of(const void *object)
 	return page - page->index;
 }
 
-static void *next_of(void *object)
+NO_KASAN static void *next_of(void *object)
 {
 	return *(void **)object;
 }
 
-static void set_next(void *object, void *next)
+NO_KASAN static void set_next(void *object, void *next)
 {
 	*(void **)object = next;
+}
+
+/* With a zone behind the object, the next one must still be aligned as its type is. */
+static size_t stride_of(size_t size)
+{
+	return DEBUG ? ALIGN_UP(size + SLAB_ZONE_SIZE, min(BIT(bit_lowest(size)), ALIGN_MAX)) : size;
 }
 
 /* -- caches ---------------------------------------------------------------------------------------------------- */
@@ -59,22 +68,23 @@ void slab_cache_init(struct slab_cache *cache, const char *name, size_t size)
 	unsigned long flags;
 
 	*cache = (struct slab_cache){.name = name, .size = ALIGN_UP(max(size, (size_t)8), (size_t)8)};
-	while (cache->order < ORDER_MAX && (PAGE_SIZE << cache->order) / cache->size < 8)
+	cache->stride = stride_of(cache->size);
+	while (cache->order < ORDER_MAX && (PAGE_SIZE << cache->order) / cache->stride < 8)
 		cache->order++;
-	cache->per_slab = (PAGE_SIZE << cache->order) / cache->size;
+	cache->per_slab = (PAGE_SIZE << cache->order) / cache->stride;
 	BUG_ON(!cache->per_slab);
 	list_init(&cache->partial);
 	list_init(&cache->full);
 	spin_init(&cache->lock, LOCK_SLAB);
 	flags = spin_lock_irqsave(&all_lock);
-	cache->next = all_caches;
-	all_caches = cache;
+	cache->next = all_caches; /* read without the lock: nothing ever leaves the list */
+	__atomic_store_n(&all_caches, cache, __ATOMIC_RELEASE);
 	spin_unlock_irqrestore(&all_lock, flags);
 }
 
 struct slab_cache *slab_cache_next(struct slab_cache *cache)
 {
-	return cache ? cache->next : all_caches;
+	return cache ? cache->next : __atomic_load_n(&all_caches, __ATOMIC_ACQUIRE);
 }
 
 unsigned long slab_cache_in_use(struct slab_cache *cache)
@@ -87,22 +97,6 @@ unsigned long slab_cache_in_use(struct slab_cache *cache)
 }
 
 /* -- debug ------------------------------------------------------------------------------------------------------- */
-static bool is_poisoned(const struct slab_cache *cache, const void *object)
-{
-	return !memchr_inv((const u8 *)object + WORD, POISON, cache->size - WORD);
-}
-
-static void poison(const struct slab_cache *cache, void *object)
-{
-	memset((u8 *)object + WORD, POISON, cache->size - WORD);
-}
-
-static void check_alloc(const struct slab_cache *cache, const void *object)
-{
-	if (!is_poisoned(cache, object))
-		panic("slab: %s object %p was written after it was freed\n", cache->name, object);
-}
-
 static bool in_list(const void *object, void *list)
 {
 	for (; list; list = next_of(list))
@@ -111,19 +105,23 @@ static bool in_list(const void *object, void *list)
 	return false;
 }
 
-static void check_free(struct slab_cache *cache, void *object)
+static void check_free(struct slab_cache *cache, void *object, const void *ip)
 {
 	struct page *slab = slab_of(object);
 	size_t offset = (size_t)((u8 *)object - (u8 *)page_address(slab));
 
-	if ((struct slab_cache *)slab->private != cache || offset % cache->size)
+	if ((struct slab_cache *)slab->private != cache || offset % cache->stride)
 		panic("slab: %p is not an object of %s\n", object, cache->name);
-	/* The poison alone could be the object's content. */
-	if (cache->size > WORD && is_poisoned(cache, object)) {
+	if (KASAN)
+		kasan_check_free(object, ip);
+	/* The filling alone could be the object's content. */
+	if (!KASAN && slab_debug_filled(cache, object)) {
 		unsigned long flags = spin_lock_irqsave(&cache->lock);
 
-		if (in_list(object, *slab_free_list(slab)) || in_list(object, cache->cpu[this_cpu()->id].free))
+		if (in_list(object, *slab_free_list(slab)) || in_list(object, cache->cpu[this_cpu()->id].free)) {
+			slab_describe(object);
 			panic("slab: %s object %p is freed twice\n", cache->name, object);
+		}
 		spin_unlock_irqrestore(&cache->lock, flags);
 	}
 }
@@ -145,12 +143,12 @@ static struct page *slab_make(struct slab_cache *cache, enum gfp gfp)
 	}
 	base = page_address(slab);
 	for (unsigned i = cache->per_slab; i-- > 0;) {
-		void *object = base + i * cache->size;
+		void *object = base + i * cache->stride;
 
 		set_next(object, *slab_free_list(slab));
 		*slab_free_list(slab) = object;
 		if (DEBUG)
-			poison(cache, object);
+			slab_debug_new(cache, object);
 	}
 	atomic_add(&slab_pages, 1UL << cache->order);
 	return slab;
@@ -261,30 +259,37 @@ static inline void *alloc_object(struct slab_cache *cache, enum gfp gfp)
 	return object;
 }
 
-void *slab_alloc(struct slab_cache *cache, enum gfp gfp)
+void *slab_alloc_from(struct slab_cache *cache, enum gfp gfp, const void *ip)
 {
 	void *object;
 
 	if (DEBUG && !(gfp & GFP_ATOMIC))
 		might_sleep();
+	if (FAILPOINT("slab_alloc"))
+		return NULL;
 	object = alloc_object(cache, gfp);
 	if (unlikely(!object))
 		return NULL;
 	if (DEBUG)
-		check_alloc(cache, object);
+		slab_debug_alloc(cache, object, ip);
 	if (gfp & GFP_ZERO)
 		memset(object, 0, cache->size);
 	return object;
 }
 
-/* This CPU's list is too long. => interrupts off */
+void *slab_alloc(struct slab_cache *cache, enum gfp gfp)
+{
+	return slab_alloc_from(cache, gfp, __builtin_return_address(0));
+}
+
+/* Up to BATCH objects of this CPU's list back into their slabs. => interrupts off */
 static __attribute__((noinline)) void spill(struct slab_cache *cache, struct slab_cpu *c)
 {
 	struct page *empty[BATCH];
 	unsigned n = 0;
 
 	spin_lock(&cache->lock);
-	for (unsigned i = 0; i < BATCH; i++) {
+	for (unsigned i = 0; i < BATCH && c->free; i++) {
 		void *object = c->free;
 
 		c->free = next_of(object);
@@ -297,14 +302,30 @@ static __attribute__((noinline)) void spill(struct slab_cache *cache, struct sla
 		slab_unmake(cache, empty[n]);
 }
 
-void slab_free(struct slab_cache *cache, void *object)
+void slab_drain(void)
+{
+	unsigned long flags = irq_save();
+
+	for (struct slab_cache *cache = slab_cache_next(NULL); cache; cache = slab_cache_next(cache))
+		while (cache->cpu[this_cpu()->id].free)
+			spill(cache, &cache->cpu[this_cpu()->id]);
+	irq_restore(flags);
+}
+
+void slab_free_from(struct slab_cache *cache, void *object, const void *ip)
 {
 	struct slab_cpu *c;
 	unsigned long flags;
 
 	if (DEBUG) {
-		check_free(cache, object);
-		poison(cache, object);
+		check_free(cache, object, ip);
+		slab_debug_free(cache, object, ip);
+	}
+	if (KASAN) {
+		object = slab_debug_delay(object);
+		if (!object)
+			return;
+		cache = (struct slab_cache *)slab_of(object)->private;
 	}
 	flags = irq_save();
 	c = &cache->cpu[this_cpu()->id];
@@ -313,6 +334,11 @@ void slab_free(struct slab_cache *cache, void *object)
 	if (unlikely(++c->n > CPU_MAX))
 		spill(cache, c);
 	irq_restore(flags);
+}
+
+void slab_free(struct slab_cache *cache, void *object)
+{
+	slab_free_from(cache, object, __builtin_return_address(0));
 }
 
 /* -- start-up: the hooks of kernel/lib -------------------------------------------------------------------------------------- */

@@ -12,10 +12,11 @@ struct slab_cpu {
 	unsigned n;
 };
 
-/* Objects of one size.  Debug builds poison freed objects (0x6b) and check on reuse. */
+/* Objects of one size.  Debug builds guard and fill them: slab_debug.c. */
 struct slab_cache {
 	const char *name;
 	size_t size;         /* of one object, rounded up to its alignment */
+	size_t stride;       /* from one object to the next */
 	struct list partial; /* slabs with room */
 	struct list full;
 	spinlock_t lock;         /* LOCK_SLAB, irqsave: the slabs; not the CPUs' own lists */
@@ -32,6 +33,9 @@ void slab_cache_init(struct slab_cache *cache, const char *name, size_t size);
 /* NULL when out of memory. => may sleep unless GFP_ATOMIC. Content undefined unless GFP_ZERO. */
 void *slab_alloc(struct slab_cache *cache, enum gfp gfp);
 void slab_free(struct slab_cache *cache, void *object);
+/* The same, remembering (debug builds) @ip as the place in the code that did it. */
+void *slab_alloc_from(struct slab_cache *cache, enum gfp gfp, const void *ip);
+void slab_free_from(struct slab_cache *cache, void *object, const void *ip);
 
 /* By size: up to 8 pages' worth; larger ones come as whole pages (physically contiguous). */
 void *kmalloc(size_t size, enum gfp gfp);
@@ -44,6 +48,9 @@ char *kstrndup(const char *s, size_t n, enum gfp gfp);
 struct slab_cache *slab_cache_next(struct slab_cache *cache);
 unsigned long slab_cache_in_use(struct slab_cache *cache); /* objects; approximate while others allocate */
 extern unsigned long slab_pages;                           /* of all caches; atomic */
+
+/* Debug builds: print which object is at @address, a direct-mapped one; false: none. => any context */
+bool slab_describe(const void *address);
 
 void slab_init(void);    /* from phys_init() */
 void kmalloc_init(void); /* from slab_init() */

@@ -11,6 +11,9 @@
  *           lock the entry, visit it only if it still maps P
  */
 #include "kernel/lib/assert.h"
+#include "kernel/lib/mutation.h"
+#include "kernel/lib/syncpoint.h"
+#include "mm/pgtable/pte_trace.h"
 #include "mm/rmap/rmap.h"
 
 struct walk {
@@ -85,9 +88,14 @@ static bool clean_entry(const struct rmap_hit *hit, void *ctx)
 
 	if (!pte_dirty(hit->pte) && !pte_hw_write(hit->pte))
 		return true;
+	if (MUTATION(1)) /* M1: flush before clear */
+		pgtable_flush_page(hit->pt, hit->va);
 	pte = hw_pte_get_and_clear(hit->hw);
-	pgtable_flush_page(hit->pt, hit->va);
+	SYNC_POINT("clear-before-flush");
+	if (!MUTATION(1))
+		pgtable_flush_page(hit->pt, hit->va);
 	hw_pte_set(hit->hw, pte_mkclean(pte_wrprotect(pte)));
+	TRACE(TRACE_MKCLEAN, hit->pt, hit->va, pte_pfn(pte), pte_trace(pte), pte_trace(pte_mkclean(pte_wrprotect(pte))));
 	*was_dirty = true;
 	return true;
 }

@@ -18,6 +18,8 @@
 
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
+#include "kernel/lib/syncpoint.h"
+#include "kernel/lib/trace.h"
 #include "kernel/sync/hooks.h"
 #include "mm/object/pagecache.h"
 #include "mm/space/space.h"
@@ -67,10 +69,13 @@ static struct page *pin_mapped(struct vma *vma, vaddr_t va, unsigned flags)
 	pte = hw_pte_get(slot.hw);
 	if (pte_has_page(pte) && pte_accessible(pte)) {
 		page = pfn_to_page(pte_pfn(pte));
-		if (fit(vma, pte, page, flags))
+		if (fit(vma, pte, page, flags)) {
 			count_pin(page, flags);
-		else
+			TRACE(TRACE_PIN, &vma->mm->pt, va, page_to_pfn(page), 0, flags);
+			SYNC_POINT("pin-counted");
+		} else {
 			page = NULL;
+		}
 	}
 	pt_unlock(slot);
 	return page;
@@ -154,6 +159,7 @@ static void unpin_one(struct page *page, unsigned flags, bool dirty)
 		mark_dirty(page);
 	left = __atomic_sub_fetch(flags & PIN_WRITE ? &page->pins_w : &page->pins_r, 1, __ATOMIC_SEQ_CST);
 	BUG_ON(left < 0);
+	TRACE(TRACE_UNPIN, NULL, 0, page_to_pfn(page), 0, flags);
 	__atomic_fetch_add(&pin_released, 1, __ATOMIC_RELAXED);
 	page_put(page);
 }

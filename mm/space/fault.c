@@ -47,6 +47,8 @@ static enum fault_result fault_present(struct fault *f, pte_t pte, unsigned gran
 		return FAULT_ACCERR;
 	if (f->unshare || (f->access == FAULT_WRITE && !pte_hw_write(pte)))
 		return vma_private(f->vma) ? fault_cow(f, pte) : fault_mkwrite(f, pte);
+	if (MUTATION(5) && this_cpu()->loaded == f->pt) /* M5: a fault that another CPU resolved is a violation */
+		return FAULT_ACCERR;
 	pgtable_flush_page(f->pt, f->va); /* spurious: resolved by another CPU, or a stale translation */
 	return FAULT_OK;
 }
@@ -63,10 +65,12 @@ static enum fault_result fault_entry(struct fault *f)
 			return FAULT_ACCERR;
 		if (pt_populate(f->pt, f->va, f->va + PAGE_SIZE))
 			return FAULT_OOM;
+		SYNC_POINT("fault-snapshot");
 		return fault_missing(f, pte_none(), vma_pgoff(f->vma, f->va), vma_grants);
 	}
 	pte = hw_pte_get(slot.hw);
 	pt_unlock(slot);
+	SYNC_POINT("fault-snapshot");
 	if (pte_is_none(pte))
 		return fault_missing(f, pte, vma_pgoff(f->vma, f->va), vma_grants);
 	if (pte_has_page(pte))
@@ -86,7 +90,8 @@ enum fault_result vma_fault(struct vma *vma, vaddr_t addr, enum fault_access acc
 	                  .unshare = unshare};
 
 	ASSERT(rwsem_held(&vma->mm->lock));
-	if (!(vma->flags & VM_MANYPROTS) && !permits(vma_grant(vma), access))
+	/* M16: the vma's permission is tested first, although the entries have their own */
+	if ((MUTATION(16) || !(vma->flags & VM_MANYPROTS)) && !permits(vma_grant(vma), access))
 		return FAULT_ACCERR;
 	return fault_entry(&f);
 }

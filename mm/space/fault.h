@@ -4,6 +4,9 @@
 #ifndef MM_SPACE_FAULT_H
 #define MM_SPACE_FAULT_H
 
+#include "kernel/lib/mutation.h"
+#include "kernel/lib/syncpoint.h"
+#include "mm/pgtable/pte_trace.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -26,9 +29,11 @@ enum fault_result fault_mkwrite(struct fault *f, pte_t seen);
 /* Lock the entry if it still is @seen; else returns a slot without entry. */
 static inline struct pt_slot fault_lock_same(const struct fault *f, pte_t seen)
 {
-	struct pt_slot slot = pt_lock(f->pt, f->va);
+	struct pt_slot slot;
 
-	if (slot.hw && !pte_same(hw_pte_get(slot.hw), seen)) {
+	SYNC_POINT("fault-mapped");
+	slot = pt_lock(f->pt, f->va);
+	if (slot.hw && !pte_same(hw_pte_get(slot.hw), seen) && !MUTATION(4)) { /* M4: no second look */
 		pt_unlock(slot);
 		slot.hw = NULL;
 	}

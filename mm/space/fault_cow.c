@@ -39,9 +39,15 @@ static void replace(struct fault *f, struct pt_slot slot, pte_t seen, struct pag
 
 	if (f->access == FAULT_WRITE)
 		pte = pte_mkdirty(pte_mkwrite(pte));
+	if (MUTATION(1)) /* M1: flush before clear */
+		pgtable_flush_page(f->pt, f->va);
 	hw_pte_get_and_clear(slot.hw);
-	pgtable_flush_page(f->pt, f->va);
+	TRACE(TRACE_CLEAR, f->pt, f->va, pte_pfn(seen), pte_trace(seen), 0);
+	SYNC_POINT("clear-before-flush");
+	if (!MUTATION(1))
+		pgtable_flush_page(f->pt, f->va);
 	hw_pte_set(slot.hw, pte);
+	TRACE(TRACE_SET, f->pt, f->va, pte_pfn(pte), pte_trace(seen), pte_trace(pte));
 	if (pte_special(seen)) {
 		pgtable_account(f->pt, 1);
 		return;

@@ -31,6 +31,7 @@ static void install(struct fault *f, pte_t seen, struct page *page, pte_t pte)
 	__atomic_fetch_add(&page->mapcount, 1, __ATOMIC_SEQ_CST);
 	pgtable_account(f->pt, 1);
 	hw_pte_set(slot.hw, pte);
+	TRACE(TRACE_SET, f->pt, f->va, pte_pfn(pte), pte_trace(seen), pte_trace(pte));
 	pt_unlock(slot);
 }
 
@@ -81,6 +82,7 @@ static enum fault_result map_copy(struct fault *f, pte_t seen, struct page *page
 	if (f->access == FAULT_WRITE)
 		pte = pte_mkdirty(pte_mkwrite(pte));
 	hw_pte_set(slot.hw, pte);
+	TRACE(TRACE_SET, f->pt, f->va, pte_pfn(pte), pte_trace(seen), pte_trace(pte));
 	pgtable_account(f->pt, 1);
 	pt_unlock(slot);
 	return FAULT_OK;

@@ -14,12 +14,30 @@
 const struct mm_file_ops *mm_file_ops;
 struct page *zero_page;
 
+struct list mm_list = LIST_INIT(mm_list);
+struct mutex mm_list_lock = MUTEX_INIT(mm_list_lock, LOCK_MM_LIST);
+
 void mm_init_subsystem(void)
 {
 	rmap_init();
 	vma_init_subsystem();
 	zero_page = page_alloc(0, GFP_KERNEL | GFP_ZERO);
 	BUG_ON(!zero_page);
+}
+
+/* => the mm is empty: it joins before anything is mapped and leaves after all is unmapped */
+static void list_join(struct mm *mm)
+{
+	mutex_lock(&mm_list_lock);
+	list_add_tail(&mm->all_link, &mm_list);
+	mutex_unlock(&mm_list_lock);
+}
+
+static void list_leave(struct mm *mm)
+{
+	mutex_lock(&mm_list_lock);
+	list_del(&mm->all_link);
+	mutex_unlock(&mm_list_lock);
 }
 
 struct mm *mm_create(void)
@@ -36,6 +54,8 @@ struct mm *mm_create(void)
 	}
 	rwsem_init(&mm->lock, LOCK_MMAP);
 	mm->users = 1;
+	if (DEBUG)
+		list_join(mm);
 	return mm;
 }
 
@@ -53,6 +73,8 @@ static void mm_destroy(struct mm *mm)
 		rwsem_write_unlock(&mm->lock);
 	}
 	ASSERT(mm->nr_vmas == 0 && mm->total_pages == 0);
+	if (DEBUG)
+		list_leave(mm);
 	pgtable_destroy(&mm->pt);
 	if (mm->exe)
 		mm_file_ops->put(mm->exe);

@@ -9,6 +9,7 @@
 
 #include <arch/upcall.h>
 #include "kernel/lib/rbtree.h"
+#include "kernel/sync/mutex.h"
 #include "kernel/sync/rwsem.h"
 #include "mm/object/object.h"
 #include "mm/pgtable/pgtable.h"
@@ -100,7 +101,12 @@ struct mm {
 	unsigned long locked_pages;
 	struct file *exe; /* /proc/self/exe */
 	u64 minor_faults, major_faults;
+	struct list all_link; /* debug builds: mm_list */
 };
+
+/* Debug builds: every address space, oldest first (so a parent comes before its child), for the auditor. */
+extern struct list mm_list;
+extern struct mutex mm_list_lock;
 
 #define VM_MAX_MAP_COUNT 65530
 

@@ -13,6 +13,8 @@
  * A page that is cached is mapped at once; otherwise the entry becomes a *file entry*: not present, but
  * holding offset and grants, so that the mapping outlives its page.
  */
+#include "kernel/lib/mutation.h"
+#include "kernel/lib/trace.h"
 #include "mm/space/nonlinear.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
@@ -46,7 +48,7 @@ static int check_numbers(struct remap *r, vaddr_t start, size_t size, unsigned l
 	pages = size >> PAGE_SHIFT;
 	if (pgoff + pages < pgoff)
 		return -EINVAL;
-	if ((u64)pgoff + pages - 1 > PTE_FILE_PGOFF_MAX)
+	if ((u64)pgoff + pages - (MUTATION(15) ? 0 : 1) > PTE_FILE_PGOFF_MAX) /* M15: `>=` */
 		return -EOVERFLOW;
 	r->pgoff = pgoff;
 	r->prot = (unsigned)prot;
@@ -184,6 +186,7 @@ int mm_remap_file_pages(struct mm *mm, vaddr_t start, size_t size, unsigned long
 	err = remap_begin(&r);
 	if (err)
 		return err;
+	TRACE(TRACE_REMAP, &mm->pt, start, pgoff, size, prot);
 	absent = remap_range(&r);
 	rwsem_read_unlock(&mm->lock);
 	if (absent < 0)

@@ -12,7 +12,10 @@
  * tried with what is there, and again with the nodes that it found missing.  invalidate_lock keeps the pages that were
  * found in the file until their entries are set.
  */
+#include "kernel/lib/mutation.h"
+#include "kernel/lib/syncpoint.h"
 #include "mm/object/pagecache.h"
+#include "mm/pgtable/pte_trace.h"
 #include "mm/space/nonlinear.h"
 
 #define BATCH 16
@@ -32,6 +35,8 @@ struct batch {
 	bool off_position;            /* the new entries will be; they all are or none is */
 	struct nonlinear_node *nodes; /* at hand, chained through their rb.left */
 	unsigned nr_nodes;
+	bool released; /* the displaced pages are */
+	unsigned nr_displaced;
 	struct pt_slot entries; /* the first entry, and the table */
 	struct slot slots[BATCH];
 };
@@ -147,10 +152,12 @@ static inline bool empty_entry(struct batch *b, struct hw_pte *hw, unsigned i, s
 	}
 	pte = hw_pte_get_and_clear(hw);
 	page = *displaced = pfn_to_page(pte_pfn(pte));
+	TRACE(TRACE_CLEAR, &b->vma->mm->pt, b->va + i * PAGE_SIZE, page_to_pfn(page), pte_trace(pte), 0);
 	if (pte_dirty(pte))
 		pagecache_dirty_from_pte(page);
 	forget_offset(b, i, page->index);
 	__atomic_fetch_sub(&page->mapcount, 1, __ATOMIC_SEQ_CST);
+	b->nr_displaced++;
 	return pte_accessible(pte);
 }
 
@@ -167,25 +174,50 @@ static inline void set_entry(struct batch *b, const struct slot *s, struct hw_pt
 	if (likely(s->page)) {
 		__atomic_fetch_add(&s->page->mapcount, 1, __ATOMIC_SEQ_CST);
 		hw_pte_set(hw, page_entry(b, s->page));
+		TRACE(TRACE_SET, &b->vma->mm->pt, va, page_to_pfn(s->page), 0, pte_trace(page_entry(b, s->page)));
 	} else if (b->off_position || (b->vma->flags & VM_MANYPROTS)) {
-		hw_pte_set(hw, pte_mk_file(pgoff, b->grant));
+		hw_pte_set(hw, pte_mk_file(pgoff, b->grant & ~(MUTATION(14) ? GRANT_X : 0u))); /* M14: drop X */
 	}
 	if (b->off_position)
 		nonlinear_index_add(b->vma->link.nonlinear, pop_node(b), pgoff, va);
 }
 
+/* Let go of what was displaced. */
+static void release_displaced(struct batch *b)
+{
+	for (unsigned i = 0; i < b->nr; i++)
+		if (b->slots[i].displaced && !(MUTATION(2) && b->released))
+			page_put(b->slots[i].displaced);
+	b->released = true;
+}
+
+/* The old translations are forgotten everywhere. */
+static void flush(const struct batch *b)
+{
+	struct pgtable *pt = &b->vma->mm->pt;
+
+	if (b->nr == 1)
+		pgtable_flush_page(pt, b->va);
+	else
+		pgtable_flush_range(pt, b->va, b->va + b->nr * PAGE_SIZE);
+}
+
 static void exchange_locked(struct batch *b)
 {
 	struct hw_pte *hw = b->entries.hw;
-	bool flush = false;
+	bool was_accessible = false;
 	unsigned i;
 
+	if (MUTATION(1)) /* M1: flush before clear */
+		flush(b);
 	for (i = 0; i < b->nr; i++, hw = hw_pte_next(hw))
-		flush |= empty_entry(b, hw, i, &b->slots[i].displaced);
-	if (flush && b->nr == 1)
-		pgtable_flush_page(&b->vma->mm->pt, b->va);
-	else if (flush)
-		pgtable_flush_range(&b->vma->mm->pt, b->va, b->va + b->nr * PAGE_SIZE);
+		was_accessible |= empty_entry(b, hw, i, &b->slots[i].displaced);
+	if (was_accessible)
+		SYNC_POINT("clear-before-flush");
+	if (MUTATION(2)) /* M2: free before flush */
+		release_displaced(b);
+	if (was_accessible && !MUTATION(1))
+		flush(b);
 	for (i = 0, hw = b->entries.hw; i < b->nr; i++, hw = hw_pte_next(hw))
 		set_entry(b, &b->slots[i], hw, b->va + i * PAGE_SIZE, b->pgoff + i);
 }
@@ -221,19 +253,6 @@ static bool prepare_and_exchange(struct batch *b)
 
 /* -- release --------------------------------------------------------------------------------------------------------- */
 
-/* What was displaced; returns how many pages that is. */
-static unsigned release_displaced(struct batch *b)
-{
-	unsigned displaced = 0;
-
-	for (unsigned i = 0; i < b->nr; i++)
-		if (b->slots[i].displaced) {
-			page_put(b->slots[i].displaced);
-			displaced++;
-		}
-	return displaced;
-}
-
 static void release_pages(struct batch *b)
 {
 	for (unsigned i = 0; i < b->nr; i++)
@@ -252,7 +271,7 @@ struct exchange_result nonlinear_exchange(struct vma *vma, vaddr_t va, vaddr_t e
 	struct rwsem *invalidate = &vma->object->invalidate_lock;
 	vaddr_t limit = min(end, (va & ~(pt_span(1) - 1)) + pt_span(1));
 	struct exchange_result none = {0, 0};
-	unsigned absent, displaced;
+	unsigned absent;
 	struct batch b;
 	bool done;
 
@@ -264,7 +283,8 @@ struct exchange_result nonlinear_exchange(struct vma *vma, vaddr_t va, vaddr_t e
 	b.linear = vma_pgoff(vma, va);
 	b.off_position = pgoff != b.linear;
 	b.nodes = NULL;
-	b.nr_nodes = 0;
+	b.nr_nodes = b.nr_displaced = 0;
+	b.released = false;
 	rwsem_read_lock(invalidate);
 	absent = prepare_pages(&b);
 	done = prepare_and_exchange(&b);
@@ -274,8 +294,9 @@ struct exchange_result nonlinear_exchange(struct vma *vma, vaddr_t va, vaddr_t e
 		release_pages(&b);
 		return none;
 	}
-	displaced = release_displaced(&b);
-	if (displaced != b.nr - absent)
-		pgtable_account(&vma->mm->pt, (long)(b.nr - absent) - (long)displaced);
+	SYNC_POINT("flush-before-free");
+	release_displaced(&b);
+	if (b.nr_displaced != b.nr - absent)
+		pgtable_account(&vma->mm->pt, (long)(b.nr - absent) - (long)b.nr_displaced);
 	return (struct exchange_result){b.nr, absent};
 }

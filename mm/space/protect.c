@@ -9,6 +9,9 @@
  */
 #include "mm/space/mm.h"
 
+#include "kernel/lib/mutation.h"
+#include "kernel/lib/syncpoint.h"
+#include "mm/pgtable/pte_trace.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -35,12 +38,17 @@ static bool may_write_now(const struct change *c, pte_t old)
 
 static void change_page(struct change *c, struct hw_pte *hw, vaddr_t va)
 {
-	pte_t old = hw_pte_get_and_clear(hw);
-	pte_t new = pte_with_grant(old, c->grant);
+	pte_t old, new;
+
+	if (MUTATION(1)) /* M1: flush before clear (and not after) */
+		pgtable_flush_page(&c->vma->mm->pt, va);
+	old = hw_pte_get_and_clear(hw);
+	new = pte_with_grant(old, c->grant);
 
 	if (may_write_now(c, old))
 		new = pte_mkwrite(new);
 	hw_pte_set(hw, new);
+	TRACE(TRACE_PROTECT, &c->vma->mm->pt, va, pte_pfn(old), pte_trace(old), pte_trace(new));
 	if (pte_accessible(old)) {
 		c->start = min(c->start, va);
 		c->end = max(c->end, va + PAGE_SIZE);
@@ -78,6 +86,8 @@ static void protect_vma(struct vma *vma, unsigned prot)
 	}
 	pt_walk(&vma->mm->pt, vma->start, vma->end, change_extent, &c);
 	if (c.start < c.end)
+		SYNC_POINT("clear-before-flush");
+	if (c.start < c.end && !MUTATION(1))
 		pgtable_flush_range(&vma->mm->pt, c.start, c.end);
 }
 
@@ -86,9 +96,12 @@ static int judge(struct mm *mm, vaddr_t start, vaddr_t end, unsigned prot)
 {
 	struct vma *vma;
 
-	for_each_vma_in(vma, mm, start, end)
+	for_each_vma_in(vma, mm, start, end) {
 		if (prot & ~(vma->flags >> 4) & VM_ACCESS)
 			return -EACCES;
+		if (MUTATION(17)) /* M17: only the first vma is asked */
+			break;
+	}
 	return 0;
 }
 

@@ -48,5 +48,7 @@ bool contract_hw_young(void);
 bool contract_hw_cmpxchg(void);
 bool contract_geometry(void);
 bool contract_root(void);
+bool contract_ipi_call(void);
+bool contract_clock_order(void);
 
 #endif

@@ -21,6 +21,8 @@ const struct contract_test contract_tests[] = {
 	{"C-HW-CMPXCHG", "live entries: exchange", contract_hw_cmpxchg},
 	{"C-GEOMETRY", "page-table geometry", contract_geometry},
 	{"C-ROOT", "a new root shares the kernel half", contract_root},
+	{"C-IPI-CALL", "calls to other CPUs: who runs them, and when they are over", contract_ipi_call},
+	{"C-CLOCK-ORDER", "time does not step back from one CPU to another", contract_clock_order},
 };
 const unsigned contract_test_count = ARRAY_SIZE(contract_tests);
 

@@ -10,7 +10,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SOURCES = ["tests/unit/test_pte.c", "tests/contract/table.c", "tests/contract/views.c", "tests/contract/pte_soft.c",
-           "tests/contract/pte_page.c", "tests/contract/hw_pte.c", "arch/x86/mm/pte_view.c"]
+           "tests/contract/pte_page.c", "tests/contract/hw_pte.c", "arch/x86/mm/pte_view.c", "kernel/lib/harness.c"]
 FORMATS = [
     ("amd64", ["x86_64-linux-gnu-gcc", "-m64", "-DBITS=64"]),
     ("pae", ["i686-linux-gnu-gcc", "-static", "-march=i686", "-DBITS=32"]),

@@ -1,7 +1,8 @@
 /*
  * test_phys.c - buddy, page allocator and slab over an array that plays physical memory.
- * links: mm/phys/buddy.c mm/phys/page_alloc.c mm/phys/slab.c mm/phys/kmalloc.c kernel/sync/spinlock.c kernel/sync/lockrank.c kernel/lib/radix.c kernel/lib/bitops.c
+ * links: mm/phys/buddy.c mm/phys/page_alloc.c mm/phys/slab.c mm/phys/slab_debug.c mm/phys/kmalloc.c kernel/sync/spinlock.c kernel/sync/lockrank.c kernel/lib/radix.c kernel/lib/bitops.c kernel/lib/harness.c
  */
+#include "kernel/lib/ksyms.h"
 #include "kernel/lib/string.h"
 #include "kernel/sync/hooks.h"
 #include "mm/phys/phys.h"
@@ -21,6 +22,11 @@ char *the_ram;
 struct page *mem_map;
 pfn_t max_pfn = FRAMES;
 static struct lock_context locks;
+
+const char *ksym_lookup(vaddr_t address, unsigned long *offset)
+{
+	return NULL;
+}
 
 struct lock_context *sync_lock_context(void)
 {

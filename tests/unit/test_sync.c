@@ -1,15 +1,19 @@
 /*
  * test_sync.c - mutex, rwsem, wait queue and completion with threads of the host as the kernel's threads;
- * the lock-order validator.
- * links: kernel/sync/mutex.c kernel/sync/rwsem.c kernel/sync/wait.c kernel/sync/spinlock.c kernel/sync/lockrank.c
+ * seqcount, RCU, SRCU; the lock-order validator.
+ * links: kernel/sync/mutex.c kernel/sync/rwsem.c kernel/sync/wait.c kernel/sync/spinlock.c kernel/sync/lockrank.c kernel/lib/harness.c kernel/sync/rcu.c kernel/sync/srcu.c
  */
 #include <arch/irq.h>
 #include <pthread.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "kernel/sync/completion.h"
 #include "kernel/sync/hooks.h"
 #include "kernel/sync/mutex.h"
+#include "kernel/sync/rcu.h"
 #include "kernel/sync/rwsem.h"
+#include "kernel/sync/seqcount.h"
+#include "kernel/sync/srcu.h"
 #include "kernel/sync/wait.h"
 #include "tests/unit/test.h"
 
@@ -385,6 +389,220 @@ static void timeouts(void)
 	CHECK(list_empty(&wq.entries) && main_thread.state == SYNC_RUNNING);
 }
 
+/* -- seqcount --------------------------------------------------------------------------------------------------------- */
+static struct seqcount seq;
+static unsigned long pair[2];
+
+static void pair_reader(struct thread *t)
+{
+	for (unsigned long i = 0; i < t->rounds; i++) {
+		unsigned long a, b;
+		unsigned start;
+
+		do {
+			start = seqcount_begin(&seq);
+			a = READ_ONCE(pair[0]);
+			if (i % 16 == 0)
+				sched_yield();
+			b = READ_ONCE(pair[1]);
+		} while (seqcount_retry(&seq, start));
+		if (a != ~b)
+			__atomic_add_fetch(&bad, 1, __ATOMIC_SEQ_CST);
+	}
+}
+
+static void pair_writer(struct thread *t)
+{
+	for (unsigned long i = 0; i < t->rounds; i++) {
+		seqcount_write_begin(&seq);
+		WRITE_ONCE(pair[0], i);
+		if (i % 16 == 0)
+			sched_yield();
+		WRITE_ONCE(pair[1], ~i);
+		seqcount_write_end(&seq);
+		if (i % 16 == 8)
+			sched_yield();
+	}
+}
+
+static void seqcounts(void)
+{
+	bad = 0;
+	pair[1] = ~0UL;
+	for (unsigned i = 0; i < 3; i++)
+		start(i, pair_reader, 20000);
+	start(3, pair_writer, 60000);
+	for (unsigned i = 0; i < 4; i++)
+		join(i);
+	CHECK(bad == 0 && !(seq.seq & 1));
+}
+
+/* -- RCU and SRCU: what a reader follows is whole, and everything taken out of sight is freed ---------------------------- */
+#define WHOLE 0x600d600dUL
+struct node {
+	unsigned long magic;
+	struct rcu_head rcu;
+};
+
+static struct node *published;
+static unsigned long made, freed;
+
+static struct node *node_make(void)
+{
+	struct node *n = malloc(sizeof(*n));
+
+	n->magic = WHOLE;
+	__atomic_add_fetch(&made, 1, __ATOMIC_SEQ_CST);
+	return n;
+}
+
+static void node_free(struct node *n)
+{
+	WRITE_ONCE(n->magic, 0);
+	free(n);
+	__atomic_add_fetch(&freed, 1, __ATOMIC_SEQ_CST);
+}
+
+static void node_call(struct rcu_head *head)
+{
+	node_free(container_of(head, struct node, rcu));
+}
+
+static void look_at(const struct node *n, bool yield)
+{
+	if (READ_ONCE(n->magic) != WHOLE)
+		__atomic_add_fetch(&bad, 1, __ATOMIC_SEQ_CST);
+	if (yield)
+		sched_yield();
+	if (READ_ONCE(n->magic) != WHOLE)
+		__atomic_add_fetch(&bad, 1, __ATOMIC_SEQ_CST);
+}
+
+static void rcu_reader(struct thread *t)
+{
+	for (unsigned long i = 0; i < t->rounds; i++) {
+		rcu_read_lock();
+		look_at(rcu_read(published), i % 8 == 0);
+		rcu_read_unlock();
+		if (i % 4 == 0)
+			rcu_quiescent();
+	}
+}
+
+static void rcu_writer(struct thread *t)
+{
+	for (unsigned long i = 0; i < t->rounds; i++) {
+		struct node *old = __atomic_exchange_n(&published, node_make(), __ATOMIC_SEQ_CST);
+
+		rcu_call(&old->rcu, node_call);
+		rcu_quiescent();
+		if (i % 16 == 0)
+			sched_yield();
+	}
+}
+
+static void *rcu_thread(void *arg)
+{
+	thread_setup(arg, THREADS + 1);
+	rcu_main(NULL);
+}
+
+static void rcu_storm(void)
+{
+	static struct thread rcu;
+	unsigned long before;
+
+	pthread_create(&rcu.id, NULL, rcu_thread, &rcu);
+	for (unsigned i = 0; i <= 4; i++) { /* the readers' and the writer's numbers, and ours */
+		the_cpu.id = i;
+		rcu_cpu_online();
+	}
+	bad = 0;
+	published = node_make();
+	for (unsigned i = 0; i < 3; i++)
+		start(i, rcu_reader, 40000);
+	start(3, rcu_writer, 10000);
+	for (unsigned i = 0; i < 4; i++)
+		join(i);
+	before = __atomic_load_n(&freed, __ATOMIC_SEQ_CST);
+	usleep(20000); /* CPU 0 says nothing: not one more grace period ends than the one under way */
+	CHECK(rcu_grace_periods() <= 1 && before < made);
+	for (unsigned n = 0; n < 5000 && __atomic_load_n(&freed, __ATOMIC_SEQ_CST) != made - 1; n++, usleep(1000))
+		for (unsigned i = 0; i <= 4; i++) {
+			the_cpu.id = i;
+			rcu_quiescent();
+		}
+	the_cpu.id = 0;
+	CHECK(bad == 0 && freed == made - 1 && the_cpu.preempt_count == 0);
+}
+
+static struct srcu domain;
+
+static void srcu_reader(struct thread *t)
+{
+	for (unsigned long i = 0; i < t->rounds; i++) {
+		unsigned idx = srcu_read_lock(&domain);
+
+		look_at(rcu_read(published), i % 4 == 0);
+		the_cpu.id ^= 8; /* sections may travel; nobody else has these two numbers */
+		srcu_read_unlock(&domain, idx);
+	}
+}
+
+static void srcu_writer(struct thread *t)
+{
+	for (unsigned long i = 0; i < t->rounds; i++) {
+		struct node *old = __atomic_exchange_n(&published, node_make(), __ATOMIC_SEQ_CST);
+
+		srcu_synchronize(&domain);
+		node_free(old);
+	}
+}
+
+static void srcu_storm(void)
+{
+	unsigned idx;
+
+	srcu_init(&domain);
+	bad = 0;
+	for (unsigned i = 0; i < 4; i++)
+		start(i, srcu_reader, 30000);
+	start(4, srcu_writer, 3000);
+	start(5, srcu_writer, 3000);
+	for (unsigned i = 0; i < 6; i++)
+		join(i);
+	CHECK(bad == 0 && freed == made - 1 && !srcu_readers(&domain));
+	idx = srcu_read_lock(&domain);
+	CHECK(srcu_readers(&domain));
+	srcu_read_unlock(&domain, idx);
+	CHECK(!srcu_readers(&domain));
+	node_free(published);
+}
+
+/* A synchronizer waits for the section that is open, not for one that begins later. */
+static volatile bool synchronized;
+
+static void srcu_waiter(struct thread *t)
+{
+	srcu_synchronize(&domain);
+	synchronized = true;
+}
+
+static void srcu_waits(void)
+{
+	unsigned idx = srcu_read_lock(&domain), later;
+
+	synchronized = false;
+	start(0, srcu_waiter, 0);
+	CHECK(waits(0));
+	later = srcu_read_lock(&domain);
+	CHECK(!synchronized);
+	srcu_read_unlock(&domain, idx);
+	join(0);
+	CHECK(synchronized && srcu_readers(&domain));
+	srcu_read_unlock(&domain, later);
+}
+
 /* -- the validator: the last test, because after its first find it is silent ------------------------------------------- */
 static void orders_that_are_right(void)
 {
@@ -409,12 +627,104 @@ static void orders_that_are_right(void)
 	CHECK(the_cpu.preempt_count == 0 && main_thread.locks.n == 0);
 }
 
+/* Each of these is one process, because the validator falls silent after a find. */
 static void wrong_order(void)
 {
 	spinlock_t outer = SPINLOCK_INIT(LOCK_PTL), inner = SPINLOCK_INIT(LOCK_BUDDY);
 
 	spin_lock(&inner);
 	CHECK(PANICS(spin_lock(&outer)));
+}
+
+static void in_interrupt(spinlock_t *l)
+{
+	the_cpu.irq_depth++;
+	spin_lock(l);
+	spin_unlock(l);
+	the_cpu.irq_depth--;
+}
+
+/* A handler takes what is also taken with interrupts on. */
+static void wrong_interrupts(void)
+{
+	spinlock_t l = SPINLOCK_INIT(LOCK_DEVICE);
+
+	in_interrupt(&l);
+	CHECK(PANICS(spin_lock(&l)));
+}
+
+/* A handler waits for A; under A somebody waits for B, whose holder may be interrupted by that handler. */
+static void a_then_b(void)
+{
+	static spinlock_t a = SPINLOCK_INIT(LOCK_DEVICE), b = SPINLOCK_INIT(LOCK_FUTEX);
+	unsigned long flags = spin_lock_irqsave(&a);
+
+	spin_lock(&b);
+	spin_unlock(&b);
+	spin_unlock_irqrestore(&a, flags);
+}
+
+static void wrong_interrupts_indirect(void)
+{
+	spinlock_t a = SPINLOCK_INIT(LOCK_DEVICE), b = SPINLOCK_INIT(LOCK_FUTEX);
+
+	in_interrupt(&a);
+	spin_lock(&b);
+	spin_unlock(&b);
+	CHECK(PANICS(a_then_b()));
+}
+
+/* The same, found in another order. */
+static void wrong_interrupts_late(void)
+{
+	spinlock_t a = SPINLOCK_INIT(LOCK_DEVICE), b = SPINLOCK_INIT(LOCK_FUTEX);
+
+	a_then_b();
+	in_interrupt(&a);
+	CHECK(PANICS(spin_lock(&b)));
+}
+
+static void wrong_sleep_irqs_off(void)
+{
+	irq_save();
+	CHECK(PANICS(mutex_lock(&m)));
+}
+
+static void wrong_sleep(void)
+{
+	rcu_read_lock();
+	CHECK(PANICS(mutex_lock(&m)));
+}
+
+static void wrong_twice(void)
+{
+	spinlock_t l = SPINLOCK_INIT(LOCK_NONE);
+
+	spin_lock(&l);
+	CHECK(PANICS(spin_lock(&l)));
+}
+
+static void (*const wrong[])(void) = {
+	wrong_order,          wrong_interrupts, wrong_interrupts_indirect, wrong_interrupts_late, wrong_sleep,
+	wrong_sleep_irqs_off, wrong_twice};
+
+static void validator_finds(void)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+		int status = -1;
+		pid_t pid;
+
+		fflush(stdout);
+		pid = fork();
+		if (pid == 0) {
+			wrong[i]();
+			fflush(stdout);
+			_exit(test_bad);
+		}
+		CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+		if (status)
+			printf("# wrong[%u] is not found\n", i);
+	}
 }
 
 int main(void)
@@ -426,7 +736,11 @@ int main(void)
 	RUN(wake_one);
 	RUN(completions);
 	RUN(timeouts);
+	RUN(seqcounts);
+	RUN(rcu_storm);
+	RUN(srcu_storm);
+	RUN(srcu_waits);
 	RUN(orders_that_are_right);
-	RUN(wrong_order);
+	RUN(validator_finds);
 	return test_end();
 }

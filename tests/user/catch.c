@@ -1,7 +1,8 @@
 /*
  * catch.c - tries one access and tells which signal it raised, if any.
  *
- * No system call per try: the handlers are installed once with SA_NODEFER, and sigsetjmp saves no mask.
+ * No system call per try: the handlers are installed once with SA_NODEFER, and sigsetjmp saves no mask.  Every
+ * thread has a landing of its own.
  */
 #define _GNU_SOURCE
 #include "test.h"
@@ -10,9 +11,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static sigjmp_buf landing;
-static volatile sig_atomic_t catching;
-static volatile struct fault caught;
+static __thread sigjmp_buf landing;
+static __thread volatile sig_atomic_t catching;
+static __thread volatile struct fault caught;
 static bool installed;
 
 static void on_fault(int sig, siginfo_t *info, void *context)

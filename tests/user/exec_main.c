@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static bool args_ok(int argc, char **argv, char **envp)
@@ -19,6 +20,18 @@ static bool args_ok(int argc, char **argv, char **envp)
 	       sa.sa_handler == SIG_DFL && sigprocmask(SIG_BLOCK, NULL, &set) == 0 && sigismember(&set, SIGWINCH);
 }
 
+static int thread_count(void)
+{
+	char buf[4096], *line;
+	int fd = open("/proc/self/status", O_RDONLY);
+	ssize_t n = read(fd, buf, sizeof(buf) - 1);
+
+	close(fd);
+	buf[n > 0 ? n : 0] = 0;
+	line = strstr(buf, "Threads:");
+	return line ? atoi(line + 8) : 0;
+}
+
 __attribute__((constructor)) static void exec_main(int argc, char **argv, char **envp)
 {
 	if (argc < 2)
@@ -29,6 +42,11 @@ __attribute__((constructor)) static void exec_main(int argc, char **argv, char *
 		return;
 	if (!strcmp(argv[2], "args"))
 		_exit(args_ok(argc, argv, envp) ? 42 : 1);
+	if (!strcmp(argv[2], "pid") && argc == 4) /* after exec by any thread: the only one, under the process's number */
+		_exit(atoi(argv[3]) == getpid() && getpid() == (int)syscall(SYS_gettid) && thread_count() == 1 ? 44 : 1);
+	if (!strcmp(argv[2], "sleep"))
+		for (;;)
+			pause();
 	if (!strcmp(argv[2], "count"))
 		_exit(argc & 63);
 	_exit(2);

@@ -4,9 +4,11 @@
  *   suite              run all            suite -l [GLOB]    list
  *   suite GLOB[,GLOB]  run those whose id (first word of the title) or whole title matches
  *
+ * Where there is a /dev/mm, the kernel's auditor runs after every test, and a violation fails that test.
  * Exit status 0 if nothing failed, 1 if something did, 2 for bad usage (no test matches).
  */
 #define _GNU_SOURCE
+#include "kernel/uapi/mm_debug.h"
 #include "test.h"
 
 #include <fcntl.h>
@@ -14,6 +16,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -163,6 +166,29 @@ static int run(const struct test *t, char *reason, size_t size)
 	return status;
 }
 
+/* -- after each test: does everything that the kernel writes down twice still agree? --------------------------- */
+
+static struct mm_audit last_audit; /* a violation that stays is the fault of the test that it was first seen after */
+
+/* Kernels without /dev/mm (release builds, Linux) have nothing to say. */
+static bool audit_ok(void)
+{
+	struct mm_audit a = {.flags = MM_AUDIT_LEAKS};
+	int fd = open("/dev/mm", O_RDWR | O_CLOEXEC);
+	bool fresh;
+
+	if (fd < 0)
+		return true;
+	if (ioctl(fd, MM_IOC_AUDIT, &a))
+		snprintf(a.first, sizeof(a.first), "the auditor fails: errno %d", errno), a.errors = 1;
+	close(fd);
+	fresh = a.errors > last_audit.errors || (a.errors && strcmp(a.first, last_audit.first));
+	last_audit = a;
+	if (fresh)
+		test_note("audit: %llu violations, the first: %s", (unsigned long long)a.errors, a.first);
+	return !fresh;
+}
+
 static unsigned passed, failed, skipped;
 
 static void report(size_t number, const struct test *t, int status, const char *reason)
@@ -207,6 +233,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < n; i++) {
 		int status = run(list[i], reason, sizeof(reason));
 
+		if (!audit_ok())
+			status = 1 << 8;
 		report(i + 1, list[i], status, reason);
 	}
 	dprintf(1, "# %u passed, %u failed, %u skipped\n", passed, failed, skipped);

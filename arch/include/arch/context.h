@@ -28,6 +28,9 @@ void arch_context_init_user(struct arch_context *ctx, void *stack_top, const str
 void arch_context_switch(struct arch_context *prev, struct arch_context *next);
 void arch_context_destroy(struct arch_context *ctx);
 
+/* May @ctx only resume on the CPU that it left (its temporary kernel maps are in that CPU's window)?
+ * => @ctx does not run, or is the caller's: bool arch_context_pinned(const struct arch_context *ctx), inline */
+
 /* Forget FPU and TLS state: exec gives a fresh machine. => @ctx is current's */
 void arch_context_exec(struct arch_context *ctx);
 

@@ -24,7 +24,9 @@ struct cpu {
 	unsigned irq_depth;       /* nested interrupt handlers */
 	struct pgtable *loaded;   /* tree in CR3; NULL: the kernel's own */
 	struct arch_context *ctx; /* machine state of the running thread; never NULL */
-};
+	bool lazy;                /* a thread without a tree runs: `loaded` is only borrowed, and may be dropped */
+	unsigned long tlb_shootdowns; /* flushes that this CPU asked of others; read by anyone */
+} __aligned(64);
 
 /* <asm/cpu.h>: this_cpu(), current_thread() as one-instruction inlines, cpu_relax(), irq_save(),
  * irq_restore(), irq_disable(), irq_enable(), irqs_enabled(), cpu_mb(), cpu_rdtsc(). */

@@ -12,7 +12,7 @@ typedef void irq_handler_t(void *ctx);
  * handlers).  The handler must quiet its device. Returns 0 or -ENOSPC, -EINVAL. */
 int irq_request_line(unsigned line, bool level, irq_handler_t *handler, void *ctx);
 
-/* Allocate a vector for a message-signalled interrupt to this CPU; @msg_addr and @msg_data go into the
+/* Allocate a vector for a message-signalled interrupt to CPU 0; @msg_addr and @msg_data go into the
  * device's MSI or MSI-X slot. Returns 0, -ENOSPC, or -ENODEV without a local APIC. */
 int irq_request_msi(irq_handler_t *handler, void *ctx, u64 *msg_addr, u32 *msg_data);
 

@@ -43,9 +43,8 @@ void arch_pgtable_init_root(void *root);
 /* First root index that belongs to the kernel half: user walks must stop before it. */
 unsigned arch_pgtable_user_entries(unsigned level);
 
-/* Called after a non-leaf entry at @level was set or cleared in a tree that may be loaded (PAE: the
- * four top entries are cached by MOV CR3 and must be reloaded). */
-void arch_pgtable_table_changed(unsigned level, paddr_t root);
+/* <asm/pgtable.h> also defines PT_ROOT_COPIED: loading a tree copies the root's entries into the CPU (PAE), so
+ * after one of them was set or cleared, every CPU that has the tree loaded must load it again. */
 
 /* Load the tree into this CPU; flushes non-global translations. => interrupts may be on */
 void arch_pgtable_load(paddr_t root);

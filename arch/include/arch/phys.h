@@ -21,6 +21,7 @@ struct boot_info {
 	unsigned nr_ram;
 	struct phys_range module; /* the first boot module (RAM disk image), or start == end */
 	paddr_t rsdp;             /* ACPI root pointer, or 0 */
+	paddr_t low_page;         /* a page below 640 KiB that is nobody's, for starting other CPUs; or 0 */
 	const char *loader;       /* "pvh", "multiboot1", "multiboot2" */
 };
 extern struct boot_info boot_info;

@@ -17,6 +17,8 @@ int clear_user(void *user, size_t n);
 /* The number of bytes that could NOT be copied (0 = all): for read(2), write(2) and page-cache copies. */
 size_t copy_from_user_some(void *dst, const void *user, size_t n);
 size_t copy_to_user_some(void *user, const void *src, size_t n);
+/* If *@user is *@old make it @new, in one atomic step; *@old is what was there. 0 or -EFAULT. => @user aligned */
+int cmpxchg_user(u32 *user, u32 *old, u32 new);
 /* Length copied without the NUL, -EFAULT, or -ENAMETOOLONG if no NUL within @size bytes. */
 ssize_t strncpy_from_user(char *dst, const char *user, size_t size);
 /* True if [user, user + n) lies in user space (no page is touched). */

@@ -36,6 +36,8 @@ void upcall_fork_return(void);
 void upcall_timer_tick(bool from_user);
 /* A byte arrived on the console. => interrupts off */
 void upcall_console_input(u8 byte);
+/* A CPU that smp_start() started has arrived, on its idle stack. => interrupts off; current_thread() is NULL */
+__noreturn void upcall_cpu_start(void);
 /* After the machine is up, on the boot stack. */
 __noreturn void kernel_main(void);
 

@@ -28,9 +28,8 @@ struct cpu_segments {
 struct cpu cpus[MAX_CPUS];
 unsigned cpu_count = 1;
 
-static struct cpu_segments boot_segments __aligned(16);
-static struct arch_context boot_context;
-static struct cpu_segments *segments[MAX_CPUS] = {&boot_segments};
+static struct cpu_segments segments[MAX_CPUS] __aligned(16);
+static struct arch_context boot_contexts[MAX_CPUS]; /* until there is an idle thread */
 
 /* @access and @flags as in the descriptor; @limit in bytes - 1, or in pages - 1 with the G flag. */
 static u64 descriptor(u32 base, u32 limit, u8 access, u8 flags)
@@ -42,7 +41,7 @@ static u64 descriptor(u32 base, u32 limit, u8 access, u8 flags)
 /* The double-fault task: a stack of its own, whatever happened to the other. => interrupts off */
 static __noreturn void double_fault(void)
 {
-	const struct tss *t = &segments[this_cpu()->id]->tss; /* the hardware saved the dying context here */
+	const struct tss *t = &segments[this_cpu()->id].tss; /* the hardware saved the dying context here */
 	struct trap_frame tf = {.ax = t->ax,
 	                        .bx = t->bx,
 	                        .cx = t->cx,
@@ -110,13 +109,14 @@ static void load(struct cpu_segments *s)
 	                 : "memory");
 }
 
-void segments_init(void)
+void segments_init(unsigned id)
 {
-	struct cpu_segments *s = &boot_segments;
-	struct cpu *cpu = &cpus[0];
+	struct cpu_segments *s = &segments[id];
+	struct cpu *cpu = &cpus[id];
 
 	cpu->self = cpu;
-	cpu->ctx = &boot_context;
+	cpu->id = id;
+	cpu->ctx = &boot_contexts[id];
 	s->tss.ss0 = KERNEL_DS;
 	s->tss.iomap = sizeof(struct tss); /* beyond the limit: no ports for ring 3 */
 	df_task_fill(s);
@@ -130,12 +130,12 @@ void segments_set_stack(vaddr_t top)
 	struct cpu *cpu = this_cpu();
 
 	cpu->kernel_sp = top;
-	segments[cpu->id]->tss.sp0 = top;
+	segments[cpu->id].tss.sp0 = top;
 }
 
 void segments_load_tls(const u64 tls[GDT_TLS_COUNT])
 {
-	u64 *gdt = segments[this_cpu()->id]->gdt;
+	u64 *gdt = segments[this_cpu()->id].gdt;
 
 	for (unsigned i = 0; i < GDT_TLS_COUNT; i++)
 		gdt[GDT_TLS_FIRST + i] = tls[i];

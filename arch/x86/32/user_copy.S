@@ -30,6 +30,27 @@ user_copy:
 	EXTABLE(1b, 4b)
 	EXTABLE(2b, 3b)
 
+/* int user_cmpxchg(u32 *user, u32 old, u32 new, u32 *found): 0, or -1 if it faults. */
+	.globl user_cmpxchg
+	.type user_cmpxchg, @function
+user_cmpxchg:
+	pushl %ebx
+	movl 8(%esp), %ebx
+	movl 12(%esp), %eax
+	movl 16(%esp), %edx
+	xorl %ecx, %ecx
+	SMAP_STAC
+1:	lock cmpxchgl %edx, (%ebx)
+2:	SMAP_CLAC
+	movl 20(%esp), %edx
+	movl %eax, (%edx)
+	movl %ecx, %eax
+	popl %ebx
+	ret
+3:	movl $-1, %ecx
+	jmp 2b
+	EXTABLE(1b, 3b)
+
 /* size_t user_clear(void *dst, size_t n): bytes NOT cleared. */
 	.globl user_clear
 	.type user_clear, @function

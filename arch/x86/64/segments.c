@@ -7,7 +7,7 @@
 #include "kernel/lib/string.h"
 
 #define IST_STACKS 4
-#define IST_SIZE 4096
+#define IST_SIZE (KASAN ? 16384 : 4096)
 
 struct tss {
 	u32 reserved0;
@@ -28,9 +28,8 @@ struct cpu_segments {
 struct cpu cpus[MAX_CPUS];
 unsigned cpu_count = 1;
 
-static struct cpu_segments boot_segments __aligned(16);
-static struct arch_context boot_context;
-static struct cpu_segments *segments[MAX_CPUS] = {&boot_segments};
+static struct cpu_segments segments[MAX_CPUS] __aligned(16);
+static struct arch_context boot_contexts[MAX_CPUS]; /* until there is an idle thread */
 
 static void gdt_fill(struct cpu_segments *s)
 {
@@ -82,13 +81,14 @@ static void syscall_setup(void)
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
 }
 
-void segments_init(void)
+void segments_init(unsigned id)
 {
-	struct cpu_segments *s = &boot_segments;
-	struct cpu *cpu = &cpus[0];
+	struct cpu_segments *s = &segments[id];
+	struct cpu *cpu = &cpus[id];
 
 	cpu->self = cpu;
-	cpu->ctx = &boot_context;
+	cpu->id = id;
+	cpu->ctx = &boot_contexts[id];
 	for (unsigned i = 0; i < IST_STACKS; i++)
 		s->tss.ist[i] = (u64)(s->ist[i] + IST_SIZE);
 	s->tss.iomap = sizeof(struct tss); /* beyond the limit: no ports for ring 3 */
@@ -103,5 +103,5 @@ void segments_set_stack(vaddr_t top)
 	struct cpu *cpu = this_cpu();
 
 	cpu->kernel_sp = top;
-	segments[cpu->id]->tss.sp[0] = top;
+	segments[cpu->id].tss.sp[0] = top;
 }

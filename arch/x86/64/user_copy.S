@@ -4,7 +4,8 @@
 #include <asm/smap.h>
 
 	.text
-/* size_t user_copy(void *dst, const void *src, size_t n): bytes NOT copied. */
+/* size_t user_copy(void *dst, const void *src, size_t n): bytes NOT copied.  Four bytes go in one access: other threads
+ * may look at the word (thread ids, futexes). */
 	.globl user_copy
 	.type user_copy, @function
 user_copy:
@@ -15,6 +16,10 @@ user_copy:
 	shrq $3, %rcx
 1:	rep movsq
 	movl %r8d, %ecx
+	testl $4, %r8d
+	jz 2f
+5:	movsl
+	subl $4, %ecx
 2:	rep movsb
 3:	SMAP_CLAC
 	movq %rcx, %rax
@@ -22,7 +27,24 @@ user_copy:
 4:	leaq (%r8, %rcx, 8), %rcx /* find the exact byte */
 	jmp 2b
 	EXTABLE(1b, 4b)
+	EXTABLE(5b, 2b)
 	EXTABLE(2b, 3b)
+
+/* int user_cmpxchg(u32 *user, u32 old, u32 new, u32 *found): 0, or -1 if it faults. */
+	.globl user_cmpxchg
+	.type user_cmpxchg, @function
+user_cmpxchg:
+	movl %esi, %eax
+	xorl %r8d, %r8d
+	SMAP_STAC
+1:	lock cmpxchgl %edx, (%rdi)
+2:	SMAP_CLAC
+	movl %eax, (%rcx)
+	movl %r8d, %eax
+	ret
+3:	movl $-1, %r8d
+	jmp 2b
+	EXTABLE(1b, 3b)
 
 /* size_t user_clear(void *dst, size_t n): bytes NOT cleared. */
 	.globl user_clear

@@ -87,8 +87,11 @@ static void madt_entry(const u8 *e, unsigned length)
 {
 	switch (e[0]) {
 	case MADT_LAPIC:
-		if (length >= 8 && (e[4] & 1) && acpi_info.nr_cpus < MAX_CPUS)
-			acpi_info.cpu_apic_id[acpi_info.nr_cpus++] = e[3];
+		if (length < 8 || !(e[4] & 1))
+			break;
+		if (acpi_info.nr_cpus < MAX_CPUS)
+			acpi_info.cpu_apic_id[acpi_info.nr_cpus] = e[3];
+		acpi_info.nr_cpus++;
 		break;
 	case MADT_IOAPIC:
 		if (length >= 12 && acpi_info.nr_ioapic < ACPI_IOAPICS_MAX) {

@@ -1,7 +1,7 @@
 /*
  * apic.c - the local APIC (interrupt end, timer) and the I/O APICs (routing of lines).  Layer 1 (x86).
  *
- * Everything goes to the CPU that asks.  The I/O APIC's index/data registers need a lock: apic_lock, interrupts
+ * All device interrupts go to CPU 0.  The I/O APIC's index/data registers need a lock: apic_lock, interrupts
  * off, innermost.
  */
 #include <arch/phys.h>
@@ -16,6 +16,8 @@
 #define LAPIC_TPR 0x80
 #define LAPIC_EOI 0xb0
 #define LAPIC_SVR 0xf0
+#define LAPIC_ICR 0x300
+#define LAPIC_ICR_TARGET 0x310
 #define LAPIC_LVT_TIMER 0x320
 #define LAPIC_LVT_LINT0 0x350
 #define LAPIC_LVT_LINT1 0x360
@@ -27,6 +29,7 @@
 #define LVT_MASKED 0x10000
 #define LVT_PERIODIC 0x20000
 #define LVT_NMI 0x400
+#define ICR_PENDING 0x1000
 #define SVR_ENABLE 0x100
 #define DIVIDE_BY_16 0x3
 #define APIC_BASE_ENABLE 0x800
@@ -134,6 +137,23 @@ bool apic_init(void)
 	return true;
 }
 
+/* => the boot CPU's is set up */
+void apic_init_cpu(void)
+{
+	lapic_setup();
+}
+
+void apic_ipi(unsigned target, u32 command)
+{
+	unsigned long flags = irq_save(); /* an interrupt could send one too */
+
+	while (lapic_read(LAPIC_ICR) & ICR_PENDING)
+		cpu_relax();
+	lapic_write(LAPIC_ICR_TARGET, target << 24);
+	lapic_write(LAPIC_ICR, command);
+	irq_restore(flags);
+}
+
 bool apic_active(void)
 {
 	return lapic != NULL;
@@ -141,7 +161,7 @@ bool apic_active(void)
 
 unsigned apic_id(void)
 {
-	return this_cpu()->apic_id;
+	return cpus[0].apic_id;
 }
 
 /* -- routing ------------------------------------------------------------------------------------------------- */

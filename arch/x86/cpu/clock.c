@@ -26,6 +26,8 @@ static unsigned shift = 31;
 static bool use_tsc = true;
 static u64 tick_ns; /* without a TSC */
 static u32 apic_hz;
+static bool warped;
+static u64 last_ns; /* with differing counters: the latest reading of all CPUs */
 
 /* (a * b) >> s with 96 bits between. */
 static u64 mul_shift(u64 a, u32 b, unsigned s)
@@ -35,11 +37,68 @@ static u64 mul_shift(u64 a, u32 b, unsigned s)
 	return (low >> s) + (high << (32 - s));
 }
 
+/* The counters of two CPUs differ: no reading is less than an earlier one. */
+static u64 never_back(u64 ns)
+{
+	static bool busy; /* eight bytes are more than i386 can read at once */
+	unsigned long flags = irq_save();
+
+	while (__atomic_exchange_n(&busy, true, __ATOMIC_ACQUIRE))
+		cpu_relax();
+	last_ns = max(last_ns, ns);
+	ns = last_ns;
+	__atomic_store_n(&busy, false, __ATOMIC_RELEASE);
+	irq_restore(flags);
+	return ns;
+}
+
 u64 arch_clock_ns(void)
 {
+	u64 ns;
+
 	if (unlikely(!use_tsc))
 		return READ_ONCE(tick_ns);
-	return base_ns + mul_shift(cpu_rdtsc() - base_tsc, mult, shift);
+	ns = base_ns + mul_shift(cpu_rdtsc() - base_tsc, mult, shift);
+	return unlikely(warped) ? never_back(ns) : ns;
+}
+
+/* -- other CPUs ------------------------------------------------------------------------------------------------ */
+#define WARP_ROUNDS 1000
+
+static struct {
+	bool busy;  /* lock of last_tsc */
+	bool found;
+	u64 last_tsc;
+} warp;
+
+void clock_warp_test(void)
+{
+	for (unsigned i = 0; i < WARP_ROUNDS; i++) {
+		u64 tsc;
+
+		while (__atomic_exchange_n(&warp.busy, true, __ATOMIC_SEQ_CST))
+			cpu_relax();
+		tsc = cpu_rdtsc();
+		if (tsc < warp.last_tsc)
+			warp.found = true;
+		else
+			warp.last_tsc = tsc;
+		__atomic_store_n(&warp.busy, false, __ATOMIC_SEQ_CST);
+		cpu_relax();
+	}
+}
+
+void clock_warp_judge(void)
+{
+	if (!use_tsc || warped || !READ_ONCE(warp.found))
+		return;
+	printk("clock: the time-stamp counters of the CPUs differ\n");
+	WRITE_ONCE(warped, true);
+}
+
+bool clock_runs(void)
+{
+	return use_tsc;
 }
 
 void clock_tick(void)

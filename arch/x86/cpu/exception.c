@@ -10,6 +10,7 @@
  */
 #include <arch/debug.h>
 #include <arch/pgtable.h>
+#include <arch/smp.h>
 #include <arch/uaccess.h>
 #include <arch/upcall.h>
 #include <asm/extable.h>
@@ -77,7 +78,7 @@ void exception_die(struct trap_frame *tf, vaddr_t fault_addr, const char *why)
 	unsigned vector = tf->vector & 31;
 	bool show_walk = vector == VECTOR_PAGE_FAULT || vector == VECTOR_DOUBLE;
 
-	irq_disable();
+	ipi_stop_others();
 	printk_force();
 	if (dying) {
 		printk("(vector %u at %lx while reporting)\n", vector, (unsigned long)tf->ip);
@@ -160,6 +161,8 @@ static void exception(struct trap_frame *tf)
 
 	if (vector == VECTOR_DEBUG && debug_exception(tf))
 		return;
+	if (vector == VECTOR_NMI && ipi_stopping())
+		ipi_stop_here();
 	if (vector == VECTOR_NMI || vector == VECTOR_DOUBLE || vector == VECTOR_MACHINE_CHECK)
 		exception_die(tf, read_cr2(), exception_names[vector]);
 	if (from_user(tf)) {

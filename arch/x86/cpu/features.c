@@ -32,11 +32,10 @@ static void detect(void)
 		cpu_features.nx = cpuid(0x80000001, 0).d & BIT(20); /* entry32.S has set EFER.NXE then */
 }
 
-void features_init(void)
+void features_enable(void)
 {
 	unsigned long cr4 = read_cr4() | CR4_OSFXSR;
 
-	detect();
 	if (cpu_features.pge)
 		cr4 |= CR4_PGE;
 	if (cpu_features.sse)
@@ -48,6 +47,12 @@ void features_init(void)
 	if (cpu_features.umip)
 		cr4 |= CR4_UMIP;
 	write_cr4(cr4);
+}
+
+void features_init(void)
+{
+	detect();
+	features_enable();
 #ifndef PTE_FORMAT_i386
 	if (cpu_features.nx)
 		pte_nx_mask = (u64)1 << 63;

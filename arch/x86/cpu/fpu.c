@@ -31,12 +31,23 @@ static inline void fxrstor(const void *image)
 #endif
 }
 
+static void switch_on(void)
+{
+	write_cr0((read_cr0() & ~0xcUL) | CR0_NE | CR0_MP); /* EM and TS off */
+	__asm__ volatile("fninit");
+}
+
+void fpu_init_cpu(void)
+{
+	switch_on();
+	fxrstor(fresh_state);
+}
+
 void fpu_init(void)
 {
 	u32 mxcsr = 0x1f80;
 
-	write_cr0((read_cr0() & ~0xcUL) | CR0_NE | CR0_MP); /* EM and TS off */
-	__asm__ volatile("fninit");
+	switch_on();
 	if (cpu_features.sse)
 		__asm__ volatile("ldmxcsr %0" ::"m"(mxcsr));
 	fxsave(fresh_state);

@@ -39,13 +39,18 @@ static void gate_set(unsigned vector, u8 type, u8 ist)
 }
 
 /* => segments_init() has run: it provides the IST stacks and the double-fault task */
-void idt_init(void)
+void idt_load(void)
 {
 	struct {
 		u16 limit;
 		unsigned long base;
 	} __packed pointer = {sizeof(idt) - 1, (unsigned long)idt};
 
+	__asm__ volatile("lidt %0" ::"m"(pointer));
+}
+
+void idt_init(void)
+{
 	for (unsigned vector = 0; vector < 256; vector++)
 		gate_set(vector, GATE_INTERRUPT, 0);
 	gate_set(3, GATE_INTERRUPT | GATE_USER, 0);
@@ -59,5 +64,5 @@ void idt_init(void)
 	gate_set(VECTOR_SYSCALL, GATE_INTERRUPT | GATE_USER, 0);
 	idt[8] = (struct idt_gate){.selector = DF_TSS_SELECTOR, .type = GATE_TASK};
 #endif
-	__asm__ volatile("lidt %0" ::"m"(pointer));
+	idt_load();
 }

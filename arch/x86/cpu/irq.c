@@ -128,9 +128,10 @@ void irq_dispatch(struct trap_frame *tf)
 	cpu->irq_depth++;
 	cpu->preempt_count++;
 	if (timer_interrupt(vector)) {
-		clock_tick();
+		if (cpu->id == 0)
+			clock_tick();
 		upcall_timer_tick(tf->cs & 3);
-	} else {
+	} else if (!ipi_interrupt(vector)) {
 		run_actions(vector);
 	}
 	end_of_interrupt(vector);

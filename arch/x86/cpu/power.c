@@ -2,6 +2,7 @@
  * power.c - idling, leaving the emulator, switching off, starting again.  Layer 1 (x86).
  */
 #include <arch/cpu.h>
+#include <arch/smp.h>
 #include <asm/io.h>
 #include <asm/machine.h>
 
@@ -21,13 +22,14 @@ static __noreturn void halt(void)
 
 void cpu_exit(unsigned code)
 {
+	ipi_stop_others();
 	outb((u8)code, DEBUG_EXIT_PORT);
 	halt();
 }
 
 void cpu_poweroff(void)
 {
-	irq_disable();
+	ipi_stop_others();
 	if (acpi_info.pm1a_control) {
 		outw(acpi_info.sleep5_a | PM1_SLEEP_ENABLE, acpi_info.pm1a_control);
 		if (acpi_info.pm1b_control)
@@ -45,7 +47,7 @@ void cpu_reboot(void)
 		unsigned long base;
 	} __packed none = {0, 0};
 
-	irq_disable();
+	ipi_stop_others();
 	if (acpi_info.reset_port)
 		outb(acpi_info.reset_value, acpi_info.reset_port);
 	outb(0x06, 0xcf9);                             /* PCI reset */

@@ -44,6 +44,12 @@ void tick_init(void)
 	}
 }
 
+/* => apic_active(), clock_apic_hz() */
+void tick_init_cpu(void)
+{
+	apic_timer_periodic(clock_apic_hz() / TICK_HZ);
+}
+
 void arch_init(void)
 {
 	irq_init();

@@ -7,6 +7,7 @@
 #include <asm/machine.h>
 #include "kernel/lib/assert.h"
 #include "kernel/lib/errno.h"
+#include "kernel/lib/kasan.h"
 
 bool user_range_ok(const void *user, size_t n)
 {
@@ -15,11 +16,13 @@ bool user_range_ok(const void *user, size_t n)
 
 size_t copy_from_user_some(void *dst, const void *user, size_t n)
 {
+	kasan_check(dst, n, true);
 	return likely(user_range_ok(user, n)) ? user_copy(dst, user, n) : n;
 }
 
 size_t copy_to_user_some(void *user, const void *src, size_t n)
 {
+	kasan_check(src, n, false);
 	return likely(user_range_ok(user, n)) ? user_copy(user, src, n) : n;
 }
 
@@ -38,12 +41,19 @@ int clear_user(void *user, size_t n)
 	return !user_range_ok(user, n) || user_clear(user, n) ? -EFAULT : 0;
 }
 
+int cmpxchg_user(u32 *user, u32 *old, u32 new)
+{
+	return !user_range_ok(user, sizeof(*user)) || user_cmpxchg(user, *old, new, old) ? -EFAULT : 0;
+}
+
 ssize_t strncpy_from_user(char *dst, const char *user, size_t size)
 {
 	size_t room = (vaddr_t)user < USER_END ? USER_END - (vaddr_t)user : 0;
 	size_t limit = min(size, room);
-	long length = user_string(dst, user, limit);
+	long length;
 
+	kasan_check(dst, limit, true);
+	length = user_string(dst, user, limit);
 	if (length < 0)
 		return -EFAULT;
 	if ((size_t)length < limit)

@@ -1,6 +1,6 @@
 /*
  * serial.c - the console: a 16550 on COM1.  Layer 1 (x86).
- * Output polls (printk must work anywhere); input interrupts.  Callers of console_write() serialise themselves.
+ * Output polls (printk must work anywhere); input interrupts.  One console_write() at a time.
  */
 #include <arch/irq.h>
 #include <arch/upcall.h>
@@ -23,6 +23,7 @@ enum { UART_DATA = 0, UART_IER = 1, UART_FCR = 2, UART_LCR = 3, UART_MCR = 4, UA
 #define LSR_EMPTY 0x20
 
 static bool present;
+static bool output_busy; /* the lock of the output side: interrupts off, innermost */
 
 void serial_init(void)
 {
@@ -42,15 +43,34 @@ static void wait_empty(void)
 		cpu_relax();
 }
 
+/* A holder that was stopped for good, or that we interrupted to die, must not keep the last words back. */
+static bool output_lock(void)
+{
+	for (unsigned i = 0; i < SPIN_MAX; i++) {
+		if (!__atomic_exchange_n(&output_busy, true, __ATOMIC_ACQUIRE))
+			return true;
+		cpu_relax();
+	}
+	return false;
+}
+
 void console_write(const char *s, size_t n)
 {
+	unsigned long flags;
+	bool locked;
+
 	if (!present)
 		return;
+	flags = irq_save();
+	locked = output_lock();
 	for (size_t i = 0; i < n; i++) {
 		if (i % FIFO_SIZE == 0)
 			wait_empty();
 		outb((u8)s[i], COM1 + UART_DATA);
 	}
+	if (locked)
+		__atomic_store_n(&output_busy, false, __ATOMIC_RELEASE);
+	irq_restore(flags);
 }
 
 static void serial_interrupt(void *ctx)

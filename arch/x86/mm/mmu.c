@@ -5,19 +5,22 @@
  * copying its top-level entries once; nothing is ever synchronised later, because after
  * arch_direct_map_init() no top-level entry of the kernel half changes any more:
  *
- *   x86-64   all level-2 tables that the direct map, the ioremap window and the image need exist
+ *   x86-64   all level-2 tables that the direct map, the ioremap and stack windows and the image need exist
  *   PAE      the fourth top entry points to the one kernel table of level 1, shared by all
- *   2-level  every page table of the ioremap and kmap windows exists
+ *   2-level  every page table of the ioremap, kmap and stack windows exists
  *
  * No locks: the tables are built at boot by one CPU; later only leaf entries of the windows change, each by
  * its one owner.
  */
 #include <asm/mmu.h>
 #include <arch/cpu.h>
+#include <arch/kasan.h>
 #include <arch/pgtable.h>
 #include <arch/phys.h>
 #include <arch/tlb.h>
+#include <asm/machine.h>
 #include <asm/msr.h>
+#include "kernel/lib/kasan.h"
 #include "kernel/lib/string.h"
 
 #define ROOT_LEVEL (PT_LEVELS - 1)
@@ -167,16 +170,39 @@ void arch_direct_map_init(paddr_t ram_end, void *(*alloc_table)(void))
 	alloc_boot_table = alloc_table;
 	map_direct(end);
 	prepare_window(IOREMAP_BASE, IOREMAP_SIZE);
+	prepare_window(STACKS_BASE, STACKS_SIZE);
 #if BITS == 32
 	prepare_window(KMAP_BASE, KMAP_SIZE);
 #endif
 	trim_image_window();
+	if (KASAN)
+		arch_kasan_map(end, alloc_table);
 	alloc_boot_table = NULL;
 	direct_end = end;
 	tlb_flush_local_kernel();
+	if (KASAN)
+		kasan_start();
 }
 
 /* -- root tables -------------------------------------------------------------------------------------------- */
+/* One table for each level above the leaves; the last one maps a large page. */
+static u8 trampoline_tables[PT_LEVELS - 1][PAGE_SIZE] __aligned(PAGE_SIZE);
+
+paddr_t mmu_trampoline_root(void)
+{
+	void *table = trampoline_tables[0];
+
+	arch_pgtable_init_root(table);
+	for (unsigned level = ROOT_LEVEL; level > LARGE_LEVEL; level--) {
+		void *below = trampoline_tables[PT_LEVELS - level];
+
+		hw_pte_set(hw_pte_at(table, 0), pte_mk_table((pfn_t)(image_to_phys(below) >> PAGE_SHIFT), level));
+		table = below;
+	}
+	hw_pte_set(hw_pte_at(table, 0), x86_mk_kernel(0, LARGE_LEVEL, true, true));
+	return image_to_phys(trampoline_tables[0]);
+}
+
 unsigned arch_pgtable_user_entries(unsigned level)
 {
 	return level == ROOT_LEVEL ? pt_index(ROOT_LEVEL, KERNEL_BASE) : pt_entries(level);
@@ -196,14 +222,4 @@ paddr_t arch_pgtable_kernel_root(void)
 void arch_pgtable_load(paddr_t root)
 {
 	write_cr3((unsigned long)root);
-}
-
-/* PAE: the CPU keeps its own copy of the four top entries and reads them only when CR3 is written.  Other
- * CPUs that have the tree loaded are the caller's business, as with any flush. */
-void arch_pgtable_table_changed(unsigned level, paddr_t root)
-{
-#if defined(PTE_FORMAT_pae)
-	if (level == ROOT_LEVEL && (read_cr3() & PAGE_MASK) == root)
-		write_cr3((unsigned long)root);
-#endif
 }

@@ -133,11 +133,11 @@ static int page_mkwrite(struct vm_object *obj, struct page *page)
 	unsigned n = blocks_below(fs, page, end), fresh = 0;
 	u32 block[BLOCKS_MAX] = {0}, index = first_block(fs, page);
 	bool new;
-	int err = 0;
+	int err;
 
-	if (inode->super->read_only)
-		return -EROFS;
-	mutex_lock(&fs->meta);
+	err = ext2_begin(fs);
+	if (err)
+		return err;
 	for (unsigned i = 0; i < n && !err; i++) {
 		err = ext2_map(inode, index + i, true, &block[i], &new);
 		if (!err && new)
@@ -172,7 +172,8 @@ void ext2_write_end(struct inode *inode)
 	ei->reserve_end = 0;
 	if (!short_of)
 		return;
-	mutex_lock(&fs->meta);
+	if (ext2_begin(fs))
+		return;
 	(void)ext2_unmap_from(inode, size_in_blocks(inode));
 	mutex_unlock(&fs->meta);
 }
@@ -226,7 +227,9 @@ static int shrink(struct inode *inode, loff_t size)
 
 	object_truncate(&inode->obj, size);
 	wait_for_tail(&inode->obj, size);
-	mutex_lock(&fs->meta);
+	err = ext2_begin(fs);
+	if (err)
+		return err;
 	err = ext2_unmap_from(inode, size_in_blocks(inode));
 	mutex_unlock(&fs->meta);
 	return err;
@@ -364,7 +367,9 @@ static int fill_holes(struct inode *inode, struct page *page, unsigned n, u32 bl
 		if (block[i] || is_zero(page, i << fs->block_shift, fs->block_size))
 			continue;
 		WARN_ON_ONCE(true);
-		mutex_lock(&fs->meta);
+		err = ext2_begin(fs);
+		if (err)
+			break;
 		err = ext2_map(inode, first_block(fs, page) + i, true, &block[i], NULL);
 		mutex_unlock(&fs->meta);
 	}

@@ -65,6 +65,8 @@ static inline struct ext2_inode *ext2_inode_of(const struct inode *inode)
 /* -- super.c (=> meta held) ---------------------------------------------------------------------------------- */
 /* The disk is inconsistent: say so once, mark it. Returns -EIO. */
 int ext2_corrupt(struct ext2_fs *fs, const char *what, u64 where);
+/* Take meta for a change: -EROFS (not taken) if the file system has become read-only. => meta not held */
+int __must_check ext2_begin(struct ext2_fs *fs);
 /* @b is about to be, or was, changed. */
 void ext2_dirty(struct ext2_fs *fs, struct buffer *b);
 struct ext2_disk_group *ext2_group(struct ext2_fs *fs, u32 group);

@@ -142,7 +142,7 @@ static struct inode *new_memory(struct super *sb, u64 ino)
 		return NULL;
 	inode->private = kzalloc(sizeof(struct ext2_inode), GFP_KERNEL);
 	if (!inode->private) {
-		kfree(inode);
+		inode_free(inode);
 		return NULL;
 	}
 	inode->ino = ino;
@@ -152,7 +152,7 @@ static struct inode *new_memory(struct super *sb, u64 ino)
 static void free_memory(struct inode *inode)
 {
 	kfree(inode->private);
-	kfree(inode);
+	inode_free(inode);
 }
 
 /* What nothing below would survive. => meta */
@@ -232,6 +232,22 @@ static int clear_entry(struct ext2_fs *fs, struct inode *inode)
 	return ext2_store(inode);
 }
 
+/* A number and an empty table entry. => meta */
+static int number_new(struct ext2_fs *fs, struct inode *dir, struct inode *inode)
+{
+	bool is_dir = S_ISDIR(inode->mode);
+	int err = ext2_inode_alloc(fs, dir->ino, is_dir, &inode->ino);
+
+	if (err)
+		return err;
+	if (inode_is_live(dir->super, inode->ino))
+		return ext2_corrupt(fs, "inode bitmap: free and in use", inode->ino); /* and stays marked as used */
+	err = clear_entry(fs, inode);
+	if (err)
+		ext2_inode_free(fs, inode->ino, is_dir);
+	return err;
+}
+
 struct inode *ext2_inode_new(struct inode *dir, u32 mode, u64 rdev)
 {
 	struct ext2_fs *fs = ext2_fs_of(dir);
@@ -245,16 +261,11 @@ struct inode *ext2_inode_new(struct inode *dir, u32 mode, u64 rdev)
 	inode->rdev = rdev;
 	if (is_special(mode))
 		ext2_encode_dev(rdev, ext2_inode_of(inode)->block);
-	mutex_lock(&fs->meta);
-	err = ext2_inode_alloc(fs, dir->ino, S_ISDIR(mode), &inode->ino);
-	if (!err && inode_is_live(dir->super, inode->ino)) {
-		err = ext2_corrupt(fs, "inode bitmap: free and in use", inode->ino); /* and stays marked as used */
-	} else if (!err) {
-		err = clear_entry(fs, inode);
-		if (err)
-			ext2_inode_free(fs, inode->ino, S_ISDIR(mode));
+	err = ext2_begin(fs);
+	if (!err) {
+		err = number_new(fs, dir, inode);
+		mutex_unlock(&fs->meta);
 	}
-	mutex_unlock(&fs->meta);
 	if (err) {
 		free_memory(inode);
 		return ERR_PTR(err);
@@ -339,7 +350,8 @@ static struct inode *next_orphan(struct super *sb, unsigned i)
 
 	spin_lock(&sb->inodes_lock);
 	list_for_each_entry(inode, &sb->inodes[i], hash_link) {
-		if (ext2_inode_of(inode)->orphan && inode_try_get(inode)) {
+		/* Without a reference its private part may just go. One that is no orphan keeps it: the machine stops. */
+		if (inode_try_get(inode) && ext2_inode_of(inode)->orphan) {
 			found = inode;
 			break;
 		}
@@ -371,9 +383,10 @@ void ext2_evict(struct inode *inode)
 
 	if (inode->nlink == 0 && !fs->sb->read_only) {
 		object_destroy(&inode->obj); /* no page may be on its way to a block that is freed */
-		mutex_lock(&fs->meta);
-		delete_locked(fs, inode);
-		mutex_unlock(&fs->meta);
+		if (!ext2_begin(fs)) {
+			delete_locked(fs, inode);
+			mutex_unlock(&fs->meta);
+		}
 	} else if (!fs->sb->read_only) {
 		err = object_writeback(&inode->obj, 0, ~0UL, true);
 		if (err)

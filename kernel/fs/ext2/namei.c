@@ -73,9 +73,11 @@ static struct inode *enter_or_drop(struct inode *dir, const char *name, struct i
 	struct ext2_fs *fs = ext2_fs_of(dir);
 	int err;
 
-	mutex_lock(&fs->meta);
-	err = enter(dir, name, inode);
-	mutex_unlock(&fs->meta);
+	err = ext2_begin(fs);
+	if (!err) {
+		err = enter(dir, name, inode);
+		mutex_unlock(&fs->meta);
+	}
 	if (!err)
 		return inode;
 	inode_put(inode);
@@ -137,7 +139,9 @@ static int ext2_link(struct inode *dir, const char *name, struct inode *inode)
 
 	if (inode->nlink >= EXT2_LINK_MAX)
 		return -EMLINK;
-	mutex_lock(&fs->meta);
+	err = ext2_begin(fs);
+	if (err)
+		return err;
 	err = ext2_dir_add(dir, name, (u32)inode->ino, inode->mode);
 	if (!err) {
 		inode->nlink++;
@@ -162,7 +166,9 @@ static int ext2_unlink(struct inode *dir, const char *name, struct inode *inode)
 	struct ext2_fs *fs = ext2_fs_of(dir);
 	int err;
 
-	mutex_lock(&fs->meta);
+	err = ext2_begin(fs);
+	if (err)
+		return err;
 	err = ext2_dir_remove(dir, name);
 	if (!err)
 		err = drop_link(inode);
@@ -187,7 +193,9 @@ static int ext2_rmdir(struct inode *dir, const char *name, struct inode *inode)
 	struct ext2_fs *fs = ext2_fs_of(dir);
 	int err;
 
-	mutex_lock(&fs->meta);
+	err = ext2_begin(fs);
+	if (err)
+		return err;
 	err = ext2_dir_is_empty(inode);
 	err = err < 0 ? err : err ? 0 : -ENOTEMPTY;
 	if (!err)
@@ -238,7 +246,9 @@ static int ext2_rename(struct inode *from, const char *name, struct inode *to, c
 
 	if (moves && !victim && to->nlink >= EXT2_LINK_MAX)
 		return -EMLINK;
-	mutex_lock(&fs->meta);
+	err = ext2_begin(fs);
+	if (err)
+		return err;
 	err = rename_to(to, new_name, inode, victim);
 	if (!err)
 		err = ext2_dir_remove(from, name);

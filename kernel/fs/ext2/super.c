@@ -26,6 +26,15 @@ int ext2_corrupt(struct ext2_fs *fs, const char *what, u64 where)
 	return -EIO;
 }
 
+int ext2_begin(struct ext2_fs *fs)
+{
+	mutex_lock(&fs->meta);
+	if (!fs->sb->read_only)
+		return 0;
+	mutex_unlock(&fs->meta);
+	return -EROFS;
+}
+
 /* Write the super block with or without the clean flag. => meta */
 static int write_state(struct ext2_fs *fs, bool valid)
 {
@@ -101,12 +110,11 @@ int ext2_sync_meta(struct ext2_fs *fs)
 	return err ? err : flush;
 }
 
-static int ext2_sync(struct super *sb)
+/* => meta */
+static int sync_locked(struct ext2_fs *fs)
 {
-	struct ext2_fs *fs = sb->private;
 	int err = 0;
 
-	mutex_lock(&fs->meta);
 	if (!list_empty(&fs->cache.dirty))
 		err = buffer_sync(&fs->cache);
 	if (!err)
@@ -116,6 +124,16 @@ static int ext2_sync(struct super *sb)
 		if (!err)
 			err = block_flush(fs->dev);
 	}
+	return err;
+}
+
+static int ext2_sync(struct super *sb)
+{
+	struct ext2_fs *fs = sb->private;
+	int err;
+
+	mutex_lock(&fs->meta);
+	err = sync_locked(fs);
 	mutex_unlock(&fs->meta);
 	return err;
 }
@@ -123,13 +141,18 @@ static int ext2_sync(struct super *sb)
 static int ext2_remount(struct super *sb, bool read_only)
 {
 	struct ext2_fs *fs = sb->private;
+	int err;
 
 	if (!read_only)
 		return fs->must_be_read_only || fs->dev->read_only ? -EROFS : 0;
-	if (fs->orphans)
-		return -EBUSY;
 	writeback_sync_all();
-	return ext2_sync(sb);
+	/* Nobody is in the middle of a change, and who comes later sees the flag: ext2_begin(). */
+	mutex_lock(&fs->meta);
+	err = fs->orphans ? -EBUSY : sync_locked(fs);
+	if (!err)
+		sb->read_only = true;
+	mutex_unlock(&fs->meta);
+	return err;
 }
 
 static void ext2_shutdown(struct super *sb)

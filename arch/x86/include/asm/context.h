@@ -35,4 +35,14 @@ static inline void *fpu_area(struct arch_context *ctx)
 	return (void *)(((unsigned long)ctx->fpu_space + 15) & ~15UL);
 }
 
+/* i386: the addresses of a thread's temporary maps belong to one CPU. */
+static inline bool arch_context_pinned(const struct arch_context *ctx)
+{
+#if BITS == 32
+	return ctx->kmap_depth != 0;
+#else
+	return false;
+#endif
+}
+
 #endif

@@ -14,14 +14,16 @@ struct cpu_features {
 	char vendor[13];
 };
 extern struct cpu_features cpu_features;
-void features_init(void); /* detect, and switch on what CR4 and EFER control */
+void features_init(void);   /* detect, and switch on what CR4 and EFER control */
+void features_enable(void); /* the latter, on another CPU that has the same */
 
 /* -- {32,64}/segments.c -------------------------------------------------------------------------------- */
-void segments_init(void);             /* GDT, TSS and per-CPU pointer of the boot CPU */
+void segments_init(unsigned id);      /* GDT, TSS and per-CPU pointer: this CPU becomes number @id */
 void segments_set_stack(vaddr_t top); /* for entries from ring 3 */
 
 /* -- cpu/idt.c, cpu/exception.c ---------------------------------------------------------------------------- */
 void idt_init(void);
+void idt_load(void); /* the same table on another CPU */
 void trap_entry(struct trap_frame *tf); /* from entry.S */
 __noreturn void exception_die(struct trap_frame *tf, vaddr_t fault_addr, const char *why);
 
@@ -32,6 +34,7 @@ void user_thread_start(void);
 void kernel_thread_start(void);
 void stack_switch(void **save, void *next);
 size_t user_copy(void *dst, const void *src, size_t n);
+int user_cmpxchg(u32 *user, u32 old, u32 new, u32 *found);
 size_t user_clear(void *dst, size_t n);
 long user_string(char *dst, const char *src, size_t n);
 
@@ -40,6 +43,7 @@ long user_string(char *dst, const char *src, size_t n);
 
 /* -- cpu/fpu.c ------------------------------------------------------------------------------------------------- */
 void fpu_init(void);
+void fpu_init_cpu(void); /* another CPU */
 void fpu_reset(struct arch_context *ctx); /* fresh state into the image, not the registers */
 void fpu_save(struct arch_context *ctx);  /* registers -> image */
 void fpu_load(struct arch_context *ctx);  /* image -> registers */
@@ -55,6 +59,9 @@ void fpu_restore_current(struct arch_context *ctx, void *image);
 #define VECTOR_MSI 0x81 /* message-signalled interrupts */
 #define VECTOR_MSI_END 0xe0
 #define VECTOR_TIMER 0xef
+#define VECTOR_RESCHEDULE 0xf0
+#define VECTOR_CALL 0xf1
+#define VECTOR_STOP 0xf2
 #define VECTOR_SPURIOUS 0xff
 
 void irq_init(void);
@@ -63,10 +70,16 @@ bool apic_init(void); /* false: there is none, use the 8259 */
 bool apic_active(void);
 /* The vector of @line (ISA number or GSI), or -EINVAL. */
 int apic_vector(unsigned line);
-/* Let @line interrupt this CPU; 0 or -EINVAL. */
+/* Let @line interrupt CPU 0; 0 or -EINVAL. */
 int apic_route(unsigned line, bool level);
 void apic_eoi(void);
-unsigned apic_id(void);
+void apic_init_cpu(void); /* another CPU's own */
+void apic_ipi(unsigned apic_id, u32 command);
+#define APIC_IPI_FIXED 0x4000 /* + vector; assert */
+#define APIC_IPI_NMI 0x4400
+#define APIC_IPI_INIT 0x4500
+#define APIC_IPI_STARTUP 0x4600 /* + page number */
+unsigned apic_id(void); /* of CPU 0, where device interrupts go */
 void apic_timer_start_oneshot(u32 count); /* masked: for calibration */
 u32 apic_timer_count(void);
 void apic_timer_periodic(u32 count);
@@ -79,9 +92,13 @@ void pic_eoi(unsigned line);
 #define TICK_HZ 250
 void clock_start(void);
 void clock_init(void);   /* calibrate. => after irq_init() */
+bool clock_runs(void);   /* also while interrupts are off */
 void clock_tick(void);   /* without a TSC, time is counted here */
 u32 clock_apic_hz(void); /* local APIC timer, after its divider; 0: not there */
+void clock_warp_test(void);  /* on two CPUs at once: does time ever step back from one to the other? */
+void clock_warp_judge(void); /* afterwards, on one of them: if so, keep it from doing so */
 void tick_init(void);
+void tick_init_cpu(void); /* another CPU's */
 bool timer_interrupt(unsigned vector); /* is this the tick's vector? */
 
 /* -- cpu/acpi.c --------------------------------------------------------------------------------------------------- */
@@ -99,7 +116,7 @@ struct acpi_info {
 		bool set;
 	} isa[16]; /* interrupt source overrides */
 	u8 cpu_apic_id[MAX_CPUS];
-	unsigned nr_cpus;
+	unsigned nr_cpus; /* that there are: may be more than MAX_CPUS */
 	u16 pm1a_control, pm1b_control; /* 0: no power off by ACPI */
 	u16 sleep5_a, sleep5_b;         /* SLP_TYP values, in place */
 	u16 pm_timer;                   /* port, 0: none */
@@ -109,6 +126,26 @@ struct acpi_info {
 };
 extern struct acpi_info acpi_info;
 void acpi_init(paddr_t rsdp); /* => boot_map() still works */
+
+/* -- cpu/ipi.c ---------------------------------------------------------------------------------------------------- */
+bool ipi_interrupt(unsigned vector); /* was it one of ours? Then it is done */
+bool ipi_stopping(void);             /* an NMI now means: halt */
+__noreturn void ipi_stop_here(void);
+
+/* -- cpu/ap_start.S: 16-bit code for a page below 1 MiB, with its parameters at the end ----------------------------- */
+extern char ap_trampoline[], ap_trampoline_parameters[], ap_trampoline_end[];
+struct ap_parameters {
+	u32 wanted; /* APIC id of the CPU that shall take the rest; it puts AP_CLAIMED here */
+	u32 cr3, cr4, efer;
+	u32 id;
+	unsigned long stack, entry;
+} __packed;
+#define AP_CLAIMED 0x100
+#define AP_NOBODY 0x200
+
+/* -- mm/mmu.c -------------------------------------------------------------------------------------------------------- */
+/* A root table for CPUs on their way up: the kernel half, and low memory where it is physically. */
+paddr_t mmu_trampoline_root(void);
 
 /* -- io/serial.c ---------------------------------------------------------------------------------------------------- */
 void serial_init(void);

@@ -116,6 +116,6 @@
 #define BOOT_WINDOW_BASE 0xff800000
 #endif
 #define KERNEL_LOAD_ADDRESS 0x100000
-#define BOOT_STACK_SIZE 16384
+#define BOOT_STACK_SIZE (16384 << KASAN) /* the sanitizer's frames are larger */
 
 #endif

@@ -9,6 +9,13 @@
 
 #include <asm/layout.h>
 
+/* PAE: the four top entries are read only when CR3 is written. */
+#if defined(PTE_FORMAT_pae)
+#define PT_ROOT_COPIED true
+#else
+#define PT_ROOT_COPIED false
+#endif
+
 #if defined(PTE_FORMAT_amd64)
 #define PT_LEVELS 4
 static const struct pt_level pt_geometry[PT_LEVELS] __unused = {

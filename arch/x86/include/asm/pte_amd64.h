@@ -13,6 +13,7 @@
 #define ASM_PTE_AMD64_H
 
 #include "kernel/lib/assert.h"
+#include "kernel/lib/mutation.h"
 #include "kernel/lib/types.h"
 
 typedef u64 __attribute__((may_alias)) pteval_t;

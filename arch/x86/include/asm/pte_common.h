@@ -44,6 +44,8 @@ extern u64 pte_nx_mask;
 
 #define PTE_HAS_NX (x86_nx() != 0)
 
+#define X86_M21_DELAY 200 /* MUTATION(21): turns of an empty loop */
+
 /* Kinds of marker (struct pte_view.type). */
 #define PTE_MARKER_NOTE 0   /* carries uffd_wp and the grant, nothing else */
 #define PTE_MARKER_POISON 1 /* touching it is SIGBUS */

@@ -20,6 +20,7 @@
 #define ASM_PTE_I386_H
 
 #include "kernel/lib/assert.h"
+#include "kernel/lib/mutation.h"
 #include "kernel/lib/types.h"
 
 typedef u32 __attribute__((may_alias)) pteval_t;

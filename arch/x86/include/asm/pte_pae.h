@@ -24,6 +24,7 @@
 #define ASM_PTE_PAE_H
 
 #include "kernel/lib/assert.h"
+#include "kernel/lib/mutation.h"
 #include "kernel/lib/types.h"
 
 typedef u64 __attribute__((may_alias, aligned(8))) pteval_t;
@@ -71,7 +72,7 @@ static inline pte_t hw_pte_get_lockless(struct hw_pte *hw)
 		barrier();
 		high = READ_ONCE(half[1]);
 		barrier();
-	} while (low != READ_ONCE(half[0]));
+	} while (low != READ_ONCE(half[0]) && !MUTATION(20)); /* M20: no second look */
 	return x86_pte(low | (u64)high << 32);
 }
 
@@ -80,6 +81,12 @@ static inline void hw_pte_set(struct hw_pte *hw, pte_t pte)
 	x86_half_t *half = (x86_half_t *)hw;
 
 	ASSERT(!pte_accessible(hw_pte_get(hw)));
+	if (MUTATION(20)) { /* M20: the entry is live before it is complete */
+		WRITE_ONCE(half[0], (u32)pte.pteval);
+		barrier();
+		WRITE_ONCE(half[1], (u32)(pte.pteval >> 32));
+		return;
+	}
 	WRITE_ONCE(half[0], 0);
 	barrier();
 	WRITE_ONCE(half[1], (u32)(pte.pteval >> 32));
@@ -105,6 +112,14 @@ static inline bool hw_pte_test_and_clear_young(struct hw_pte *hw)
 {
 	if (!pte_young(hw_pte_get(hw)))
 		return false;
+	if (MUTATION(21)) { /* M21: load, then a plain store; slowly, so that a test can see what gets lost */
+		u32 old = READ_ONCE(*(x86_half_t *)hw);
+
+		for (unsigned i = 0; i < X86_M21_DELAY; i++)
+			barrier();
+		WRITE_ONCE(*(x86_half_t *)hw, old & (u32)~X86_PTE_A);
+		return true;
+	}
 	return __atomic_fetch_and((x86_half_t *)hw, (u32)~X86_PTE_A, __ATOMIC_SEQ_CST) & X86_PTE_A;
 }
 

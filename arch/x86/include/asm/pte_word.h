@@ -37,6 +37,14 @@ static inline bool hw_pte_test_and_clear_young(struct hw_pte *hw)
 {
 	if (!pte_young(hw_pte_get(hw)))
 		return false;
+	if (MUTATION(21)) { /* M21: load, then a plain store; slowly, so that a test can see what gets lost */
+		pteval_t old = hw_pte_get(hw).pteval;
+
+		for (unsigned i = 0; i < X86_M21_DELAY; i++)
+			barrier();
+		WRITE_ONCE(*(pteval_t *)hw, old & ~X86_PTE_A);
+		return true;
+	}
 	return __atomic_fetch_and((pteval_t *)hw, ~X86_PTE_A, __ATOMIC_SEQ_CST) & X86_PTE_A;
 }
 

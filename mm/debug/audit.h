@@ -1,0 +1,39 @@
+/*
+ * audit.h - what the files of the auditor tell each other.  Layer 8, private to mm/debug/check.c and audit_*.c.
+ */
+#ifndef MM_DEBUG_AUDIT_H
+#define MM_DEBUG_AUDIT_H
+
+#include "mm/debug/debug.h"
+
+/* One pass over everything. */
+struct audit {
+	struct mm_audit *out;
+	bool loud;   /* print the violations */
+	bool leaks;  /* judge references that nobody accounts for */
+	u32 **tally; /* how many entries were found for each frame; chunks of TALLY_CHUNK */
+	unsigned long chunks;
+	const void **seen;    /* objects already looked at; a hash table of SEEN_SIZE */
+	unsigned long tables; /* table pages found */
+};
+
+#define TALLY_CHUNK (PAGE_SIZE / sizeof(u32))
+#define SEEN_SIZE 4096
+
+/* One violation: counted, the first one kept. */
+__printf(2, 3) void audit_error(struct audit *a, const char *fmt, ...);
+
+static inline u32 *audit_tally(struct audit *a, pfn_t pfn)
+{
+	return &a->tally[pfn / TALLY_CHUNK][pfn % TALLY_CHUNK];
+}
+
+/* => every mm is frozen */
+void audit_mm(struct audit *a, struct mm *mm);      /* audit_mm.c: ranges */
+void audit_entries(struct audit *a, struct mm *mm); /* audit_entry.c; counts into the tally */
+/* => after every mm */
+void audit_pages(struct audit *a);                         /* audit_page.c: frame records */
+void audit_object(struct audit *a, struct vm_object *obj); /* audit_object.c. => the object cannot go away */
+void audit_memory(struct audit *a);                        /* audit_phys.c: buddy, slabs, tables */
+
+#endif

@@ -1,0 +1,188 @@
+/*
+ * audit_entry.c - the auditor on one address space's entries, against its vmas and the pages they map.
+ * Layer 8 (mm/debug).  Interface: audit.h.  Takes maps.lock for reading, then one PTL at a time.
+ *
+ * Entries are only asked what any generic code may ask them.
+ */
+#include "mm/debug/audit.h"
+#include "mm/object/pagecache.h"
+#include "mm/space/space.h"
+#include "mm/space/vma.h"
+
+struct walk {
+	struct audit *a;
+	struct vma *vma;     /* NULL: between the vmas */
+	unsigned long pages; /* that count as resident, of the whole mm */
+};
+
+#define entry_error(w, va, fmt, ...) audit_error((w)->a, "entry %lx: " fmt, (unsigned long)(va), ##__VA_ARGS__)
+
+/* -- what the address allows ------------------------------------------------------------------------------------- */
+
+static void check_grant(struct walk *w, vaddr_t va, pte_t pte)
+{
+	unsigned grant = pte_grant(pte), may = w->vma->flags >> 4;
+
+	if (!(w->vma->flags & VM_MANYPROTS)) {
+		if (grant != pte_grant_normal(vma_grant(w->vma)))
+			entry_error(w, va, "grants %x in a vma that grants %x", grant, vma_grant(w->vma));
+		return;
+	}
+	if ((grant & GRANT_W && !(may & VM_WRITE)) || (PTE_HAS_NX && grant & GRANT_X && !(may & VM_EXEC)))
+		entry_error(w, va, "grants %x, more than the vma may: flags %x", grant, w->vma->flags);
+}
+
+/* Entry and index agree on which page this address stands for. => maps.lock if the vma is nonlinear */
+static void check_position(struct walk *w, vaddr_t va, pgoff_t pgoff)
+{
+	struct nonlinear_index *idx = w->vma->link.nonlinear;
+	struct nonlinear_node *n;
+
+	if (pgoff == vma_pgoff(w->vma, va))
+		return;
+	if (!idx) {
+		entry_error(w, va, "stands for page %lx, not %lx, in a linear vma", pgoff, vma_pgoff(w->vma, va));
+		return;
+	}
+	for (n = nonlinear_index_find(idx, pgoff); n && n->va != va;)
+		n = nonlinear_index_find_next(n);
+	if (!n)
+		entry_error(w, va, "stands for page %lx, off position, and has no node", pgoff);
+}
+
+/* -- kinds of entry --------------------------------------------------------------------------------------------------- */
+
+static void check_anon(struct walk *w, vaddr_t va, pte_t pte, const struct page *page)
+{
+	if (!vma_private(w->vma))
+		entry_error(w, va, "anonymous page %lx in a shared vma", page_to_pfn(page));
+	if (page->object)
+		entry_error(w, va, "anonymous page %lx belongs to an object", page_to_pfn(page));
+	if (pte_hw_write(pte) && !page_test(page, PG_ANON_EXCLUSIVE))
+		entry_error(w, va, "writable, but anonymous page %lx is not exclusive", page_to_pfn(page));
+}
+
+static void check_cached(struct walk *w, vaddr_t va, pte_t pte, const struct page *page)
+{
+	struct vm_object *obj = w->vma->object;
+
+	if (!obj || page->object != obj) {
+		entry_error(w, va, "page %lx belongs to object %p, the vma to %p", page_to_pfn(page), page->object, obj);
+		return;
+	}
+	check_position(w, va, page->index);
+	if (page->index >= object_size_pages(obj))
+		entry_error(w, va, "page %lx (offset %lx) lies beyond the end of its file", page_to_pfn(page), page->index);
+	if (!page_test(page, PG_UPTODATE))
+		entry_error(w, va, "page %lx is mapped and not uptodate", page_to_pfn(page));
+	if (vma_private(w->vma) && pte_hw_write(pte))
+		entry_error(w, va, "cached page %lx is writable in a private vma", page_to_pfn(page));
+	if (vma_notifies_writes(w->vma) && (pte_hw_write(pte) || pte_dirty(pte)) && !page_test(page, PG_DIRTY))
+		entry_error(w, va, "%s, but page %lx does not know that it is dirty", pte_hw_write(pte) ? "writable" : "dirty",
+		            page_to_pfn(page));
+}
+
+static void check_page(struct walk *w, vaddr_t va, pte_t pte)
+{
+	pfn_t pfn = pte_pfn(pte);
+	struct page *page;
+
+	if (pte_hw_write(pte) && !(pte_grant(pte) & GRANT_W))
+		entry_error(w, va, "hardware may write, the grant is %x", pte_grant(pte));
+	check_grant(w, va, pte);
+	if (!pfn_valid(pfn)) {
+		entry_error(w, va, "frame %lx does not exist", pfn);
+		return;
+	}
+	page = pfn_to_page(pfn);
+	if (pte_special(pte)) {
+		if (page != zero_page || pte_hw_write(pte))
+			entry_error(w, va, "special entry for frame %lx%s", pfn, pte_hw_write(pte) ? ", writable" : "");
+		return;
+	}
+	w->pages++;
+	++*audit_tally(w->a, pfn);
+	if (page->refs <= 0 || page->flags & (BIT(PG_TABLE) | BIT(PG_SLAB) | BIT(PG_BUDDY) | BIT(PG_RESERVED))) {
+		entry_error(w, va, "maps frame %lx, which is not a page in use: flags %lx refs %d", pfn, page->flags,
+		            page->refs);
+		return;
+	}
+	if (page_test(page, PG_ANON))
+		check_anon(w, va, pte, page);
+	else
+		check_cached(w, va, pte, page);
+}
+
+static void check_file_entry(struct walk *w, vaddr_t va, pte_t pte)
+{
+	if (!(w->vma->flags & VM_NONLINEAR)) {
+		entry_error(w, va, "file entry in a linear vma: flags %x", w->vma->flags);
+		return;
+	}
+	check_grant(w, va, pte);
+	check_position(w, va, pte_file_pgoff(pte));
+}
+
+static void check_entry(struct walk *w, vaddr_t va, pte_t pte)
+{
+	w->a->out->entries++;
+	if (!pte_has_page(pte) && !pte_reserved_ok(pte, 0))
+		entry_error(w, va, "a bit is set that an entry without a page must not have");
+	if (!w->vma)
+		entry_error(w, va, "not empty (%s), and in no vma", pte_kind_name(pte_decode(pte, 0).kind));
+	else if (pte_has_page(pte))
+		check_page(w, va, pte);
+	else if (pte_is_file(pte))
+		check_file_entry(w, va, pte);
+}
+
+/* -- the walk ------------------------------------------------------------------------------------------------------------ */
+
+static int check_extent(struct pt_extent *x, void *ctx)
+{
+	for (; x->va < x->end; pt_extent_next(x)) {
+		pte_t pte = hw_pte_get(x->hw);
+
+		if (!pte_is_none(pte))
+			check_entry(ctx, x->va, pte);
+	}
+	return 0;
+}
+
+static void check_hole(struct walk *w, struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	w->vma = NULL;
+	if (start < end)
+		pt_walk(&mm->pt, start, end, check_extent, w);
+}
+
+static void check_vma(struct walk *w, struct vma *vma)
+{
+	struct rwsem *lock = vma->link.nonlinear ? &vma->object->maps.lock : NULL;
+
+	w->vma = vma;
+	if (lock)
+		rwsem_read_lock(lock);
+	pt_walk(&vma->mm->pt, vma->start, vma->end, check_extent, w);
+	if (lock)
+		rwsem_read_unlock(lock);
+}
+
+void audit_entries(struct audit *a, struct mm *mm)
+{
+	struct walk w = {.a = a};
+	unsigned long tables = pt_count_tables(&mm->pt);
+	vaddr_t at = 0;
+
+	for (struct vma *vma = vma_first(mm); vma; vma = vma_next(vma)) {
+		check_hole(&w, mm, at, vma->start);
+		check_vma(&w, vma);
+		at = vma->end;
+	}
+	check_hole(&w, mm, at, USER_END);
+	if (w.pages != mm->pt.nr_pages)
+		audit_error(a, "mm counts %lu resident pages and maps %lu", mm->pt.nr_pages, w.pages);
+	if (tables != mm->pt.nr_tables)
+		audit_error(a, "mm counts %lu table pages and has %lu", mm->pt.nr_tables, tables);
+	a->tables += tables;
+}
