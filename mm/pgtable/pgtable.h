@@ -20,7 +20,7 @@ struct pgtable {
 	unsigned long nr_pages;  /* accounted pages mapped (RSS); atomic */
 };
 
-int pgtable_init(struct pgtable *pt);     /* 0 or -ENOMEM */
+int pgtable_init(struct pgtable *pt); /* 0 or -ENOMEM */
 /* => every leaf entry is empty, no thread uses it (a CPU that borrows it is made to let go); as a flush */
 void pgtable_destroy(struct pgtable *pt);
 
