@@ -3,6 +3,8 @@
  * links: mm/phys/buddy.c mm/phys/page_alloc.c mm/phys/slab.c mm/phys/slab_debug.c mm/phys/kmalloc.c kernel/sync/spinlock.c kernel/sync/lockrank.c kernel/lib/radix.c kernel/lib/bitops.c kernel/lib/harness.c
  */
 #include "kernel/lib/ksyms.h"
+#include <arch/smp.h>
+#include <pthread.h>
 #include "kernel/lib/string.h"
 #include "kernel/sync/hooks.h"
 #include "mm/phys/phys.h"
@@ -17,11 +19,12 @@
 
 __thread struct cpu the_cpu;
 struct cpu cpus[MAX_CPUS];
-unsigned cpu_count = 1;
+unsigned cpu_count = 2;
+unsigned long cpu_online_bits = 3;
 char *the_ram;
 struct page *mem_map;
 pfn_t max_pfn = FRAMES;
-static struct lock_context locks;
+static __thread struct lock_context locks;
 
 const char *ksym_lookup(vaddr_t address, unsigned long *offset)
 {
@@ -31,6 +34,23 @@ const char *ksym_lookup(vaddr_t address, unsigned long *offset)
 struct lock_context *sync_lock_context(void)
 {
 	return &locks;
+}
+
+/* The other CPU is this thread under another number. */
+void ipi_call(unsigned long mask, void (*fn)(void *), void *arg, bool wait)
+{
+	unsigned me = the_cpu.id;
+
+	CHECK(irqs_enabled() && wait);
+	for (unsigned i = 0; i < cpu_count; i++) {
+		unsigned long flags = irq_save();
+
+		the_cpu.id = i;
+		if (i != me && mask & BIT(i))
+			fn(arg);
+		irq_restore(flags);
+	}
+	the_cpu.id = me;
 }
 
 /* HIGH is not mapped for good, as on i386. */
@@ -228,18 +248,20 @@ static void reclaims(void)
 static void slab_storm(size_t size)
 {
 	static u8 *held[2000];
-	struct slab_cache cache;
+	static struct slab_cache caches[5]; /* a cache is for ever */
+	static unsigned used;
+	struct slab_cache *cache = &caches[used++];
 
-	slab_cache_init(&cache, "test", size);
+	slab_cache_init(cache, "test", size);
 	for (unsigned round = 0; round < 20000; round++) {
 		unsigned i = test_random() % ARRAY_SIZE(held);
 
 		if (held[i]) {
 			CHECK(!memchr_inv(held[i], (u8)i, size));
-			slab_free(&cache, held[i]);
+			slab_free(cache, held[i]);
 			held[i] = NULL;
 		} else {
-			held[i] = slab_alloc(&cache, round % 2 ? GFP_KERNEL : GFP_ZERO);
+			held[i] = slab_alloc(cache, round % 2 ? GFP_KERNEL : GFP_ZERO);
 			CHECK(held[i] && (round % 2 || !memchr_inv(held[i], 0, size)));
 			CHECK(((unsigned long)held[i] & 7) == 0);
 			memset(held[i], (u8)i, size);
@@ -247,10 +269,10 @@ static void slab_storm(size_t size)
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(held); i++) {
 		if (held[i])
-			slab_free(&cache, held[i]);
+			slab_free(cache, held[i]);
 		held[i] = NULL;
 	}
-	CHECK(slab_cache_in_use(&cache) == 0 && cache.slabs <= 34ul << cache.order);
+	CHECK(slab_cache_in_use(cache) == 0 && cache->slabs <= 34ul << cache->order);
 }
 
 static void slabs(void)
@@ -296,6 +318,71 @@ static void kmallocs(void)
 	kfree(NULL);
 }
 
+/* What one CPU keeps for itself is there for the others before memory is said to be out. */
+static void drained(void)
+{
+	static struct page *held[FRAMES];
+	static struct slab_cache cache;
+	unsigned long before = all_free();
+	unsigned n;
+	void *p;
+
+	slab_cache_init(&cache, "kept", 512);
+	the_cpu.id = 1;
+	for (n = 0; n < 40; n++)
+		held[n] = page_alloc(0, GFP_KERNEL);
+	while (n > 0)
+		page_put(held[--n]);
+	p = slab_alloc(&cache, GFP_KERNEL);
+	slab_free(&cache, p);
+	CHECK(cache.slabs && page_alloc_cached(false) >= 30);
+	the_cpu.id = 0;
+	while ((held[n] = page_alloc(0, GFP_KERNEL | GFP_NOWARN)))
+		n++;
+	CHECK(page_alloc_cached(false) == 0 && cache.objects == 0);
+	while (n > 0)
+		page_put(held[--n]);
+	CHECK(all_free() + slab_pages >= before);
+}
+
+/* Several CPUs split and merge the same blocks. (GFP_ATOMIC: the pretended ipi_call() is not for real ones.) */
+static void *cpu_main(void *arg)
+{
+	struct page *held[64] = {NULL};
+	unsigned orders[64] = {0}, seed;
+
+	the_cpu.id = seed = (unsigned)(unsigned long)arg;
+	for (unsigned round = 0; round < 40000; round++) {
+		unsigned i = (seed = seed * 1103515245 + 12345) >> 16 & 63;
+
+		if (held[i]) {
+			page_free(held[i], orders[i]);
+			held[i] = NULL;
+		} else {
+			orders[i] = seed >> 24 & 3 ? 0 : seed >> 26 & 3;
+			held[i] = page_alloc(orders[i], GFP_ATOMIC | GFP_NOWARN);
+		}
+	}
+	for (unsigned i = 0; i < 64; i++)
+		if (held[i])
+			page_free(held[i], orders[i]);
+	return NULL;
+}
+
+static void cpus_storm(void)
+{
+	unsigned long before;
+	pthread_t id[4];
+
+	cpu_count = 5;
+	before = all_free();
+	for (unsigned long i = 0; i < 4; i++)
+		pthread_create(&id[i], NULL, cpu_main, (void *)(i + 1));
+	for (unsigned i = 0; i < 4; i++)
+		pthread_join(id[i], NULL);
+	CHECK(all_free() == before);
+}
+
 /* -- what debug builds notice -------------------------------------------------------------------------------------------- */
 static void found_page_errors(void)
 {
@@ -315,7 +402,7 @@ static void found_page_errors(void)
 
 static void found_slab_errors(void)
 {
-	struct slab_cache one, two;
+	static struct slab_cache one, two;
 	u8 *p;
 
 	slab_cache_init(&one, "one", 64);
@@ -339,6 +426,8 @@ int main(void)
 	RUN(reclaims);
 	RUN(slabs);
 	RUN(kmallocs);
+	RUN(drained);
+	RUN(cpus_storm);
 	RUN(found_page_errors);
 	RUN(found_slab_errors);
 	return test_end();

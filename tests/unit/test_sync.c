@@ -717,6 +717,7 @@ static void validator_finds(void)
 		fflush(stdout);
 		pid = fork();
 		if (pid == 0) {
+			test_bad = false;
 			wrong[i]();
 			fflush(stdout);
 			_exit(test_bad);

@@ -212,6 +212,7 @@ struct fault access_try(struct access *a)
 struct revoke_race {
 	const struct revoke *r;
 	u64 end, rounds, faults;
+	unsigned stampers;
 	bool stop;
 	u32 stamps[STAMPERS + 1]; /* [0]: unused */
 };
@@ -258,7 +259,7 @@ static void revoke_once(struct revoke_race *race)
 	const struct revoke *r = race->r;
 	const volatile u32 *alias = (const volatile u32 *)r->alias;
 	u32 seen[STAMPERS + 1];
-	unsigned spins = 0, waited = 1 + race->rounds % STAMPERS;
+	unsigned spins = 0, waited = 1 + race->rounds % race->stampers;
 	u64 faults = LOAD(race->faults), began;
 
 	r->set(r->page, r->weaker);
@@ -291,14 +292,21 @@ static void revoke_member(unsigned me, void *arg)
 	STORE(race->stop, true);
 }
 
-void race_revoke(const struct revoke *r)
+static void revoke_from(const struct revoke *r, unsigned stampers)
 {
-	struct revoke_race race = {.r = r, .end = race_end(r->ms)};
+	struct revoke_race race = {.r = r, .end = race_end(r->ms / 2), .stampers = stampers};
 
-	crew_run(1 + STAMPERS, revoke_member, &race);
-	test_note("%llu revocations, %llu faults", (unsigned long long)race.rounds, (unsigned long long)race.faults);
+	crew_run(1 + stampers, revoke_member, &race);
+	test_note("%u storing: %llu revocations, %llu faults", stampers, (unsigned long long)race.rounds,
+	          (unsigned long long)race.faults);
 	CHECK_OP(race.rounds, >, 0);
 	CHECK_OP(race.faults, >, 0);
+}
+
+void race_revoke(const struct revoke *r)
+{
+	revoke_from(r, 1);
+	revoke_from(r, STAMPERS);
 }
 
 /* -- the slow disk ------------------------------------------------------------------------------------------------- */

@@ -59,7 +59,7 @@ struct access {
 struct fault access_try(struct access *a);
 
 /* -- revoke races -------------------------------------------------------------------------------------------- */
-/* Three threads store into the page at @page without end while this one takes the permission down to @weaker and
+/* One thread, then three, store into the page at @page without end while this one takes the permission down to @weaker and
  * back up to RW by set().  Once set() has returned, @alias, the same page somewhere else, must not change; and the
  * only signals are ACCERR at the stores' addresses. */
 struct revoke {

@@ -53,7 +53,7 @@ static void fresh_entries(struct crowd *c)
 
 static unsigned writers(const struct crowd *c)
 {
-	return c->readers ? CREW / 2 : CREW;
+	return c->readers ? c->gate.n / 2 : c->gate.n;
 }
 
 /* Memory that starts afresh in every round is judged in every round. */
@@ -104,17 +104,17 @@ static void crowd_member(unsigned me, void *arg)
 	}
 }
 
-static void crowd(enum kind kind, bool readers, int fd, unsigned ms)
+static void crowd_of(unsigned crew, enum kind kind, bool readers, int fd, unsigned ms)
 {
-	struct crowd c = {.kind = kind, .readers = readers, .fd = fd, .gate.n = CREW, .end = race_end(ms)};
+	struct crowd c = {.kind = kind, .readers = readers, .fd = fd, .gate.n = crew, .end = race_end(ms)};
 
 	if (kind == ANON)
 		c.w = map_anon(N, RW);
 	else
 		c.w = CHECK_OK(mmap(NULL, N * P, on_pteron() && kind == FILE_ENTRIES ? PROT_NONE : RW,
 		                    kind == PRIVATE_FILE ? MAP_PRIVATE : MAP_SHARED, fd, 0));
-	crew_run(CREW, crowd_member, &c);
-	test_note("%llu rounds of %d pages and %d threads", (unsigned long long)c.rounds, N, CREW);
+	crew_run(crew, crowd_member, &c);
+	test_note("%llu rounds of %d pages and %u threads", (unsigned long long)c.rounds, N, crew);
 	CHECK_OP(c.rounds, >, 0);
 	if (kind == FILE_ENTRIES || kind == DISK_FILE)
 		for (size_t i = 0; i < N; i++)
@@ -122,23 +122,38 @@ static void crowd(enum kind kind, bool readers, int fd, unsigned ms)
 	CHECK_OK(munmap(c.w, N * P));
 }
 
-static int zeroed_file(int fd)
+/* Every word of the file's pages at offset 0 is @value. */
+static void reset_file(int fd, u32 value)
 {
-	u8 page[4096] = {0};
+	for (size_t i = 0; i < N && fd >= 0; i++)
+		CHECK_EQ(pwrite(fd, &value, 4, (off_t)(i * P)), 4);
+}
 
-	for (size_t i = 0; i < N; i++)
-		CHECK_EQ(pwrite(fd, page, P, (off_t)(i * P)), P);
+/* Two threads are together more often, four meet more. */
+static void crowd(enum kind kind, bool readers, int fd, unsigned ms)
+{
+	reset_file(fd, kind == PRIVATE_FILE ? 100 : 0);
+	crowd_of(2, kind, readers, fd, ms / 2);
+	reset_file(fd, kind == PRIVATE_FILE ? 100 : 0);
+	crowd_of(CREW, kind, readers, fd, ms / 2);
+}
+
+static int disk_file(void)
+{
+	int fd = make_file(disk_dir(), "crowd", 0);
+
+	tag_file(fd, N);
 	return fd;
 }
 
 TEST(T0_18, "T0-18 one PTE, four CPUs: write against write")
 {
-	crowd(FILE_ENTRIES, false, zeroed_file(tagged_memfd(N)), 1500);
+	crowd(FILE_ENTRIES, false, tagged_memfd(N), 1500);
 }
 
 TEST(T0_18r, "T0-18r one PTE, four CPUs: write against read")
 {
-	crowd(FILE_ENTRIES, true, zeroed_file(tagged_memfd(N)), 1000);
+	crowd(FILE_ENTRIES, true, tagged_memfd(N), 1000);
 }
 
 TEST(T0_18a, "T0-18a one PTE, four CPUs: anonymous memory, no store is lost")
@@ -149,17 +164,15 @@ TEST(T0_18a, "T0-18a one PTE, four CPUs: anonymous memory, no store is lost")
 
 TEST(T0_18p, "T0-18p one PTE, four CPUs: private file pages, no store is lost")
 {
-	int fd = zeroed_file(tagged_memfd(N));
+	int fd = tagged_memfd(N);
 
-	for (size_t i = 0; i < N; i++)
-		CHECK_EQ(pwrite(fd, &(u32){100}, 4, (off_t)(i * P)), 4);
 	crowd(PRIVATE_FILE, false, fd, 500);
 	crowd(PRIVATE_FILE, true, fd, 500);
 }
 
 TEST(T0_18d, "T0-18d one PTE, four CPUs: the first store to a clean page of a disk file")
 {
-	crowd(DISK_FILE, false, zeroed_file(make_file(disk_dir(), "crowd", 0)), 800);
+	crowd(DISK_FILE, false, disk_file(), 800);
 }
 
 /* T0-18f: all threads of a forked process store into pages that a child still shares. */

@@ -29,6 +29,9 @@ TEST(T0_07, "T0-07 stars")
 		CHECK_EQ(file_tag(fd, N - 1 - k), 100 + k);
 		CHECK_ACCERR(try_read(w + (k - 1) * P), w + (k - 1) * P);
 		CHECK_ACCERR(try_write(w + (k + 1) * P + 17, 1), w + (k + 1) * P + 17);
+		CHECK_OK(madvise(w + k * P, P, MADV_DONTNEED)); /* now a fault must judge, by the entry */
+		CHECK_NOFAULT(try_write64(w + k * P, 200 + k));
+		CHECK_EQ(file_tag(fd, N - 1 - k), 200 + k);
 	}
 	CHECK_EQ(vma_count(w, N * P, NULL), 1);
 }
@@ -169,6 +172,24 @@ TEST(T0_14, "T0-14 mprotect span")
 	CHECK_OK(mprotect(w, M * P, PROT_NONE));
 	for (size_t i = 0; i < M; i++)
 		CHECK_ACCERR(try_read(w + i * P), w + i * P);
+}
+
+/* The second vma of the range refuses: nothing of the first one may have changed (trap e). */
+TEST(T0_14c, "T0-14c mprotect refused by a later vma")
+{
+	int fd = tagged_memfd(4);
+	char path[64];
+	u8 *base, *w;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	fd = CHECK_OK(open(path, O_RDONLY));
+	base = map_anon(8, PROT_READ);
+	w = CHECK_OK(mmap(base + 4 * P, 4 * P, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0));
+	CHECK_EQ(tag(w, 3), 3);
+	CHECK_ERRNO(mprotect(base, 8 * P, RW), EACCES);
+	CHECK_ACCERR(try_write(base, 1), base);
+	CHECK_ACCERR(try_write(w, 1), w);
+	CHECK_EQ(tag(w, 3), 3);
 }
 
 TEST(T0_14b, "T0-14b mprotect of a part")

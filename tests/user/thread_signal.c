@@ -92,8 +92,7 @@ static void *open_late(void *arg)
 	return take_process_signal(arg);
 }
 
-/* It is pending for all, nobody takes it; then one opens up. And one that was chosen blocks or leaves before it looks. */
-TEST(thread_retarget, "thread.signal is handed on when its thread blocks it or exits")
+TEST(thread_open_late, "thread.signal pends for all until one thread takes it")
 {
 	pthread_t t;
 
@@ -104,6 +103,67 @@ TEST(thread_retarget, "thread.signal is handed on when its thread blocks it or e
 	hand_over = 1;
 	finish(t);
 	CHECK_EQ(tls_signals, 0);
+}
+
+static volatile int taken, open_now, go, may_leave;
+
+static void count_taken(int sig)
+{
+	(void)sig;
+	__atomic_fetch_add(&taken, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Takes what it is told of, and looks for nothing by itself. */
+static void *sleep_open(void *arg)
+{
+	block(SIG_UNBLOCK, SIGUSR1);
+	__atomic_fetch_add(&open_now, 1, __ATOMIC_SEQ_CST);
+	while (!may_leave)
+		usleep(20000);
+	return arg;
+}
+
+/* Open for a moment; then it blocks the signal again and stays, or it leaves. */
+static void *open_briefly(void *leave)
+{
+	block(SIG_UNBLOCK, SIGUSR1);
+	__atomic_fetch_add(&open_now, 1, __ATOMIC_SEQ_CST);
+	while (!go)
+		;
+	if (leave)
+		return NULL;
+	block(SIG_BLOCK, SIGUSR1);
+	while (!may_leave)
+		usleep(500);
+	return NULL;
+}
+
+/* One that was chosen may not look any more: then it is another's, who sleeps and must be woken. */
+TEST(thread_retarget, "thread.signal is handed on when its thread blocks it or exits")
+{
+	u32 rng = 12345;
+
+	signal(SIGUSR1, count_taken);
+	block(SIG_BLOCK, SIGUSR1);
+	for (int round = 0; round < 100; round++) {
+		pthread_t brief, sleeper;
+
+		open_now = go = may_leave = taken = 0;
+		brief = start(open_briefly, round % 2 ? &brief : NULL);
+		sleeper = start(sleep_open, NULL);
+		while (open_now < 2)
+			sched_yield();
+		usleep(500);
+		go = 1;
+		for (volatile u32 i = rnd(&rng) % 2000; i > 0; i--)
+			;
+		CHECK_OK(kill(getpid(), SIGUSR1));
+		for (u64 t0 = now_ns(); !taken; sched_yield())
+			CHECK_OP(now_ns() - t0, <, 3000 * MS);
+		may_leave = 1;
+		finish(brief);
+		finish(sleeper);
+	}
 }
 
 static void *open_and_block(void *stop)

@@ -19,12 +19,12 @@ struct cpu {
 	vaddr_t user_sp;        /* offset 3 words: scratch of the syscall entry */
 	unsigned id;            /* 0 .. MAX_CPUS - 1 */
 	unsigned apic_id;
-	unsigned preempt_count;   /* > 0: must not sleep (spinlocks held, interrupt context) */
-	bool need_resched;        /* the timer or a wake-up asks for schedule() */
-	unsigned irq_depth;       /* nested interrupt handlers */
-	struct pgtable *loaded;   /* tree in CR3; NULL: the kernel's own */
-	struct arch_context *ctx; /* machine state of the running thread; never NULL */
-	bool lazy;                /* a thread without a tree runs: `loaded` is only borrowed, and may be dropped */
+	unsigned preempt_count;       /* > 0: must not sleep (spinlocks held, interrupt context) */
+	bool need_resched;            /* the timer or a wake-up asks for schedule() */
+	unsigned irq_depth;           /* nested interrupt handlers */
+	struct pgtable *loaded;       /* tree in CR3; NULL: the kernel's own */
+	struct arch_context *ctx;     /* machine state of the running thread; never NULL */
+	bool lazy;                    /* a thread without a tree runs: `loaded` is only borrowed, and may be dropped */
 	unsigned long tlb_shootdowns; /* flushes that this CPU asked of others; read by anyone */
 } __aligned(64);
 

@@ -66,7 +66,7 @@ u64 arch_clock_ns(void)
 #define WARP_ROUNDS 1000
 
 static struct {
-	bool busy;  /* lock of last_tsc */
+	bool busy; /* lock of last_tsc */
 	bool found;
 	u64 last_tsc;
 } warp;

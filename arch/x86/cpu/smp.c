@@ -35,8 +35,8 @@
 static u8 idle_stacks[MAX_CPUS - 1][IDLE_STACK_SIZE] __aligned(16);
 
 enum ap_state { AP_NONE, AP_ARRIVED, AP_COMPARE, AP_COMPARED, AP_GO, AP_GONE }; /* set by the two in turn */
-static unsigned state; /* enum ap_state; atomic */
-static u64 boot_pat;   /* 0: there is none */
+static unsigned state;                                                          /* enum ap_state; atomic */
+static u64 boot_pat;                                                            /* 0: there is none */
 
 static void state_set(enum ap_state s)
 {

@@ -23,7 +23,7 @@ void segments_set_stack(vaddr_t top); /* for entries from ring 3 */
 
 /* -- cpu/idt.c, cpu/exception.c ---------------------------------------------------------------------------- */
 void idt_init(void);
-void idt_load(void); /* the same table on another CPU */
+void idt_load(void);                    /* the same table on another CPU */
 void trap_entry(struct trap_frame *tf); /* from entry.S */
 __noreturn void exception_die(struct trap_frame *tf, vaddr_t fault_addr, const char *why);
 
@@ -43,7 +43,7 @@ long user_string(char *dst, const char *src, size_t n);
 
 /* -- cpu/fpu.c ------------------------------------------------------------------------------------------------- */
 void fpu_init(void);
-void fpu_init_cpu(void); /* another CPU */
+void fpu_init_cpu(void);                  /* another CPU */
 void fpu_reset(struct arch_context *ctx); /* fresh state into the image, not the registers */
 void fpu_save(struct arch_context *ctx);  /* registers -> image */
 void fpu_load(struct arch_context *ctx);  /* image -> registers */
@@ -78,8 +78,8 @@ void apic_ipi(unsigned apic_id, u32 command);
 #define APIC_IPI_FIXED 0x4000 /* + vector; assert */
 #define APIC_IPI_NMI 0x4400
 #define APIC_IPI_INIT 0x4500
-#define APIC_IPI_STARTUP 0x4600 /* + page number */
-unsigned apic_id(void); /* of CPU 0, where device interrupts go */
+#define APIC_IPI_STARTUP 0x4600           /* + page number */
+unsigned apic_id(void);                   /* of CPU 0, where device interrupts go */
 void apic_timer_start_oneshot(u32 count); /* masked: for calibration */
 u32 apic_timer_count(void);
 void apic_timer_periodic(u32 count);
@@ -91,14 +91,14 @@ void pic_eoi(unsigned line);
 /* -- cpu/clock.c, timer.c, rtc.c -------------------------------------------------------------------------------------- */
 #define TICK_HZ 250
 void clock_start(void);
-void clock_init(void);   /* calibrate. => after irq_init() */
-bool clock_runs(void);   /* also while interrupts are off */
-void clock_tick(void);   /* without a TSC, time is counted here */
-u32 clock_apic_hz(void); /* local APIC timer, after its divider; 0: not there */
+void clock_init(void);       /* calibrate. => after irq_init() */
+bool clock_runs(void);       /* also while interrupts are off */
+void clock_tick(void);       /* without a TSC, time is counted here */
+u32 clock_apic_hz(void);     /* local APIC timer, after its divider; 0: not there */
 void clock_warp_test(void);  /* on two CPUs at once: does time ever step back from one to the other? */
 void clock_warp_judge(void); /* afterwards, on one of them: if so, keep it from doing so */
 void tick_init(void);
-void tick_init_cpu(void); /* another CPU's */
+void tick_init_cpu(void);              /* another CPU's */
 bool timer_interrupt(unsigned vector); /* is this the tick's vector? */
 
 /* -- cpu/acpi.c --------------------------------------------------------------------------------------------------- */
@@ -116,7 +116,7 @@ struct acpi_info {
 		bool set;
 	} isa[16]; /* interrupt source overrides */
 	u8 cpu_apic_id[MAX_CPUS];
-	unsigned nr_cpus; /* that there are: may be more than MAX_CPUS */
+	unsigned nr_cpus;               /* that there are: may be more than MAX_CPUS */
 	u16 pm1a_control, pm1b_control; /* 0: no power off by ACPI */
 	u16 sleep5_a, sleep5_b;         /* SLP_TYP values, in place */
 	u16 pm_timer;                   /* port, 0: none */

@@ -44,7 +44,12 @@ extern u64 pte_nx_mask;
 
 #define PTE_HAS_NX (x86_nx() != 0)
 
-#define X86_M21_DELAY 200 /* MUTATION(21): turns of an empty loop */
+/* Mutations of live entries take their wrong steps slowly, so that a test can see what happens in between. */
+static inline void x86_mutation_delay(void)
+{
+	for (unsigned i = 0; i < 200; i++)
+		barrier();
+}
 
 /* Kinds of marker (struct pte_view.type). */
 #define PTE_MARKER_NOTE 0   /* carries uffd_wp and the grant, nothing else */

@@ -70,6 +70,8 @@ static inline pte_t hw_pte_get_lockless(struct hw_pte *hw)
 	do {
 		low = READ_ONCE(half[0]);
 		barrier();
+		if (MUTATION(20))
+			x86_mutation_delay();
 		high = READ_ONCE(half[1]);
 		barrier();
 	} while (low != READ_ONCE(half[0]) && !MUTATION(20)); /* M20: no second look */
@@ -83,7 +85,7 @@ static inline void hw_pte_set(struct hw_pte *hw, pte_t pte)
 	ASSERT(!pte_accessible(hw_pte_get(hw)));
 	if (MUTATION(20)) { /* M20: the entry is live before it is complete */
 		WRITE_ONCE(half[0], (u32)pte.pteval);
-		barrier();
+		x86_mutation_delay();
 		WRITE_ONCE(half[1], (u32)(pte.pteval >> 32));
 		return;
 	}
@@ -112,11 +114,10 @@ static inline bool hw_pte_test_and_clear_young(struct hw_pte *hw)
 {
 	if (!pte_young(hw_pte_get(hw)))
 		return false;
-	if (MUTATION(21)) { /* M21: load, then a plain store; slowly, so that a test can see what gets lost */
+	if (MUTATION(21)) { /* M21: load, then a plain store */
 		u32 old = READ_ONCE(*(x86_half_t *)hw);
 
-		for (unsigned i = 0; i < X86_M21_DELAY; i++)
-			barrier();
+		x86_mutation_delay();
 		WRITE_ONCE(*(x86_half_t *)hw, old & (u32)~X86_PTE_A);
 		return true;
 	}

@@ -37,11 +37,10 @@ static inline bool hw_pte_test_and_clear_young(struct hw_pte *hw)
 {
 	if (!pte_young(hw_pte_get(hw)))
 		return false;
-	if (MUTATION(21)) { /* M21: load, then a plain store; slowly, so that a test can see what gets lost */
+	if (MUTATION(21)) { /* M21: load, then a plain store */
 		pteval_t old = hw_pte_get(hw).pteval;
 
-		for (unsigned i = 0; i < X86_M21_DELAY; i++)
-			barrier();
+		x86_mutation_delay();
 		WRITE_ONCE(*(pteval_t *)hw, old & ~X86_PTE_A);
 		return true;
 	}
