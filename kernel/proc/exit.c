@@ -119,8 +119,7 @@ static bool parent_ignores(const struct process *p)
 {
 	const struct sigaction *sa = &p->parent->actions[SIGCHLD - 1];
 
-	return p->exit_signal == SIGCHLD &&
-	       (READ_ONCE(sa->handler) == SIG_IGN || (READ_ONCE(sa->flags) & SA_NOCLDWAIT));
+	return p->exit_signal == SIGCHLD && (READ_ONCE(sa->handler) == SIG_IGN || (READ_ONCE(sa->flags) & SA_NOCLDWAIT));
 }
 
 /* Out of the tree; the table's reference is the caller's to put. => process_lock */

@@ -24,7 +24,7 @@ struct files {
 
 struct files *files_create(void);             /* empty; ERR_PTR(-ENOMEM) */
 struct files *files_dup(struct files *files); /* fork: the same files; ERR_PTR(-ENOMEM) */
-bool files_is_private(struct files *files); /* nobody else has it now */
+bool files_is_private(struct files *files);   /* nobody else has it now */
 void files_get(struct files *files);
 void files_put(struct files *files);           /* the last user closes everything. => may sleep */
 void files_close_on_exec(struct files *files); /* => may sleep */

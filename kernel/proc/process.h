@@ -144,7 +144,7 @@ struct thread *thread_find_locked(int tid);
  * leaves the tables, a process when it is reaped; its number as a group or session keeps it from being given out. */
 int id_alloc(void);
 void id_free(int id);
-void id_free_locked(int id); /* => process_lock */
+void id_free_locked(int id);        /* => process_lock */
 void thread_hash(struct thread *t); /* => process_lock */
 void thread_unhash(struct thread *t);
 /* Is there a member of group @pgid in session @sid? => process_lock */
@@ -158,7 +158,7 @@ void process_publish_locked(struct process *p, struct process *parent, struct th
 /* @t joins @p and the tables with id @tid. -EAGAIN if the process is going away. */
 int process_add_thread(struct process *p, struct thread *t, int tid);
 int process_add_thread_locked(struct process *p, struct thread *t, int tid); /* => process_lock */
-void process_discard(struct process *p); /* undo process_create() */
+void process_discard(struct process *p);                                     /* undo process_create() */
 
 /* Make process 1 run @path. Returns 0 or the error of exec. => once, from a kernel thread or the boot thread */
 int process_start_init(const char *path, char *const argv[], char *const envp[]);

@@ -139,7 +139,7 @@ struct thread_signals {
 	void *restart_user;
 	unsigned restart_flags;
 	u32 restart_value, restart_bitset; /* futex */
-	void (*first_run)(void *arg); /* process 1: before its first way to ring 3 */
+	void (*first_run)(void *arg);      /* process 1: before its first way to ring 3 */
 	void *first_arg;
 	/* threads library */
 	int *set_child_tid, *clear_child_tid;
@@ -175,7 +175,7 @@ void signal_restore_mask(void);
 /* -- for exec, fork, exit ---------------------------------------------------------------------------------- */
 void sigpending_init(struct sigpending *sp);
 void sigpending_flush(struct sigpending *sp);
-void signal_exec(struct process *p); /* handlers to default, pending kept, altstack gone */
+void signal_exec(struct process *p);             /* handlers to default, pending kept, altstack gone */
 void signal_default_handlers(struct process *p); /* what is not ignored. => siglock, or nobody else has @p */
 /* Thread @except leaves or blocks: the process's pending signals of @set are to be looked at by others. => siglock */
 void signal_retarget(struct process *p, struct thread *except, sigset_t set);
