@@ -98,8 +98,8 @@ struct mm {
 	vaddr_t arg_start, arg_end, env_start, env_end;
 	unsigned long total_pages; /* mapped by vmas */
 	unsigned long locked_pages;
-	struct file *exe; /* /proc/self/exe */
-	u64 minor_faults, major_faults;
+	struct file *exe;                         /* /proc/self/exe */
+	unsigned long minor_faults, major_faults; /* atomic */
 };
 
 #define VM_MAX_MAP_COUNT 65530
