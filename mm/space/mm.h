@@ -99,9 +99,9 @@ struct mm {
 	vaddr_t arg_start, arg_end, env_start, env_end;
 	unsigned long total_pages; /* mapped by vmas */
 	unsigned long locked_pages;
-	struct file *exe; /* /proc/self/exe */
-	u64 minor_faults, major_faults;
-	struct list all_link; /* debug builds: mm_list */
+	struct file *exe;                         /* /proc/self/exe */
+	unsigned long minor_faults, major_faults; /* atomic */
+	struct list all_link;                     /* debug builds: mm_list */
 };
 
 /* Debug builds: every address space, oldest first (so a parent comes before its child), for the auditor. */
