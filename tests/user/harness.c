@@ -73,22 +73,21 @@ static bool glob_one(const char *glob, const struct test *t)
 	return !fnmatch(glob, id, 0) || !fnmatch(glob, t->title, 0);
 }
 
+/* A word that begins with '!' takes tests out again. */
 static bool chosen(const char *globs, const struct test *t)
 {
 	char copy[512], *save, *g;
+	bool in = false;
 
 	if (!globs || !*globs)
 		return true;
 	snprintf(copy, sizeof(copy), "%s", globs);
-	for (g = strtok_r(copy, ",", &save); g; g = strtok_r(NULL, ",", &save))
-		if (glob_one(g, t))
-			return true;
-	return false;
-}
-
-static int by_title(const void *a, const void *b)
-{
-	return strcmp((*(const struct test *const *)a)->title, (*(const struct test *const *)b)->title);
+	for (g = strtok_r(copy, ",", &save); g; g = strtok_r(NULL, ",", &save)) {
+		if (*g == '!' && glob_one(g + 1, t))
+			return false;
+		in |= *g != '!' && glob_one(g, t);
+	}
+	return in;
 }
 
 static size_t choose(const char *globs, const struct test **out)
