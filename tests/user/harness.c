@@ -90,6 +90,11 @@ static bool chosen(const char *globs, const struct test *t)
 	return in;
 }
 
+static int by_title(const void *a, const void *b)
+{
+	return strcmp((*(const struct test *const *)a)->title, (*(const struct test *const *)b)->title);
+}
+
 static size_t choose(const char *globs, const struct test **out)
 {
 	size_t n = 0;
