@@ -51,6 +51,13 @@ KASAN := -fsanitize=kernel-address -fasan-shadow-offset=$(KASAN_OFFSET) --param 
 $(OUT)/mm/debug/kasan.o $(OUT)/arch/x86/64/kasan.o: KASAN :=
 endif
 
+# In a release the way of a single remap does without frame pointers: a backtrace may skip these functions.
+ifeq ($(BUILD),release)
+$(addprefix $(OUT)/,mm/space/nonlinear.o mm/space/nonlinear_exchange.o mm/rmap/nonlinear_index.o kernel/lib/rbtree.o \
+	mm/object/pagecache.o mm/pgtable/pgtable.o mm/pgtable/walk.o mm/space/vma.o kernel/lib/radix.o arch/x86/mm/tlb.o \
+	kernel/proc/syscall.o kernel/proc/sys_mm.o): CFLAGS += -fomit-frame-pointer
+endif
+
 # Every .c and .S below these folders is part of the kernel; the width's own folder is chosen by ARCH.
 KDIRS := boot kernel mm arch/x86/mm arch/x86/cpu arch/x86/io arch/x86/$(BITS) tests/contract
 KSRC := $(sort $(shell find $(KDIRS) -name '*.c' -o -name '*.S'))

@@ -142,10 +142,10 @@ static inline bool empty_entry(struct batch *b, struct hw_pte *hw, unsigned i, s
 	pte_t pte = hw_pte_get(hw);
 	struct page *page;
 
-	*displaced = NULL;
-	if (pte_is_none(pte))
-		return false;
-	if (!pte_has_page(pte)) {
+	if (unlikely(!pte_has_page(pte))) {
+		*displaced = NULL;
+		if (pte_is_none(pte))
+			return false;
 		hw_pte_set(hw, pte_none());
 		forget_offset(b, i, pte_file_pgoff(pte));
 		return false;
@@ -188,7 +188,8 @@ static void release_displaced(struct batch *b)
 	for (unsigned i = 0; i < b->nr; i++)
 		if (b->slots[i].displaced && !(MUTATION(2) && b->released))
 			page_put(b->slots[i].displaced);
-	b->released = true;
+	if (DEBUG)
+		b->released = true;
 }
 
 /* The old translations are forgotten everywhere. */
@@ -284,7 +285,8 @@ struct exchange_result nonlinear_exchange(struct vma *vma, vaddr_t va, vaddr_t e
 	b.off_position = pgoff != b.linear;
 	b.nodes = NULL;
 	b.nr_nodes = b.nr_displaced = 0;
-	b.released = false;
+	if (DEBUG)
+		b.released = false;
 	rwsem_read_lock(invalidate);
 	absent = prepare_pages(&b);
 	done = prepare_and_exchange(&b);
