@@ -1,25 +1,30 @@
 # Pteron: build, run, test.  `make help` lists the targets.
 #
-#   ARCH=x86_64|i386  PAGING=4level|pae|2level  BUILD=debug|release  FW=direct|bios|uefi  SMP=n  MEM=512
+#   ARCH=x86_64|i386  PAGING=4level|pae|2level|scrambled  BUILD=debug|release  FW=direct|bios|uefi  SMP=n  MEM=512
 #   SAN=kasan (x86_64: a debug build that checks every access)
+#   RAW=1 (values of page-table entries are bare integers: what does their type cost?)
+#   PAGING=scrambled (x86_64: mm/ and kernel/ on an entry format that no processor walks; arch/x86/mm/shadow.c)
 
 ARCH   ?= x86_64
 PAGING ?= $(if $(filter i386,$(ARCH)),pae,4level)
 BUILD  ?= debug
 SAN    ?=
-CONFIG := $(ARCH)-$(PAGING)-$(or $(SAN),$(BUILD))
+RAW    ?=
+CONFIG := $(ARCH)-$(PAGING)-$(or $(SAN),$(BUILD))$(if $(RAW),-raw)
 OUT    := build/$(CONFIG)
 
 ifeq ($(ARCH),x86_64)
 CROSS  ?= x86_64-linux-gnu-
 BITS   := 64
-FORMAT := amd64
+FORMAT := $(if $(filter scrambled,$(PAGING)),scrambled,amd64)
+HARDWARE := amd64
 ARCHFLAGS := -m64 -mno-red-zone -mcmodel=kernel
 LDEMU  := elf_x86_64
 else
 CROSS  ?= i686-linux-gnu-
 BITS   := 32
 FORMAT := $(if $(filter 2level,$(PAGING)),i386,pae)
+HARDWARE := $(FORMAT)
 # Interrupts leave the stack aligned to 4 only.
 ARCHFLAGS := -m32 -march=i686 -mpreferred-stack-boundary=2
 LDEMU  := elf_i386
@@ -31,7 +36,10 @@ NM := $(CROSS)nm
 
 WARN := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wundef
 INCLUDE := -iquote . -I arch/include -I arch/x86/include
-DEFS := -DPTE_FORMAT_$(FORMAT)=1 -DBITS=$(BITS) -DPTERON_CONFIG=\"$(CONFIG)\"
+# Generic code has entries of FORMAT; the machine's own files have hardware's, but for those that read generic tables.
+READS_GENERIC := arch/x86/mm/pte_view.c arch/x86/mm/shadow_walk.c
+format_of = -DPTE_FORMAT_$(if $(filter $(READS_GENERIC),$(1)),$(FORMAT),$(if $(filter arch/% boot/%,$(1)),$(HARDWARE),$(FORMAT)))=1
+DEFS := -DBITS=$(BITS) -DPTERON_CONFIG=\"$(CONFIG)\" $(if $(filter scrambled,$(FORMAT)),-DPTE_SHADOW=1) $(if $(RAW),-DPTE_RAW=1)
 # What debug builds check: undefined behaviour (kernel/lib/ubsan.c), overwritten stacks (kernel/lib/stack_guard.c).
 CHECKS := -fsanitize=shift,bounds,integer-divide-by-zero,unreachable,return,bool,enum,vla-bound,builtin,alignment \
 	-fno-sanitize-recover=undefined -fstack-protector-strong -mstack-protector-guard=global
@@ -67,6 +75,7 @@ endif
 ifneq ($(SAN),kasan)
 KSRC := $(filter-out mm/debug/kasan.c arch/x86/64/kasan.c,$(KSRC))
 endif
+KSRC := $(filter-out $(if $(filter scrambled,$(FORMAT)),arch/x86/mm/root.c,arch/x86/mm/shadow.c arch/x86/mm/shadow_walk.c),$(KSRC))
 KOBJ := $(patsubst %,$(OUT)/%.o,$(basename $(KSRC)))
 
 all: $(OUT)/kernel.elf
@@ -75,11 +84,11 @@ all: $(OUT)/kernel.elf
 
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(KASAN) -MMD -MP -c $< -o $@
+	$(CC) $(CFLAGS) $(call format_of,$<) $(KASAN) -MMD -MP -c $< -o $@
 
 $(OUT)/%.o: %.S
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -D__ASSEMBLER__=1 -MMD -MP -c $< -o $@
+	$(CC) $(CFLAGS) $(call format_of,$<) -D__ASSEMBLER__=1 -MMD -MP -c $< -o $@
 
 -include $(KOBJ:.o=.d)
 
@@ -92,7 +101,7 @@ LDFORMAT := $(if $(filter 64,$(BITS)),elf64-x86-64,elf32-i386)
 
 $(OUT)/linker.ld: linker.ld arch/x86/include/asm/layout.h arch/x86/include/asm/offsets.h
 	@mkdir -p $(@D)
-	$(CC) -E -P -undef -x c $(INCLUDE) $(DEFS) -DLD_FORMAT=$(LDFORMAT) $< -o $@
+	$(CC) -E -P -undef -x c $(INCLUDE) $(DEFS) $(call format_of,$<) -DLD_FORMAT=$(LDFORMAT) $< -o $@
 
 $(OUT)/kernel.pass1: $(KOBJ) $(OUT)/linker.ld
 	$(LD) $(LDFLAGS) -T $(OUT)/linker.ld -o $@ $(KOBJ) $(LIBGCC)
@@ -151,19 +160,19 @@ iso: setup
 		print(machine.make_iso(machine.from_environment(), 'build/pteron.iso', ''))"
 
 # -- what people type ------------------------------------------------------------------------------------------
-export ARCH PAGING BUILD SAN FW SMP MEM TESTS ACCEL ICOUNT APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED
+export ARCH PAGING BUILD SAN FW SMP MEM TESTS ACCEL ICOUNT APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN
 
 help:
 	@echo 'make run      boot Pteron with a shell on this terminal (Ctrl-A X leaves)'
 	@echo 'make test     run every test there is          LANES=guest*,gdb*  LONG=1  SEED=n'
 	@echo 'make check    layers, headers, -Werror builds, formatting, cppcheck'
-	@echo 'make host     unit tests in an ordinary process, must-not-compile tests'
+	@echo "make host     mm/ in an ordinary process       TESTS='test_mmap*' FORMATS='pae tiny2' LONG=1 COVERAGE=1 SEED=n"
 	@echo "make guest    the ring-3 suite on one machine  TESTS='T0-*'"
 	@echo 'make debug    QEMU halted and a gdb connected to it'
 	@echo 'make exec     run one static Linux program     PROG=./a.out ARGS=... WITH=dir'
 	@echo 'make bench    costs in guest instructions'
 	@echo 'make iso      a hybrid boot image (BIOS and UEFI)'
-	@echo 'each with     ARCH=x86_64|i386 PAGING=4level|pae|2level FW=direct|bios|uefi SMP=1 MEM=512 BUILD=debug|release'
+	@echo 'each with     ARCH=x86_64|i386 PAGING=4level|pae|2level|scrambled FW=direct|bios|uefi SMP=1 MEM=512 BUILD=debug|release'
 
 setup:
 	@tools/setup.sh

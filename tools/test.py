@@ -22,7 +22,7 @@ import time
 
 import guest
 from guest import LOGS, Result
-from machine import EXIT_FAIL, EXIT_PASS, FORMATS, TOP, Machine, make, make_iso, suite_disks
+from machine import EXIT_FAIL, EXIT_PASS, FORMATS, SCRAMBLED, TOP, Machine, make, make_iso, suite_disks
 
 PRINT = threading.Lock()
 LONG = os.environ.get("LONG") == "1"
@@ -160,9 +160,9 @@ STEADY = "*,!T0-18*,!T0-19*,!T0-20*,!T0-25*,!storm*,!*storm*"
 
 
 def smp_lanes():
-    """The suite on four CPUs on every format; less of it on other numbers of them."""
+    """The suite on four CPUs on every format, the adversarial one too; less of it on other numbers of them."""
     out = []
-    for arch, paging in FORMATS:
+    for arch, paging in (*FORMATS, SCRAMBLED):
         glob = "*" if LONG else STEADY
         out.append(guest_lane(machine(arch, paging, smp=4), glob, 900, more=("suite.storms=3",)))
     for (arch, paging), smp in zip(FORMATS, (8, 2, 1)) if LONG else ():
@@ -205,6 +205,7 @@ def build_all():
     """Everything that the lanes boot, built before they start: they must not build over each other."""
     for arch, paging in FORMATS:
         make("kernel", "root", "ramdisk", ARCH=arch, PAGING=paging)
+    make("kernel", "root", ARCH=SCRAMBLED[0], PAGING=SCRAMBLED[1])
     make("kernel", "root", ARCH="x86_64", PAGING="4level", SAN="kasan")
 
 
@@ -230,6 +231,17 @@ def run_lane(lane):
     return results
 
 
+def same_list(one, other, results):
+    """T4-17: two lanes, if both were run, had the same tests with the same ends."""
+    if not {one, other} <= results.keys():
+        return
+    ends = [{(r.name, r.passed, r.skipped) for r in results[lane]} for lane in (one, other)]
+    odd = sorted({name for name, _, _ in ends[0] ^ ends[1]})
+    lane = Lane("same-list-scrambled", None, f"make test LANES={one},{other} SEED={SEED}")
+    results[lane.name] = [Result(f"T4-17 {other} has the pass list of {one}", not odd, detail=", ".join(odd))]
+    report(lane, results[lane.name], 0)
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--lanes", default=os.environ.get("LANES") or os.environ.get("LANE") or "*")
@@ -246,7 +258,9 @@ def main():
     build_all()
     print(f"SEED={SEED}", flush=True)
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        results = [r for lane_results in pool.map(run_lane, chosen) for r in lane_results]
+        by_lane = dict(zip([x.name for x in chosen], pool.map(run_lane, chosen)))
+    same_list("guest-x86_64-4level-direct", "guest-x86_64-scrambled-direct", by_lane)
+    results = [r for lane_results in by_lane.values() for r in lane_results]
     passed = sum(r.passed and not r.skipped for r in results)
     failed = sum(not r.passed for r in results)
     skipped = sum(r.passed and r.skipped for r in results)

@@ -19,6 +19,7 @@ struct page *table_alloc(void)
 	struct page *table = page_alloc(0, GFP_KERNEL | GFP_ZERO);
 
 	if (table) {
+		hw_table_init(page_address(table));
 		page_set(table, PG_TABLE);
 		atomic_inc(&phys_table_pages);
 		spin_init(&table->ptl, LOCK_PTL);

@@ -6,7 +6,7 @@
 
 #include "mm/pgtable/pgtable.h"
 
-/* A zeroed table page with its own lock, or NULL. => may sleep */
+/* A table page of empty entries with its own lock, or NULL. => may sleep */
 struct page *table_alloc(void);
 void table_free(struct page *table);
 

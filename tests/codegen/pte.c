@@ -10,6 +10,7 @@ pte_t codegen_get_and_clear(struct hw_pte *hw);
 bool codegen_clear_young(struct hw_pte *hw);
 bool codegen_cmpxchg(struct hw_pte *hw, pte_t old, pte_t new);
 void codegen_set(struct hw_pte *hw, pte_t pte);
+void codegen_table_init(void *table);
 
 pte_t codegen_get(struct hw_pte *hw)
 {
@@ -44,4 +45,9 @@ bool codegen_cmpxchg(struct hw_pte *hw, pte_t old, pte_t new)
 void codegen_set(struct hw_pte *hw, pte_t pte)
 {
 	hw_pte_set(hw, pte);
+}
+
+void codegen_table_init(void *table)
+{
+	hw_table_init(table);
 }

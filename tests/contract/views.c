@@ -20,7 +20,7 @@ enum view_flag {
 /* Payloads around every limit that any format has. */
 static unsigned payload_list(u64 *list)
 {
-	static const u8 shifts[] = {0, 1, 2, 3, 4, 8, 10, 16, 19, 20, 22, 23, 26, 29, 31, 32, 34, 39, 40, 45, 46};
+	static const u8 shifts[] = {0, 1, 2, 3, 4, 8, 10, 16, 19, 20, 21, 22, 23, 26, 28, 29, 31, 32, 34, 39, 40, 45, 46};
 	unsigned n = 0;
 
 	list[n++] = 0;
@@ -56,7 +56,7 @@ static unsigned long try_payloads(enum pte_kind kind, unsigned level, unsigned g
 {
 	static const u8 types[] = {0, 1, 2, 3, 7, 15, 16, 31, 32};
 	struct pte_view least = view_make(kind, grant, flags, 0, 0);
-	u64 payloads[80];
+	u64 payloads[88];
 	unsigned long count = 0;
 	unsigned n;
 

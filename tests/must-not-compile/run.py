@@ -2,7 +2,7 @@
 """T4-01: programs that must not compile, each for the reason it names; KTAP to stdout.
 
 Every *.c here but control.c says in a line "// expect: TEXT" what the compiler must complain about.  All of them
-are tried on the three entry formats.
+are tried on every entry format.
 """
 import os
 import re
@@ -15,6 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 FORMATS = {
     "amd64": ["x86_64-linux-gnu-gcc", "-m64", "-DBITS=64"],
     "pae": ["i686-linux-gnu-gcc", "-m32", "-march=i686", "-DBITS=32"],
+    "scrambled": ["x86_64-linux-gnu-gcc", "-m64", "-DBITS=64"],
     "i386": ["i686-linux-gnu-gcc", "-m32", "-march=i686", "-DBITS=32"],
 }
 FLAGS = ["-fsyntax-only", "-std=gnu11", "-ffreestanding", "-mgeneral-regs-only", "-DDEBUG=1", "-Wall", "-Wextra", "-Werror",

@@ -17,7 +17,8 @@ struct pt_level {
 #define PT_MAX_LEVELS 5
 
 /* <asm/pgtable.h> defines: PT_LEVELS, static const struct pt_level pt_geometry[PT_LEVELS],
- * USER_END (first address that is not user's), USER_MMAP_BASE, KERNEL_BASE. */
+ * USER_END (first address that is not user's), USER_MMAP_BASE, KERNEL_BASE, and PT_MAPS_KERNEL: every tree maps the
+ * kernel itself (those that no processor walks do not). */
 #include <asm/pgtable.h>
 
 static inline unsigned pt_index(unsigned level, vaddr_t va)
@@ -37,7 +38,7 @@ static inline vaddr_t pt_span(unsigned level)
 	return (vaddr_t)1 << pt_geometry[level].shift;
 }
 
-/* Make the zeroed page @root a root table: kernel half filled in. => cannot fail */
+/* Make @root, a table of empty entries (hw_table_init()), a root: kernel half filled in. => cannot fail */
 void arch_pgtable_init_root(void *root);
 
 /* First root index that belongs to the kernel half: user walks must stop before it. */

@@ -50,7 +50,7 @@ struct pte_view {
 	bool accessed;  /* PAGE, MIGRATION */
 	bool dirty;     /* PAGE, MIGRATION */
 	bool special;   /* PAGE: no struct page accounting (the zero page, device memory) */
-	bool uffd_wp;   /* all but NONE and TABLE */
+	bool uffd_wp;   /* all but NONE and TABLE; FILE if PTE_FILE_UFFD_WP */
 	bool exclusive; /* SWAP, MIGRATION: the page belonged to one anonymous mapping only */
 	u8 type;        /* SWAP: swap area; MARKER: which note */
 	u64 payload;    /* PAGE, TABLE, MIGRATION: pfn; FILE: page offset; SWAP: slot */
@@ -59,8 +59,9 @@ struct pte_view {
 /* How a kernel mapping uses the caches. */
 enum kmap_cache { KMAP_CACHED, KMAP_UNCACHED };
 
-/* <asm/pte.h> defines pte_t, PTE_FILE_PGOFF_MAX, PTE_SWAP_TYPE_MAX, PTE_SWAP_SLOT_MAX, PTE_HAS_NX,
- * PTE_MARKER_NOTE, PTE_MARKER_POISON, PTE_MARKER_TYPE_MAX, and, as static inline functions, everything declared below. */
+/* <asm/pte.h> defines pte_t, PTE_FILE_PGOFF_MAX, PTE_SWAP_TYPE_MAX, PTE_SWAP_SLOT_MAX, PTE_HAS_NX, PTE_MARKER_NOTE,
+ * PTE_MARKER_POISON, PTE_MARKER_TYPE_MAX, PTE_FILE_UFFD_WP (can a file entry hold uffd-wp?) and, as static inline
+ * functions, everything declared below. */
 #include <asm/pte.h>
 
 /* -- values: questions ------------------------------------------------------------------------------ */
@@ -126,6 +127,9 @@ static inline bool hw_pte_test_and_clear_young(struct hw_pte *hw);
 /* Entry @index of the table that is mapped at @table. */
 static inline struct hw_pte *hw_pte_at(void *table, unsigned index);
 static inline struct hw_pte *hw_pte_next(struct hw_pte *hw);
+/* Make the zeroed page at @table a table of empty entries.  Before this it is none: an empty entry need not be
+ * zero.  Where it is, nothing happens here. */
+static inline void hw_table_init(void *table);
 
 /* -- decoded view (any level; @level 0 is the leaf level) ---------------------------------------------- */
 struct pte_view pte_decode(pte_t pte, unsigned level);

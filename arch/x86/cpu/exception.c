@@ -1,6 +1,7 @@
 /*
  * exception.c - from a vector to what it means.  Layer 1 (x86).
  *
+ *   page fault of a translation that only this CPU's shadow tables lack: filled in (asm/shadow.h)
  *   page fault in ring 3                      upcall; it always has an answer (or the machine dies)
  *   ... in the kernel, at a listed             upcall if the address is the user's and faults may be taken,
  *       instruction (extable)                  else the fixup
@@ -16,6 +17,7 @@
 #include <asm/extable.h>
 #include <asm/machine.h>
 #include <asm/msr.h>
+#include <asm/shadow.h>
 #include "kernel/lib/ksyms.h"
 #include "kernel/lib/printk.h"
 
@@ -139,6 +141,8 @@ static void page_fault(struct trap_frame *tf)
 {
 	struct fault_cause cause = decode(tf->error, read_cr2());
 
+	if (shadow_fault(&cause))
+		return;
 	if (likely(from_user(tf)))
 		page_fault_user(tf, &cause);
 	else

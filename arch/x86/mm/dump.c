@@ -3,10 +3,12 @@
  * For a dying kernel: takes no lock, follows no pointer outside the direct map.
  */
 #include <asm/mmu.h>
+#include <asm/pte_view.h>
 #include <arch/debug.h>
 #include <arch/pgtable.h>
 #include <arch/phys.h>
 #include <asm/msr.h>
+#include <asm/shadow.h>
 #include "kernel/lib/printk.h"
 
 static void dump_grant(const struct pte_view *w)
@@ -26,16 +28,16 @@ static void dump_hardware(pte_t pte)
 {
 	if (!pte_accessible(pte))
 		return;
-	printk("%s%s%s", pte.pteval & X86_PTE_US ? " user" : " kernel", pte.pteval & X86_PTE_G ? " global" : "",
-	       pte.pteval & X86_PTE_PCD ? " uncached" : "");
+	printk("%s%s%s", X86_VAL(pte) & X86_PTE_US ? " user" : " kernel", X86_VAL(pte) & X86_PTE_G ? " global" : "",
+	       X86_VAL(pte) & X86_PTE_PCD ? " uncached" : "");
 }
 
 static void dump_entry(pte_t pte, unsigned level, vaddr_t va)
 {
-	struct pte_view w = pte_decode(pte, level);
+	struct pte_view w = x86_decode(pte, level);
 
 	printk("  level %u [%4u] %0*llx %s", level, pt_index(level, va), (int)sizeof(pte) * 2,
-	       (unsigned long long)pte.pteval, pte_kind_name(w.kind));
+	       (unsigned long long)X86_VAL(pte), pte_kind_name(w.kind));
 	if (w.kind == PTE_KIND_TABLE) {
 		printk(" pfn=%llx", (unsigned long long)w.payload);
 	} else if (w.kind != PTE_KIND_NONE) {
@@ -52,6 +54,7 @@ void arch_dump_walk(vaddr_t va)
 	paddr_t root = read_cr3() & PAGE_MASK;
 	void *table = root == arch_pgtable_kernel_root() ? boot_pt_root : mmu_table(x86_pte((pteval_t)root));
 
+	shadow_dump(va);
 	printk("page table of %0*lx, root %llx:\n", (int)sizeof(va) * 2, va, (unsigned long long)root);
 	for (unsigned level = PT_LEVELS - 1; table; level--) {
 		pte_t pte = hw_pte_get_lockless(hw_pte_at(table, pt_index(level, va)));

@@ -26,7 +26,7 @@ void *arch_ioremap(paddr_t pa, size_t size)
 
 	if (size == 0 || size > IOREMAP_SIZE - offset || pa + size - 1 < pa)
 		return NULL;
-	if ((pa + size - 1) >> PAGE_SHIFT > (paddr_t)X86_PTE_PFN >> PAGE_SHIFT)
+	if ((pa + size - 1) >> PAGE_SHIFT > X86_PFN_MAX)
 		return NULL;
 	length = ALIGN_UP(offset + size, PAGE_SIZE);
 	va = window_take(length);

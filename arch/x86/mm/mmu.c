@@ -1,5 +1,5 @@
 /*
- * mmu.c - the kernel half of every address space, and root tables.  Layer 1 (x86).
+ * mmu.c - the kernel half of every address space.  Layer 1 (x86).
  *
  * The kernel has one tree, rooted at boot_pt_root (boot/entry32.S).  A new root shares the kernel half by
  * copying its top-level entries once; nothing is ever synchronised later, because after
@@ -13,6 +13,7 @@
  * its one owner.
  */
 #include <asm/mmu.h>
+#include <asm/pte_view.h>
 #include <arch/cpu.h>
 #include <arch/kasan.h>
 #include <arch/pgtable.h>
@@ -51,7 +52,7 @@ void mmu_entry_replace(struct hw_pte *hw, pte_t pte)
 /* Fill @table with what the large page @pte at @level maps. */
 static void split_large(void *table, pte_t pte, unsigned level)
 {
-	struct pte_view w = pte_decode(pte, level);
+	struct pte_view w = x86_decode(pte, level);
 	pfn_t step = pt_span(level - 1) >> PAGE_SHIFT;
 
 	for (unsigned i = 0; i < pt_entries(level - 1); i++)
@@ -147,8 +148,9 @@ static void trim_image_window(void)
 	for (vaddr_t va = IMAGE_BASE; va - IMAGE_BASE < IMAGE_WINDOW; va += pt_span(LARGE_LEVEL)) {
 		struct hw_pte *large = mmu_kernel_entry(va, LARGE_LEVEL);
 
-		if (!pte_is_table(hw_pte_get(large), LARGE_LEVEL)) {
-			mmu_entry_replace(large, pte_none());
+		if (!pte_is_table(hw_pte_get(large), LARGE_LEVEL)) { /* all of the image or nothing of it */
+			if (va < start || va >= end)
+				mmu_entry_replace(large, pte_none());
 			continue;
 		}
 		for (vaddr_t page = va; page < va + pt_span(LARGE_LEVEL); page += PAGE_SIZE)
@@ -192,7 +194,7 @@ paddr_t mmu_trampoline_root(void)
 {
 	void *table = trampoline_tables[0];
 
-	arch_pgtable_init_root(table);
+	mmu_share_kernel_half(table);
 	for (unsigned level = ROOT_LEVEL; level > LARGE_LEVEL; level--) {
 		void *below = trampoline_tables[PT_LEVELS - level];
 
@@ -208,7 +210,7 @@ unsigned arch_pgtable_user_entries(unsigned level)
 	return level == ROOT_LEVEL ? pt_index(ROOT_LEVEL, KERNEL_BASE) : pt_entries(level);
 }
 
-void arch_pgtable_init_root(void *root)
+void mmu_share_kernel_half(void *root)
 {
 	for (unsigned i = arch_pgtable_user_entries(ROOT_LEVEL); i < pt_entries(ROOT_LEVEL); i++)
 		hw_pte_set(hw_pte_at(root, i), hw_pte_get(hw_pte_at(boot_pt_root, i)));
@@ -217,9 +219,4 @@ void arch_pgtable_init_root(void *root)
 paddr_t arch_pgtable_kernel_root(void)
 {
 	return image_to_phys(boot_pt_root);
-}
-
-void arch_pgtable_load(paddr_t root)
-{
-	write_cr3((unsigned long)root);
 }

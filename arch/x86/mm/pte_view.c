@@ -5,8 +5,7 @@
  * The law of <arch/pte.h> holds for entries of user mappings and for table entries.  Of a kernel mapping the
  * view shows frame and permissions but not that it is global, supervisor-only or uncached.
  */
-#include <asm/pte_layout.h>
-#include <arch/pgtable.h>
+#include <asm/pte_view.h>
 
 u64 pte_nx_mask;
 
@@ -21,54 +20,9 @@ const char *pte_kind_name(enum pte_kind kind)
 	return kind < PTE_KIND_COUNT ? kind_names[kind] : "?";
 }
 
-/* Frames in one entry at @level: the low bits of a large page's frame number that must be zero (one of them
- * is the PAT bit), plus one. */
-static u64 level_frames(unsigned level)
-{
-	return (u64)1 << (pt_geometry[level].shift - PAGE_SHIFT);
-}
-
-static void decode_page(pteval_t v, unsigned level, struct pte_view *w)
-{
-	pte_t pte = x86_pte(v);
-
-	w->kind = PTE_KIND_PAGE;
-	w->grant = (u8)pte_grant(pte);
-	w->write = pte_hw_write(pte);
-	w->accessed = pte_young(pte);
-	w->dirty = pte_dirty(pte);
-	w->special = pte_special(pte);
-	w->uffd_wp = pte_uffd_wp(pte);
-	w->payload = (u64)pte_pfn(pte) & ~(level_frames(level) - 1);
-}
-
 struct pte_view pte_decode(pte_t pte, unsigned level)
 {
-	struct pte_view w = {.kind = PTE_KIND_NONE};
-
-	if (pte_is_table(pte, level)) {
-		w.kind = PTE_KIND_TABLE;
-		w.payload = pte_table_pfn(pte);
-	} else if (pte_has_page(pte)) {
-		decode_page(pte.pteval, level, &w);
-	} else if (!pte_is_none(pte)) {
-		x86_soft_decode(pte.pteval, &w);
-	}
-	return w;
-}
-
-static pte_t encode_page(const struct pte_view *w, unsigned level)
-{
-	pteval_t v = pte_mk_page((pfn_t)w->payload, w->grant).pteval;
-
-	if (!w->accessed)
-		v &= ~X86_PTE_A;
-	v |= level ? X86_PTE_PSE : 0;
-	v |= w->write ? X86_PTE_RW : 0;
-	v |= w->dirty ? X86_PTE_D : 0;
-	v |= w->special ? X86_PTE_SPECIAL : 0;
-	v |= w->uffd_wp ? X86_PTE_UFFD_WP : 0;
-	return x86_pte(v);
+	return x86_decode(pte, level);
 }
 
 pte_t pte_encode(const struct pte_view *w, unsigned level)
@@ -78,7 +32,7 @@ pte_t pte_encode(const struct pte_view *w, unsigned level)
 	case PTE_KIND_NONE:
 		return pte_none();
 	case PTE_KIND_PAGE:
-		return encode_page(w, level);
+		return x86_encode_page(w, level);
 	case PTE_KIND_TABLE:
 		return pte_mk_table((pfn_t)w->payload, level);
 	default:
@@ -95,13 +49,13 @@ static bool view_bare(const struct pte_view *w)
 
 static bool pfn_ok(u64 pfn)
 {
-	return pfn <= (u64)(X86_PTE_PFN >> PAGE_SHIFT);
+	return pfn <= X86_PFN_MAX;
 }
 
 /* Hardware write needs the grant, and write protection by userfaultfd forbids it. */
 static bool page_valid(const struct pte_view *w, unsigned level)
 {
-	if (w->exclusive || w->type || !pfn_ok(w->payload) || (w->payload & (level_frames(level) - 1)))
+	if (w->exclusive || w->type || !pfn_ok(w->payload) || (w->payload & (x86_level_frames(level) - 1)))
 		return false;
 	return !w->write || ((w->grant & GRANT_W) && !w->uffd_wp);
 }
@@ -130,17 +84,7 @@ bool pte_view_valid(const struct pte_view *w, unsigned level)
 	return w->kind == PTE_KIND_PAGE ? page_valid(w, level) : soft_valid(w, level);
 }
 
-/* Bit 8 always; bits 5 and 6 in 8-byte entries, where some CPUs set them behind our back; bit 7, "a large page
- * being split", above level 0.  The 4-byte format has no bits to spare and no such CPUs. */
 bool pte_reserved_ok(pte_t pte, unsigned level)
 {
-	pteval_t clear = X86_PTE_PROTNONE;
-
-	if (pte_is_table(pte, level) || pte_has_page(pte))
-		return true;
-	if (sizeof(pteval_t) == 8)
-		clear |= X86_PTE_A | X86_PTE_D;
-	if (level > 0)
-		clear |= X86_PTE_PSE;
-	return !(pte.pteval & clear);
+	return pte_is_table(pte, level) || pte_has_page(pte) || x86_soft_reserved_ok(X86_VAL(pte), level);
 }

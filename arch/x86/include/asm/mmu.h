@@ -17,6 +17,9 @@ void mmu_kernel_map(vaddr_t va, paddr_t pa, u64 size, bool write, bool exec);
 /* Store @pte into an entry that may be live, in one step. */
 void mmu_entry_replace(struct hw_pte *hw, pte_t pte);
 
+/* Fill in the kernel half of the root table @root, whose kernel half is empty. => hardware's format */
+void mmu_share_kernel_half(void *root);
+
 /* A table page, found from the entry that points to it; NULL if the direct map does not reach it. */
 void *mmu_table(pte_t pte);
 

@@ -9,6 +9,13 @@
 
 #include <asm/layout.h>
 
+/* The scrambled format's trees have a user half only: the rest is in the tables that hardware walks (asm/shadow.h). */
+#if defined(PTE_FORMAT_scrambled)
+#define PT_MAPS_KERNEL false
+#else
+#define PT_MAPS_KERNEL true
+#endif
+
 /* PAE: the four top entries are read only when CR3 is written. */
 #if defined(PTE_FORMAT_pae)
 #define PT_ROOT_COPIED true
@@ -16,7 +23,7 @@
 #define PT_ROOT_COPIED false
 #endif
 
-#if defined(PTE_FORMAT_amd64)
+#if defined(PTE_FORMAT_amd64) || defined(PTE_FORMAT_scrambled)
 #define PT_LEVELS 4
 static const struct pt_level pt_geometry[PT_LEVELS] __unused = {
 	{12, 9, true},

@@ -17,9 +17,7 @@
 #include "kernel/lib/types.h"
 
 typedef u64 __attribute__((may_alias)) pteval_t;
-typedef struct {
-	pteval_t pteval;
-} pte_t;
+#include <asm/pte_value.h>
 
 #define X86_PTE_PFN ((pteval_t)0x000ffffffffff000)
 #define X86_PTE_XD ((pteval_t)1 << 63)

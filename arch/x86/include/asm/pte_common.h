@@ -2,7 +2,7 @@
  * asm/pte_common.h - what the three x86 entry formats share: hardware bits, software bits, page entries,
  * table entries, kernel entries.  Layer 1 (x86).  Included only by the format headers, which define first:
  *
- *   pteval_t, pte_t          the integer that hardware reads, and the one-field struct around it
+ *   pteval_t, pte_t          the integer that hardware reads, and the one-field struct around it (pte_value.h)
  *   X86_PTE_PFN              mask of the frame number in a present entry
  *   X86_PTE_XD               the execute-disable bit, or 0 where the format has none
  *
@@ -44,6 +44,8 @@ extern u64 pte_nx_mask;
 
 #define PTE_HAS_NX (x86_nx() != 0)
 
+#define X86_PFN_MAX ((u64)(X86_PTE_PFN >> PAGE_SHIFT))
+
 /* Mutations of live entries take their wrong steps slowly, so that a test can see what happens in between. */
 static inline void x86_mutation_delay(void)
 {
@@ -78,6 +80,7 @@ static inline pgoff_t x86_soft_file_pgoff(pteval_t v);
 static inline bool x86_soft_valid(const struct pte_view *w, unsigned level);
 static inline pteval_t x86_soft_encode(const struct pte_view *w);
 static inline void x86_soft_decode(pteval_t v, struct pte_view *w);
+static inline bool x86_soft_reserved_ok(pteval_t v, unsigned level); /* => no page, no table */
 
 /* -- grants -------------------------------------------------------------------------------------------- */
 static inline unsigned pte_grant_normal(unsigned grant)
@@ -110,82 +113,82 @@ static inline pteval_t x86_grant_bits(unsigned grant)
 /* -- questions ------------------------------------------------------------------------------------------ */
 static inline bool pte_is_none(pte_t pte)
 {
-	return pte.pteval == 0;
+	return X86_VAL(pte) == 0;
 }
 
 static inline bool pte_accessible(pte_t pte)
 {
-	return pte.pteval & X86_PTE_P;
+	return X86_VAL(pte) & X86_PTE_P;
 }
 
 static inline bool pte_has_page(pte_t pte)
 {
-	return pte.pteval & (X86_PTE_P | X86_PTE_PROTNONE);
+	return X86_VAL(pte) & (X86_PTE_P | X86_PTE_PROTNONE);
 }
 
 static inline bool pte_same(pte_t a, pte_t b)
 {
-	return a.pteval == b.pteval;
+	return X86_VAL(a) == X86_VAL(b);
 }
 
 static inline bool pte_is_swap(pte_t pte)
 {
-	return !pte_has_page(pte) && x86_soft_kind(pte.pteval) == PTE_KIND_SWAP;
+	return !pte_has_page(pte) && x86_soft_kind(X86_VAL(pte)) == PTE_KIND_SWAP;
 }
 
 static inline bool pte_is_migration(pte_t pte)
 {
-	return !pte_has_page(pte) && x86_soft_kind(pte.pteval) == PTE_KIND_MIGRATION;
+	return !pte_has_page(pte) && x86_soft_kind(X86_VAL(pte)) == PTE_KIND_MIGRATION;
 }
 
 static inline bool pte_is_marker(pte_t pte)
 {
-	return !pte_has_page(pte) && x86_soft_kind(pte.pteval) == PTE_KIND_MARKER;
+	return !pte_has_page(pte) && x86_soft_kind(X86_VAL(pte)) == PTE_KIND_MARKER;
 }
 
 static inline unsigned pte_grant(pte_t pte)
 {
-	if (pte.pteval & X86_PTE_P)
-		return GRANT_R | (pte.pteval & X86_PTE_GRANTED_W ? GRANT_W : 0) | (pte.pteval & X86_PTE_XD ? 0 : GRANT_X);
-	if (pte.pteval & X86_PTE_PROTNONE)
+	if (X86_VAL(pte) & X86_PTE_P)
+		return GRANT_R | (X86_VAL(pte) & X86_PTE_GRANTED_W ? GRANT_W : 0) | (X86_VAL(pte) & X86_PTE_XD ? 0 : GRANT_X);
+	if (X86_VAL(pte) & X86_PTE_PROTNONE)
 		return GRANT_NONE;
-	return x86_soft_grant(pte.pteval);
+	return x86_soft_grant(X86_VAL(pte));
 }
 
 static inline bool pte_hw_write(pte_t pte)
 {
-	return (pte.pteval & (X86_PTE_P | X86_PTE_RW)) == (X86_PTE_P | X86_PTE_RW);
+	return (X86_VAL(pte) & (X86_PTE_P | X86_PTE_RW)) == (X86_PTE_P | X86_PTE_RW);
 }
 
 static inline bool pte_dirty(pte_t pte)
 {
-	return pte_has_page(pte) && (pte.pteval & X86_PTE_D);
+	return pte_has_page(pte) && (X86_VAL(pte) & X86_PTE_D);
 }
 
 static inline bool pte_young(pte_t pte)
 {
-	return pte_has_page(pte) && (pte.pteval & X86_PTE_A);
+	return pte_has_page(pte) && (X86_VAL(pte) & X86_PTE_A);
 }
 
 static inline bool pte_special(pte_t pte)
 {
-	return pte_has_page(pte) && (pte.pteval & X86_PTE_SPECIAL);
+	return pte_has_page(pte) && (X86_VAL(pte) & X86_PTE_SPECIAL);
 }
 
 static inline bool pte_uffd_wp(pte_t pte)
 {
-	return pte_has_page(pte) ? (pte.pteval & X86_PTE_UFFD_WP) != 0 : x86_soft_uffd_wp(pte.pteval);
+	return pte_has_page(pte) ? (X86_VAL(pte) & X86_PTE_UFFD_WP) != 0 : x86_soft_uffd_wp(X86_VAL(pte));
 }
 
 static inline pfn_t pte_pfn(pte_t pte)
 {
-	return (pfn_t)((pte.pteval & X86_PTE_PFN) >> PAGE_SHIFT);
+	return (pfn_t)((X86_VAL(pte) & X86_PTE_PFN) >> PAGE_SHIFT);
 }
 
 static inline pgoff_t pte_file_pgoff(pte_t pte)
 {
 	ASSERT(pte_is_file(pte));
-	return x86_soft_file_pgoff(pte.pteval);
+	return x86_soft_file_pgoff(X86_VAL(pte));
 }
 
 /* -- makers ----------------------------------------------------------------------------------------------- */
@@ -196,7 +199,7 @@ static inline pte_t pte_none(void)
 
 static inline pteval_t x86_pfn_bits(pfn_t pfn)
 {
-	ASSERT(pfn <= (pfn_t)(X86_PTE_PFN >> PAGE_SHIFT));
+	ASSERT(pfn <= (pfn_t)X86_PFN_MAX);
 	return (pteval_t)pfn << PAGE_SHIFT;
 }
 
@@ -207,7 +210,7 @@ static inline pte_t pte_mk_page(pfn_t pfn, unsigned grant)
 
 static inline pte_t pte_mk_special(pfn_t pfn, unsigned grant)
 {
-	return x86_pte(pte_mk_page(pfn, grant).pteval | X86_PTE_SPECIAL);
+	return x86_pte(X86_VAL(pte_mk_page(pfn, grant)) | X86_PTE_SPECIAL);
 }
 
 static inline pte_t pte_mk_file(pgoff_t pgoff, unsigned grant)
@@ -217,45 +220,72 @@ static inline pte_t pte_mk_file(pgoff_t pgoff, unsigned grant)
 
 static inline pte_t pte_mkwrite(pte_t pte)
 {
-	ASSERT(pte_accessible(pte) && (pte.pteval & X86_PTE_GRANTED_W) && !(pte.pteval & X86_PTE_UFFD_WP));
-	return x86_pte(pte.pteval | X86_PTE_RW);
+	ASSERT(pte_accessible(pte) && (X86_VAL(pte) & X86_PTE_GRANTED_W) && !(X86_VAL(pte) & X86_PTE_UFFD_WP));
+	return x86_pte(X86_VAL(pte) | X86_PTE_RW);
 }
 
 static inline pte_t pte_wrprotect(pte_t pte)
 {
-	return pte_has_page(pte) ? x86_pte(pte.pteval & ~X86_PTE_RW) : pte;
+	return pte_has_page(pte) ? x86_pte(X86_VAL(pte) & ~X86_PTE_RW) : pte;
 }
 
 static inline pte_t pte_mkdirty(pte_t pte)
 {
 	ASSERT(pte_has_page(pte));
-	return x86_pte(pte.pteval | X86_PTE_D);
+	return x86_pte(X86_VAL(pte) | X86_PTE_D);
 }
 
 static inline pte_t pte_mkclean(pte_t pte)
 {
 	ASSERT(pte_has_page(pte));
-	return x86_pte(pte.pteval & ~X86_PTE_D);
+	return x86_pte(X86_VAL(pte) & ~X86_PTE_D);
 }
 
 static inline pte_t pte_mkyoung(pte_t pte)
 {
 	ASSERT(pte_has_page(pte));
-	return x86_pte(pte.pteval | X86_PTE_A);
+	return x86_pte(X86_VAL(pte) | X86_PTE_A);
 }
 
 static inline pte_t pte_mkold(pte_t pte)
 {
 	ASSERT(pte_has_page(pte));
-	return x86_pte(pte.pteval & ~X86_PTE_A);
+	return x86_pte(X86_VAL(pte) & ~X86_PTE_A);
 }
 
 static inline pte_t pte_with_grant(pte_t pte, unsigned grant)
 {
 	if (pte_has_page(pte))
-		return x86_pte((pte.pteval & ~X86_PTE_GRANT_BITS) | x86_grant_bits(grant));
+		return x86_pte((X86_VAL(pte) & ~X86_PTE_GRANT_BITS) | x86_grant_bits(grant));
 	ASSERT(!pte_is_none(pte));
-	return x86_pte(x86_soft_with_grant(pte.pteval, pte_grant_normal(grant)));
+	return x86_pte(x86_soft_with_grant(X86_VAL(pte), pte_grant_normal(grant)));
+}
+
+static inline pte_t x86_encode_page(const struct pte_view *w, unsigned level)
+{
+	pteval_t v = X86_VAL(pte_mk_page((pfn_t)w->payload, w->grant));
+
+	if (!w->accessed)
+		v &= ~X86_PTE_A;
+	v |= level ? X86_PTE_PSE : 0;
+	v |= w->write ? X86_PTE_RW : 0;
+	v |= w->dirty ? X86_PTE_D : 0;
+	v |= w->special ? X86_PTE_SPECIAL : 0;
+	v |= w->uffd_wp ? X86_PTE_UFFD_WP : 0;
+	return x86_pte(v);
+}
+
+/* Bit 8 always; bits 5 and 6 in 8-byte entries, where some CPUs set them behind our back; bit 7, "a large page
+ * being split", above level 0.  The 4-byte format has no bits to spare and no such CPUs. */
+static inline bool x86_soft_reserved_ok(pteval_t v, unsigned level)
+{
+	pteval_t clear = X86_PTE_PROTNONE;
+
+	if (sizeof(pteval_t) == 8)
+		clear |= X86_PTE_A | X86_PTE_D;
+	if (level > 0)
+		clear |= X86_PTE_PSE;
+	return !(v & clear);
 }
 
 /* -- kernel entries ------------------------------------------------------------------------------------------ */
@@ -270,13 +300,13 @@ static inline pte_t pte_mk_kernel(pfn_t pfn, unsigned level, enum kmap_cache cac
 {
 	pte_t pte = x86_mk_kernel(pfn, level, true, false);
 
-	return cache == KMAP_UNCACHED ? x86_pte(pte.pteval | X86_PTE_PCD | X86_PTE_PWT) : pte;
+	return cache == KMAP_UNCACHED ? x86_pte(X86_VAL(pte) | X86_PTE_PCD | X86_PTE_PWT) : pte;
 }
 
 /* -- tables --------------------------------------------------------------------------------------------------- */
 static inline bool pte_is_table(pte_t pte, unsigned level)
 {
-	return level > 0 && (pte.pteval & (X86_PTE_P | X86_PTE_PSE)) == X86_PTE_P;
+	return level > 0 && (X86_VAL(pte) & (X86_PTE_P | X86_PTE_PSE)) == X86_PTE_P;
 }
 
 static inline pfn_t pte_table_pfn(pte_t pte)
@@ -299,6 +329,11 @@ static inline struct hw_pte *hw_pte_at(void *table, unsigned index)
 static inline struct hw_pte *hw_pte_next(struct hw_pte *hw)
 {
 	return (struct hw_pte *)((pteval_t *)hw + 1);
+}
+
+/* Zero is none. */
+static inline void hw_table_init(void *table)
+{
 }
 
 #endif

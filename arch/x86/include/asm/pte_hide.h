@@ -6,6 +6,7 @@
 #ifndef ASM_PTE_HIDE_H
 #define ASM_PTE_HIDE_H
 
+#undef X86_VAL
 #undef X86_PTE_P
 #undef X86_PTE_RW
 #undef X86_PTE_US
@@ -22,11 +23,15 @@
 #undef X86_PTE_PFN
 #undef X86_PTE_XD
 #undef X86_PTE_GRANT_BITS
+#undef SCR_KEY
+#undef SCR_STEP
+#undef SCR_START
 
-#pragma GCC poison pteval pteval_t x86_pte x86_mk_kernel x86_mk_table x86_pfn_bits x86_grant_bits
+#pragma GCC poison pteval pteval_t X86_VAL x86_pte x86_mk_kernel x86_mk_table x86_pfn_bits x86_grant_bits
 #pragma GCC poison X86_PTE_P X86_PTE_RW X86_PTE_US X86_PTE_PWT X86_PTE_PCD
 #pragma GCC poison X86_PTE_A X86_PTE_D X86_PTE_PSE X86_PTE_G X86_PTE_PROTNONE
 #pragma GCC poison X86_PTE_SPECIAL X86_PTE_UFFD_WP X86_PTE_GRANTED_W X86_PTE_PFN X86_PTE_XD
 #pragma GCC poison X86_PTE_GRANT_BITS
+#pragma GCC poison scr_open scr_close scr_make scr_payload scr_kind SCR_KEY SCR_STEP SCR_START
 
 #endif

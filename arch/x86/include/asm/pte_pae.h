@@ -29,9 +29,7 @@
 
 typedef u64 __attribute__((may_alias, aligned(8))) pteval_t;
 typedef u32 __attribute__((may_alias)) x86_half_t;
-typedef struct {
-	pteval_t pteval;
-} pte_t;
+#include <asm/pte_value.h>
 
 #define X86_PTE_PFN ((pteval_t)0x00000ffffffff000)
 #define X86_PTE_XD ((pteval_t)1 << 63)
@@ -84,26 +82,26 @@ static inline void hw_pte_set(struct hw_pte *hw, pte_t pte)
 
 	ASSERT(!pte_accessible(hw_pte_get(hw)));
 	if (MUTATION(20)) { /* M20: the entry is live before it is complete */
-		WRITE_ONCE(half[0], (u32)pte.pteval);
+		WRITE_ONCE(half[0], (u32)X86_VAL(pte));
 		x86_mutation_delay();
-		WRITE_ONCE(half[1], (u32)(pte.pteval >> 32));
+		WRITE_ONCE(half[1], (u32)(X86_VAL(pte) >> 32));
 		return;
 	}
 	WRITE_ONCE(half[0], 0);
 	barrier();
-	WRITE_ONCE(half[1], (u32)(pte.pteval >> 32));
+	WRITE_ONCE(half[1], (u32)(X86_VAL(pte) >> 32));
 	barrier();
-	WRITE_ONCE(half[0], (u32)pte.pteval);
+	WRITE_ONCE(half[0], (u32)X86_VAL(pte));
 }
 
 static inline bool hw_pte_cmpxchg(struct hw_pte *hw, pte_t old, pte_t new)
 {
-	return __sync_bool_compare_and_swap((pteval_t *)hw, old.pteval, new.pteval);
+	return __sync_bool_compare_and_swap((pteval_t *)hw, X86_VAL(old), X86_VAL(new));
 }
 
 static inline pte_t hw_pte_get_and_clear(struct hw_pte *hw)
 {
-	pteval_t old = hw_pte_get(hw).pteval, seen;
+	pteval_t old = X86_VAL(hw_pte_get(hw)), seen;
 
 	while ((seen = __sync_val_compare_and_swap((pteval_t *)hw, old, 0)) != old)
 		old = seen;

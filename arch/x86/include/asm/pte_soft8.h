@@ -39,6 +39,7 @@ enum x86_soft_code {
 #define PTE_SWAP_TYPE_MAX 31
 #define PTE_SWAP_SLOT_MAX X86_SOFT_PAYLOAD_MAX
 #define PTE_FILE_PGOFF_MAX X86_SOFT_PAYLOAD_MAX
+#define PTE_FILE_UFFD_WP true
 
 /* Fields do not overlap, and the bits with a meaning for hardware errata or PROTNONE belong to none. */
 _Static_assert(!(X86_SOFT_PAYLOAD & (X86_SOFT_TYPE | X86_SOFT_EXCLUSIVE | 0xfff)), "payload overlaps");
@@ -50,8 +51,8 @@ _Static_assert((X86_SOFT_CODE | X86_SOFT_UFFD_WP | X86_SOFT_GRANT) == 0xe1e, "bi
 
 static inline bool pte_is_file(pte_t pte)
 {
-	return (pte.pteval & (X86_PTE_P | X86_PTE_PROTNONE | X86_SOFT_CODE)) == (pteval_t)X86_SOFT_FILE
-	                                                                            << X86_SOFT_CODE_SHIFT;
+	return (X86_VAL(pte) & (X86_PTE_P | X86_PTE_PROTNONE | X86_SOFT_CODE)) == (pteval_t)X86_SOFT_FILE
+	                                                                              << X86_SOFT_CODE_SHIFT;
 }
 
 static inline enum x86_soft_code x86_soft_code(pteval_t v)
@@ -180,6 +181,9 @@ static inline void x86_soft_decode(pteval_t v, struct pte_view *w)
 		break;
 	case PTE_KIND_MARKER:
 		w->type = code == X86_SOFT_POISON ? PTE_MARKER_POISON : PTE_MARKER_NOTE;
+		break;
+	case PTE_KIND_NONE: /* no entry at all: a view that is not valid */
+		w->payload = v ^ X86_SOFT_INVERT;
 		break;
 	default:
 		break;

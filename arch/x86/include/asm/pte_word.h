@@ -19,7 +19,7 @@ static inline pte_t hw_pte_get_lockless(struct hw_pte *hw)
 static inline void hw_pte_set(struct hw_pte *hw, pte_t pte)
 {
 	ASSERT(!pte_accessible(hw_pte_get(hw)));
-	WRITE_ONCE(*(pteval_t *)hw, pte.pteval);
+	WRITE_ONCE(*(pteval_t *)hw, X86_VAL(pte));
 }
 
 static inline pte_t hw_pte_get_and_clear(struct hw_pte *hw)
@@ -29,7 +29,7 @@ static inline pte_t hw_pte_get_and_clear(struct hw_pte *hw)
 
 static inline bool hw_pte_cmpxchg(struct hw_pte *hw, pte_t old, pte_t new)
 {
-	return __atomic_compare_exchange_n((pteval_t *)hw, &old.pteval, new.pteval, false, __ATOMIC_SEQ_CST,
+	return __atomic_compare_exchange_n((pteval_t *)hw, &X86_VAL(old), X86_VAL(new), false, __ATOMIC_SEQ_CST,
 	                                   __ATOMIC_SEQ_CST);
 }
 
@@ -38,7 +38,7 @@ static inline bool hw_pte_test_and_clear_young(struct hw_pte *hw)
 	if (!pte_young(hw_pte_get(hw)))
 		return false;
 	if (MUTATION(21)) { /* M21: load, then a plain store */
-		pteval_t old = hw_pte_get(hw).pteval;
+		pteval_t old = X86_VAL(hw_pte_get(hw));
 
 		x86_mutation_delay();
 		WRITE_ONCE(*(pteval_t *)hw, old & ~X86_PTE_A);
