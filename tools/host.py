@@ -1,41 +1,186 @@
 #!/usr/bin/env python3
-"""make host: unit tests of kernel sources in an ordinary process, with sanitizers; must-not-compile tests; codegen.
+"""make host: kernel sources in an ordinary process, with sanitizers; must-not-compile tests; codegen.
 
-A unit test tests/unit/test_x.c names what it links in a line:   links: kernel/lib/x.c kernel/lib/y.c
+A test is a C program tests/{unit,model,fuzz}/test_*.c; a line of its opening comment says what it is:
+
+  links: kernel/lib/x.c kernel/lib/y.c      it, and these sources, on the bare process
+  machine: all                              on the simulated machine (docs/host.md), once for every format;
+  machine: amd64 tiny2                      or for these
+  tsan: amd64                               also with real threads under the thread sanitizer, in LONG=1
+  args: A=1 / long-args: A=100              arguments; the second in LONG=1
+  needs: tests/model/codec.c                further sources beside the machine
+  with: files                               the machine has the block layer and file systems too
+
 A script tests/*/run*.py prints KTAP itself.
+
+usage: host.py [TESTS=GLOB] [FORMATS='amd64 pae'] [LONG=1] [COVERAGE=1] [SEED=n] [TSAN=1]      (also as environment)
+       host.py build FORMAT TEST.c [asan|tsan|coverage]     build one machine test, print where it is
+       host.py machine FORMAT [asan|tsan|coverage]          build the machine, print its relocatable object
 """
 import concurrent.futures
+import contextlib
+import fnmatch
+import functools
 import glob
 import os
 import re
 import subprocess
 import sys
+import threading
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OUT = f"{TOP}/build/host"
-FLAGS = ["-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-iquote", TOP,
-         "-I", f"{TOP}/arch/include", "-I", f"{TOP}/tests/unit/include", "-pthread", "-DDEBUG=1", "-DKASAN=0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+FORMATS = ["amd64", "pae", "i386", "scrambled", "tiny2", "tiny4"]
+WARN = ["-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-iquote", "."]
+ASAN = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+
+# Tests on the bare process.
+UNIT = [*WARN, "-O1", "-I", "arch/include", "-I", "tests/unit/include", "-pthread", "-DDEBUG=1", "-DKASAN=0", *ASAN]
+
+# The simulated machine.
+MACHINE = [*WARN, "-O1", "-I", "arch/include", "-I", "arch/host/include", "-I", "arch/x86/include", "-pthread", "-DDEBUG=1", "-DBITS=64",
+           "-fno-omit-frame-pointer"]
+VARIANTS = {
+    "asan": ["-DKASAN=1", *ASAN],
+    "tsan": ["-DKASAN=0", "-fsanitize=thread", "-Wno-tsan", "--param=tsan-distinguish-volatile=1"],
+    "coverage": ["-DKASAN=0", "-DCOVERAGE", "--coverage"],
+}
+FILES = ["kernel/fs/*.c", "kernel/fs/ext2/*.c", "kernel/dev/block.c", "kernel/dev/random.c", "arch/host/disk/*.c"]  # with: files
+COMMON = ["kernel/lib/*.c", "kernel/sync/*.c", "kernel/main/panic.c", "arch/host/os/*.c"]  # know no entries
+SOURCES = ["mm/*/*.c", "arch/host/*.c", "arch/host/sim/*.c", "arch/x86/mm/pte_view.c", "tests/contract/*.c"]
+LEFT_OUT = ["mm/debug/kasan.c", "kernel/lib/ubsan.c", "kernel/lib/ksyms.c", "kernel/lib/stack_guard.c", "kernel/lib/tap.c",
+            "kernel/fs/dev_edu.c", "kernel/fs/dev_mm.c"]
+# The kernel's own functions of these names stay its own; the test and the C library have theirs.
+LOCAL = """memchr memcmp memcpy memmove memset snprintf strchr strcmp strcpy strcspn strlen strncmp strnlen strrchr strspn strstr
+           strtol strtoul vsnprintf""".split()
 
 
-def unit(source):
-    """Build and run one unit test; its KTAP."""
-    name = os.path.basename(source)[:-2]
-    with open(source, encoding="utf-8") as f:
-        text = f.read()
-    links = re.findall(r"links:\s*(.*?)(?:\*/|\n)", text)
-    files = links[0].split() if links else []
-    binary = f"{OUT}/{name}"
-    build = subprocess.run(["gcc", *FLAGS, source, *[f"{TOP}/{f}" for f in files], "-o", binary],
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if build.returncode:
-        return f"not ok 1 {name} builds\n" + re.sub("^", "# ", build.stdout, flags=re.M)
-    return script([binary], name)
+def option(name, default=""):
+    """From the command line (NAME=value) or the environment."""
+    for word in sys.argv[1:]:
+        if word.startswith(name + "="):
+            return word[len(name) + 1:]
+    return os.environ.get(name) or default
 
 
-def script(command, name):
+class BuildError(Exception):
+    pass
+
+
+def run(command):
+    done = subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+    if done.returncode:
+        raise BuildError(done.stdout)
+    return done.stdout
+
+
+# -- building: an object is made again when a file it was made from, or its command, changes ---------------------------------
+pool = concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count())
+locks = {}
+locks_lock = threading.Lock()
+
+
+@functools.lru_cache(maxsize=None)
+def mtime(path):
     try:
-        done = subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
-                              check=False, errors="replace")
+        return os.stat(os.path.join(TOP, path)).st_mtime_ns
+    except OSError:
+        return None
+
+
+def fresh(target, command):
+    """Is @target newer than everything its .d file names, and was it made by this command?"""
+    try:
+        with open(target + ".d", encoding="utf-8") as f:
+            words = f.read().replace("\\\n", " ").split(":", 1)[1].split()
+        with open(target + ".cmd", encoding="utf-8") as f:
+            if f.read() != " ".join(command):
+                return False
+        made = os.stat(target).st_mtime_ns
+    except (OSError, IndexError):
+        return False
+    return all((mtime(w) or made + 1) <= made for w in words)
+
+
+@contextlib.contextmanager
+def replaced(target):
+    """A name to make @target under: whoever builds the same beside us sees the old one or the new one, and no half."""
+    new = f"{target}.{os.getpid()}.{threading.get_ident()}"
+    yield new
+    os.replace(new, target)
+
+
+def compile_object(source, target, flags):
+    command = ["gcc", *flags, "-c", source, "-o", target]
+    if fresh(target, command):
+        return target
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with replaced(target) as new:
+        run([*command[:-1], new, "-MMD", "-MT", target, "-MF", target + ".d"])
+    with open(target + ".cmd", "w", encoding="utf-8") as f:
+        f.write(" ".join(command))
+    return target
+
+
+def expand(patterns):
+    found = [os.path.relpath(p, TOP) for pattern in patterns for p in sorted(glob.glob(f"{TOP}/{pattern}"))]
+    return [p for p in found if p not in LEFT_OUT]
+
+
+def format_flags(fmt):
+    return [f"-DPTE_FORMAT_{fmt}=1", f'-DPTERON_FORMAT="{fmt}"']
+
+
+def machine_objects(fmt, variant, files=False):
+    """(source, object, flags) of everything in the machine."""
+    flags = MACHINE + VARIANTS[variant]
+    base = f"{OUT}/{variant}"
+    for source in expand(COMMON):
+        yield source, f"{base}/common/{source[:-2]}.o", flags
+    for source in expand(SOURCES + (FILES if files else [])):
+        yield source, f"{base}/{fmt}/{source[:-2]}.o", flags + format_flags(fmt)
+
+
+def machine(fmt, variant="asan", map_=map, files=False):
+    """The machine of one format as one relocatable object; its path."""
+    with locks_lock:
+        lock = locks.setdefault((fmt, variant), threading.Lock())
+    with lock:
+        objects = list(map_(lambda o: compile_object(*o), list(machine_objects(fmt, variant, files))))
+        target = f"{OUT}/{variant}/{fmt}/machine{'-files' if files else ''}.o"
+        if not os.path.exists(target) or os.stat(target).st_mtime_ns < max(os.stat(o).st_mtime_ns for o in objects):
+            with replaced(target) as new:
+                run(["ld", "-r", "-o", new, *objects])
+                run(["objcopy", *[f"--localize-symbol={s}" for s in LOCAL], new])
+        return target
+
+
+def header(source):
+    """The key: value lines of a test's opening comment."""
+    with open(os.path.join(TOP, source), encoding="utf-8") as f:
+        comment = f.read().split("*/")[0]
+    return {m[1]: m[2].split() for m in re.finditer(r"^ \*\s+(links|machine|tsan|args|long-args|needs|with):\s*(.*)$", comment, re.M)}
+
+
+def test_binary(source, fmt, variant="asan", map_=map):
+    """A machine test for one format; its path."""
+    flags = MACHINE + VARIANTS[variant] + format_flags(fmt)
+    base = f"{OUT}/{variant}/{fmt}"
+    objects = [compile_object(s, f"{base}/{s[:-2]}.o", flags) for s in [source, *header(source).get("needs", [])]]
+    objects.append(machine(fmt, variant, map_, header(source).get("with") == ["files"]))
+    binary = f"{base}/{os.path.basename(source)[:-2]}"
+    if not os.path.exists(binary) or os.stat(binary).st_mtime_ns < max(os.stat(o).st_mtime_ns for o in objects):
+        with replaced(binary) as new:
+            run(["gcc", *[f for f in flags if f.startswith(("-fsanitize", "--coverage", "-pthread"))], *objects, "-o", new])
+    return binary
+
+
+# -- running --------------------------------------------------------------------------------------------------------------------
+def script(command, name, env=None):
+    """Run something that prints KTAP; its lines, each test's name preceded by @name."""
+    try:
+        done = subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, errors="replace",
+                              timeout=3600 if option("LONG") else 300, env={**os.environ, **(env or {})})
     except subprocess.TimeoutExpired:
         return f"not ok 1 {name}: time limit"
     lines = []
@@ -47,18 +192,118 @@ def script(command, name):
     return "\n".join(lines)
 
 
+def unbuilt(name, error):
+    return f"not ok 1 {name} builds\n" + re.sub("^", "# ", str(error), flags=re.M)
+
+
+def unit(source):
+    """Build and run a test on the bare process."""
+    name = os.path.basename(source)[:-2]
+    binary = f"{OUT}/{name}"
+    try:
+        run(["gcc", *UNIT, source, *header(source).get("links", []), "-o", binary])
+    except BuildError as error:
+        return unbuilt(name, error)
+    return script([binary], name)
+
+
+def machine_test(source, fmt, variant):
+    name = f"{os.path.basename(source)[:-2]}.{fmt}" + ("" if variant == "asan" else f".{variant}")
+    head = header(source)
+    args = head.get("long-args", head.get("args", [])) if option("LONG") else head.get("args", [])
+    env = {"SEED": option("SEED")} if option("SEED") else {}
+    if variant == "tsan":
+        env["THREADS"] = "1"
+    try:
+        binary = test_binary(source, fmt, variant)
+    except BuildError as error:
+        return unbuilt(name, error)
+    return script([binary, *args], name, env)
+
+
+def formats_of(words):
+    wanted = option("FORMATS").split() or FORMATS
+    return [f for f in (FORMATS if words == ["all"] else words) if f in wanted]
+
+
+def jobs():
+    """(name, function) of everything there is to run; the machine's parts last."""
+    main_variant = "coverage" if option("COVERAGE") else "asan"
+    for path in expand(["tests/unit/run*.py", "tests/must-not-compile/run.py", "tests/codegen/run*.py", "tests/protocol/run*.py",
+                        "tests/model/run*.py", "tests/fuzz/run*.py"]):
+        name = path.removeprefix("tests/").removesuffix(".py").removesuffix("/run")
+        yield name, functools.partial(script, [sys.executable, f"{TOP}/{path}"], name)
+    for source in expand(["tests/unit/test_*.c", "tests/model/test_*.c", "tests/fuzz/test_*.c"]):
+        head = header(source)
+        name = os.path.basename(source)[:-2]
+        if "machine" in head:
+            for fmt in formats_of(head["machine"]):
+                yield f"{name}.{fmt}", functools.partial(machine_test, source, fmt, main_variant)
+        elif "links" in head:
+            yield name, functools.partial(unit, source)
+        if option("LONG") or option("TSAN"):
+            for fmt in formats_of(head.get("tsan", [])):
+                yield f"{name}.{fmt}.tsan", functools.partial(machine_test, source, fmt, "tsan")
+
+
+def build_machines(chosen):
+    """Every machine that the jobs need, object by object in parallel; errors come out again in the tests."""
+    needed = sorted({(m[1], "tsan" if m[2] else "asan") for m in (re.match(r"test_\w+\.(\w+)(\.tsan)?$", n) for n in chosen) if m})
+    variant = "coverage" if option("COVERAGE") else "asan"
+    objects = {o[1]: o for f, v in needed for o in machine_objects(f, variant if v == "asan" else v)}
+
+    def quietly(o):
+        try:
+            compile_object(*o)
+        except BuildError:
+            pass
+    list(pool.map(quietly, objects.values()))
+
+
+def coverage():
+    """Lines of mm/ that were executed, by file: gcov of every object of the run, the formats added up."""
+    lines = {}
+    for data in glob.glob(f"{OUT}/coverage/*/mm/**/*.gcda", recursive=True):
+        text = subprocess.run(["gcov", "-t", data], cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False).stdout
+        source = None
+        for line in text.splitlines():
+            part = [p.strip() for p in line.split(":", 2)]
+            if len(part) == 3 and part[1] == "0" and part[2].startswith("Source:"):
+                source = part[2].removeprefix("Source:")
+            elif len(part) == 3 and source and source.startswith("mm/") and source.endswith(".c") and part[0] != "-":
+                seen = lines.setdefault(source, {})
+                seen[part[1]] = seen.get(part[1], False) or not part[0].startswith(("#", "="))
+    for source in sorted(lines):
+        hit = sum(lines[source].values())
+        missed = [n for n in lines[source] if not lines[source][n]]
+        print(f"# coverage {source}: {100 * hit // len(lines[source])} % of {len(lines[source])} lines" +
+              (f"; not {' '.join(sorted(missed, key=int)[:20])}" if missed else ""))
+
+
 def main():
     os.makedirs(OUT, exist_ok=True)
-    jobs = [(unit, s) for s in sorted(glob.glob(f"{TOP}/tests/unit/test_*.c")) if "test_pte" not in s]
-    for path in sorted(glob.glob(f"{TOP}/tests/unit/run*.py") + glob.glob(f"{TOP}/tests/must-not-compile/run.py") +
-                       glob.glob(f"{TOP}/tests/codegen/run*.py")):
-        name = os.path.relpath(path, f"{TOP}/tests").removesuffix(".py").removesuffix("/run")
-        jobs.append((lambda p, n=name: script([sys.executable, p], n), path))
-    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        outputs = list(pool.map(lambda job: job[0](job[1]), jobs))
-    text = "\n".join(outputs)
-    print(text)
-    return 1 if re.search(r"^not ok", text, re.M) else 0
+    command = [w for w in sys.argv[1:] if "=" not in w]
+    try:
+        if command[:1] == ["build"]:
+            print(test_binary(os.path.relpath(os.path.abspath(command[2]), TOP), command[1], *command[3:], map_=pool.map))
+            return 0
+        if command[:1] == ["machine"]:
+            print(machine(command[1], *command[2:], map_=pool.map))
+            return 0
+    except BuildError as error:
+        sys.exit(str(error))
+    chosen = {n: job for n, job in jobs() if fnmatch.fnmatch(n, option("TESTS", "*"))}
+    if option("COVERAGE"):
+        for old in glob.glob(f"{OUT}/coverage/**/*.gcda", recursive=True):
+            os.unlink(old)
+    build_machines(chosen)
+    failed = False
+    for text in pool.map(lambda job: job(), chosen.values()):
+        print(text, flush=True)
+        failed |= bool(re.search(r"^not ok", text, re.M))
+    if option("COVERAGE"):
+        coverage()
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ static int wait_in_queue(struct rwsem *s, bool write, bool killable)
 int rwsem_read_slow(struct rwsem *s, bool killable)
 {
 	spin_lock(&s->lock);
-	if (list_empty(&s->waiters) && !(atomic_read(&s->count) & RWSEM_WRITER)) {
+	if (list_empty(&s->waiters) && !(atomic_read_acquire(&s->count) & RWSEM_WRITER)) { /* he left meanwhile */
 		spin_unlock(&s->lock);
 		return 0;
 	}

@@ -136,6 +136,11 @@ void slab_debug_free(const struct slab_cache *cache, void *object, const void *i
 	kasan_poison(object, cache->size, KASAN_SLAB_FREE);
 }
 
+unsigned long slab_debug_delayed(void)
+{
+	return min((unsigned long)atomic_read(&delay_next), KASAN ? ARRAY_SIZE(delayed) : 0);
+}
+
 void *slab_debug_delay(void *object)
 {
 	unsigned i = __atomic_fetch_add(&delay_next, 1, __ATOMIC_RELAXED) % ARRAY_SIZE(delayed);

@@ -23,5 +23,6 @@ void slab_debug_free(const struct slab_cache *cache, void *object, const void *i
 bool slab_debug_filled(const struct slab_cache *cache, const void *object);
 /* KASAN builds: keep @object out of use for a while. The object whose time is over, or NULL. */
 void *slab_debug_delay(void *object);
+unsigned long slab_debug_delayed(void); /* how many are kept, of all caches: they count as in use */
 
 #endif
