@@ -24,6 +24,7 @@ needed() {
 	gdb                       gdb
 	cppcheck                  cppcheck
 	clang-format              clang-format
+	spin                      spin
 	LIST
 }
 
