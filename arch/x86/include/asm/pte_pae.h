@@ -15,7 +15,8 @@
  *   hw_pte_get()           low, high: under the table's lock only A and D, in the low word, can change.
  *   hw_pte_get_lockless()  low, high, low again until the low words agree.  Two different present values with
  *                          equal low words cannot replace one another under the reader: between them comes a TLB
- *                          shootdown, which waits for a reader that has interrupts off.
+ *                          shootdown, which waits for a reader that has interrupts off.  Low word 0: empty, whatever
+ *                          hw_pte_set() is just storing above it.
  *   clear, exchange        cmpxchg8b.
  *
  * x86 keeps stores in order and loads in order; barrier() stops the compiler.
@@ -73,7 +74,7 @@ static inline pte_t hw_pte_get_lockless(struct hw_pte *hw)
 		high = READ_ONCE(half[1]);
 		barrier();
 	} while (low != READ_ONCE(half[0]) && !MUTATION(20)); /* M20: no second look */
-	return x86_pte(low | (u64)high << 32);
+	return x86_pte(low ? low | (u64)high << 32 : 0);
 }
 
 static inline void hw_pte_set(struct hw_pte *hw, pte_t pte)
