@@ -169,24 +169,26 @@ static long relocate(struct mm *mm, const struct mremap_request *r)
 {
 	vaddr_t new = r->new;
 	struct vma *vma;
-	int err = 0;
+	long result = 0;
 
 	if (r->flags & MREMAP_FIXED)
-		err = munmap_locked(mm, new, new + r->new_len);
+		result = munmap_locked(mm, new, new + r->new_len);
 	else
 		new = vma_find_gap(mm, r->new_len);
 	if (!new)
-		err = -ENOMEM;
-	if (!err && r->old_len)
-		err = vma_split_at(mm, r->old);
-	if (!err && r->old_len)
-		err = vma_split_at(mm, r->old + r->old_len);
-	if (err) {
-		vma_merge_range(mm, r->old, r->old + r->old_len);
-		return err;
+		result = -ENOMEM;
+	if (!result && r->old_len)
+		result = vma_split_at(mm, r->old);
+	if (!result && r->old_len)
+		result = vma_split_at(mm, r->old + r->old_len);
+	if (!result) {
+		vma = find_source(mm, r);
+		result = IS_ERR(vma) ? PTR_ERR(vma)
+		                     : move_vma(vma, r->old, r->old_len, new, r->new_len, r->flags & MREMAP_DONTUNMAP);
 	}
-	vma = find_source(mm, r);
-	return IS_ERR(vma) ? PTR_ERR(vma) : move_vma(vma, r->old, r->old_len, new, r->new_len, r->flags & MREMAP_DONTUNMAP);
+	if (IS_ERR_VALUE(result))
+		vma_merge_range(mm, r->old, r->old + r->old_len);
+	return result;
 }
 
 static long mremap_locked(struct mm *mm, const struct mremap_request *r)

@@ -98,13 +98,6 @@ struct vma *vma_next(struct vma *vma)
 	return rb ? rb_entry(rb, struct vma, rb) : NULL;
 }
 
-struct vma *vma_prev(struct vma *vma)
-{
-	struct rb_node *rb = rb_prev(&vma->rb);
-
-	return rb ? rb_entry(rb, struct vma, rb) : NULL;
-}
-
 static void tree_insert(struct mm *mm, struct vma *vma)
 {
 	struct rb_node **link = &mm->vmas.node, *parent = NULL;

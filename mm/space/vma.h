@@ -49,7 +49,6 @@ void vma_detach(struct vma *vma);
 int vma_split_at(struct mm *mm, vaddr_t addr);
 /* Join equal neighbours in and around [start, end). */
 void vma_merge_range(struct mm *mm, vaddr_t start, vaddr_t end);
-struct vma *vma_prev(struct vma *vma);
 /* Is every page of [start, end) in some vma? => mm->lock held */
 bool vma_covers(struct mm *mm, vaddr_t start, vaddr_t end);
 /* Highest hole of @length below USER_MMAP_BASE, else the lowest above; 0: none. */

@@ -1,0 +1,133 @@
+/*
+ * test_madvise.c - mm/service/madvise.c: pages dropped, populated, kept from children; hints that do nothing.
+ *
+ * machine: amd64 scrambled
+ */
+#include "tests/unit/sim_laws.h"
+
+#define PAGES 4
+
+static struct mm *mm;
+static vaddr_t a;
+
+static void four_pages(void)
+{
+	mm = enter_space();
+	a = map_pages(PAGES, MAP_PRIVATE, NULL, 0);
+	for (unsigned i = 0; i < PAGES; i++)
+		store_word(a + P(i), i + 1);
+}
+
+static void refuses(void *arg)
+{
+	static const int unknown[] = {5, 8, 9, 12, 14, 16, 18, 20, 21, 24, 100, -1};
+
+	four_pages();
+	for (unsigned i = 0; i < ARRAY_SIZE(unknown); i++)
+		CHECK(mm_madvise(mm, a, P(1), unknown[i]) == -EINVAL && mm_madvise(mm, a, 0, unknown[i]) == -EINVAL);
+	CHECK(mm_madvise(mm, a + 1, P(1), MADV_NORMAL) == -EINVAL && mm_madvise(mm, a, ~0ul, MADV_NORMAL) == -EINVAL);
+	CHECK(mm_madvise(mm, a, (size_t)0 - a - P(1), MADV_NORMAL) == -ENOMEM);
+	CHECK(mm_madvise(mm, a, USER_END, MADV_DONTNEED) == -ENOMEM && mm_madvise(mm, P(20), 0, MADV_DONTNEED) == 0);
+	CHECK(load_word(a) == 1);
+}
+
+/* Only the range is judged. */
+static void hints(void *arg)
+{
+	four_pages();
+	for (int advice = MADV_NORMAL; advice <= MADV_WILLNEED; advice++) {
+		CHECK(mm_madvise(mm, a, P(PAGES), advice) == 0);
+		CHECK(mm_madvise(mm, a, P(PAGES + 1), advice) == -ENOMEM);
+	}
+	CHECK(load_word(a) == 1 && count_vmas() == 1);
+}
+
+/* Anonymous memory is zero again; only in the range. */
+static void drops_memory(void *arg)
+{
+	four_pages();
+	CHECK(mm_madvise(mm, a + P(1), P(1) + 1, MADV_DONTNEED) == 0);
+	CHECK(kind_at(a + P(1)) == PTE_KIND_NONE && !sim_tlb_has(sim_cpu(), a + P(1)));
+	CHECK(load_word(a) == 1 && load_word(a + P(1)) == 0 && load_word(a + P(2)) == 0 && load_word(a + P(3)) == 4);
+}
+
+/* A hole is reported, but what is mapped has been dropped all the same (Linux). */
+static void drops_around_a_hole(void *arg)
+{
+	four_pages();
+	CHECK(mm_munmap(mm, a + P(1), P(1)) == 0);
+	CHECK(mm_madvise(mm, a, P(PAGES), MADV_DONTNEED) == -ENOMEM);
+	CHECK(load_word(a) == 0 && load_word(a + P(3)) == 0);
+}
+
+/* A shared page is in the file still, with what was stored; a private copy is gone and the file shows again. */
+static void drops_file_pages(void *arg)
+{
+	struct sim_file *f = sim_file_create(SIM_FILE_DISK, P(2), true);
+	vaddr_t shared, private;
+
+	mm = enter_space();
+	shared = map_pages(1, MAP_SHARED, f, 0);
+	private = map_pages(1, MAP_PRIVATE, f, 1);
+	store_word(shared, 5);
+	store_word(private, 6);
+	CHECK(mm_madvise(mm, shared, P(1), MADV_DONTNEED) == 0 && mm_madvise(mm, private, P(1), MADV_DONTNEED) == 0);
+	CHECK(load_word(shared) == 5 && load_word(private) == FILLED(1));
+	CHECK(sim_file_sync(f) == 0 && disk_word(f, 0) == 5);
+	sim_file_put(f);
+}
+
+static void populates(void *arg)
+{
+	struct sim_file *f = sim_file_create(SIM_FILE_DISK, P(2), true);
+	vaddr_t shared;
+
+	four_pages();
+	shared = map_pages(2, MAP_SHARED, f, 0);
+	CHECK(mm_madvise(mm, shared, P(2), MADV_POPULATE_READ) == 0 && kind_at(shared + P(1)) == PTE_KIND_PAGE);
+	CHECK(!sim_entry(mm, shared).write && mm_madvise(mm, shared, P(2), MADV_POPULATE_WRITE) == 0);
+	CHECK(sim_entry(mm, shared).write && page_test(frame_at(shared), PG_DIRTY));
+	sim_file_truncate(f, P(1));
+	CHECK(mm_madvise(mm, shared, P(2), MADV_POPULATE_READ) == -EFAULT);
+	CHECK(mm_mprotect(mm, a, P(1), PROT_READ) == 0 && mm_madvise(mm, a, P(1), MADV_POPULATE_WRITE) == -EFAULT);
+	CHECK(mm_munmap(mm, a + P(1), P(1)) == 0 && mm_madvise(mm, a, P(3), MADV_DONTNEED) == -ENOMEM);
+	CHECK(mm_madvise(mm, a, P(3), MADV_POPULATE_READ) == -ENOMEM && kind_at(a) == PTE_KIND_NONE); /* before it begins */
+	sim_file_put(f);
+}
+
+static long dont_fork(void)
+{
+	return mm_madvise(mm, a + P(1), P(2), MADV_DONTFORK);
+}
+
+static void as_before(void)
+{
+	CHECK(count_vmas() == 1 && !(vma_of(a)->flags & VM_DONTCOPY));
+}
+
+static void dontfork(void *arg)
+{
+	struct mm *child;
+
+	four_pages();
+	CHECK(each_fails("slab_alloc", dont_fork, as_before) == 2);
+	CHECK(count_vmas() == 3);
+	child = mm_fork(mm);
+	CHECK(vma_find(child, a)->end == a + P(1) && vma_find(child, a + P(1))->start == a + P(3));
+	mm_put(child);
+	CHECK(mm_madvise(mm, a, P(PAGES + 1), MADV_DOFORK) == -ENOMEM); /* done as far as there is something */
+	as_before();
+}
+
+int main(int argc, char **argv)
+{
+	sim_main(argc, argv);
+	CASE(refuses);
+	CASE(hints);
+	CASE_CALM(drops_memory);
+	CASE(drops_around_a_hole);
+	CASE(drops_file_pages);
+	CASE(populates);
+	CASE_CALM(dontfork);
+	return sim_end();
+}
