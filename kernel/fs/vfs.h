@@ -151,7 +151,7 @@ struct file {
 	struct dentry *dentry; /* NULL: pipe, memfd, ... */
 	const struct file_ops *ops;
 	unsigned flags; /* O_* */
-	bool writer; /* keeps its file system writable: super_write_begin() */
+	bool writer;    /* keeps its file system writable: super_write_begin() */
 	loff_t pos;
 	struct mutex pos_lock;
 	unsigned wb_seen; /* cursor for object_error_since() */
