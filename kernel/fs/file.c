@@ -53,6 +53,8 @@ void file_put(struct file *f)
 		return;
 	if (f->ops && f->ops->release && !(f->flags & O_PATH))
 		f->ops->release(f);
+	if (f->writer)
+		super_write_end(f->inode->super);
 	if (f->dentry)
 		dentry_put(f->dentry);
 	inode_put(f->inode);

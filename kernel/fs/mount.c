@@ -138,12 +138,15 @@ static int remount(struct dentry *root, unsigned long flags)
 
 	if (sb->root_dentry != root)
 		return -EINVAL;
-	if (read_only != sb->read_only && sb->ops->remount)
+	if (read_only && !sb->read_only)
+		err = super_close(sb);
+	if (!err && read_only != sb->read_only && sb->ops->remount)
 		err = sb->ops->remount(sb, read_only);
 	if (!err) {
-		sb->read_only = read_only;
+		WRITE_ONCE(sb->read_only, read_only);
 		sb->noexec = flags & MS_NOEXEC;
 	}
+	WRITE_ONCE(sb->closing, false);
 	return err;
 }
 

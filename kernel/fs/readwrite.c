@@ -288,11 +288,13 @@ int vfs_truncate(struct dentry *cwd, const char *path, loff_t size)
 	if (S_ISDIR(inode->mode)) {
 		err = -EISDIR;
 	} else if (S_ISREG(inode->mode)) {
-		err = inode->super->read_only ? -EROFS : 0;
-		rwsem_write_lock(&inode->lock);
-		if (!err)
+		err = super_write_begin(inode->super);
+		if (!err) {
+			rwsem_write_lock(&inode->lock);
 			err = inode_truncate_locked(inode, size);
-		rwsem_write_unlock(&inode->lock);
+			rwsem_write_unlock(&inode->lock);
+			super_write_end(inode->super);
+		}
 	}
 	dentry_put(d);
 	return err;

@@ -111,6 +111,8 @@ struct super {
 	const struct super_ops *ops;
 	struct inode *root;
 	bool read_only, noexec;
+	bool closing;     /* about to become read-only, if nobody writes; mount_lock */
+	unsigned writers; /* files open for writing and changes under way; atomic: super_write_begin() */
 	u64 dev;
 	void *private;
 	struct list link; /* all mounted */
@@ -149,6 +151,7 @@ struct file {
 	struct dentry *dentry; /* NULL: pipe, memfd, ... */
 	const struct file_ops *ops;
 	unsigned flags; /* O_* */
+	bool writer;    /* keeps its file system writable: super_write_begin() */
 	loff_t pos;
 	struct mutex pos_lock;
 	unsigned wb_seen; /* cursor for object_error_since() */

@@ -43,6 +43,12 @@ struct super *super_alloc(const char *type, const struct super_ops *ops, const c
 /* Free it: no inode is left. */
 void super_free(struct super *sb);
 
+/* Something is going to change; super_close() declines until super_write_end(). 0 or -EROFS. => may sleep, no locks */
+int super_write_begin(struct super *sb);
+void super_write_end(struct super *sb);
+/* Let no writer begin, if there is none now: 0 or -EBUSY. The caller clears sb->closing. => mount_lock */
+int super_close(struct super *sb);
+
 /* A kind of file system: @mount makes a super with its root inode. ERR_PTR(...) */
 struct fs_type {
 	const char *name;

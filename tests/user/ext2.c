@@ -187,3 +187,26 @@ TEST(mount_errno, "mount.errno")
 	CHECK_OK(umount(path_in(dir, "m")));
 	CHECK_ERRNO(access(path_in(dir, "m/inside"), F_OK), ENOENT);
 }
+
+TEST(ext2_remount, "ext2.remount read-only is refused while a file is open for writing")
+{
+	char path[256];
+	int fd, reader;
+
+	PTERON_ONLY();
+	snprintf(path, sizeof(path), "%s/held", disk_dir());
+	fd = CHECK_OK(open(path, O_RDWR | O_CREAT | O_EXCL, 0600));
+	CHECK_EQ(write(fd, "held", 4), 4);
+	CHECK_ERRNO(mount("none", "/", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
+	CHECK_EQ(write(fd, "held", 4), 4);
+	CHECK_OK(close(fd));
+	reader = CHECK_OK(open(path, O_RDONLY));
+	CHECK_OK(mount("none", "/", NULL, MS_REMOUNT | MS_RDONLY, NULL));
+	CHECK_ERRNO(open(path, O_RDWR), EROFS);
+	CHECK_ERRNO(open(path, O_RDONLY | O_TRUNC), EROFS);
+	CHECK_ERRNO(truncate(path, 0), EROFS);
+	CHECK_OK(mount("none", "/", NULL, MS_REMOUNT, NULL));
+	CHECK_OK(close(reader));
+	CHECK_OK(truncate(path, 0));
+	CHECK_OK(unlink(path));
+}
