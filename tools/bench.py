@@ -31,6 +31,18 @@ ROWS = {
     "file_write_fault": ("shared file write fault", 2451, None),
     "write_fault_after_msync": ("write fault after msync", 2893, None),
     "msync_per_dirty_page": ("msync of one dirty page, virtio disk", None, None),
+    "cache_write_fsync_per_page": ("write and fsync of 4 MiB, per page", None, None),
+    "cache_write_fsync_elapsed_per_page": ("the same with the disk's time", None, None),
+    "cache_write_fsync_requests": ("device requests for it", None, None),
+    "cache_write_fsync_request_kib": ("their mean size, KiB", None, None),
+    "cache_map_read_per_page": ("sequential pass over a cold mapping, per page", None, None),
+    "cache_map_read_elapsed_per_page": ("the same with the disk's time", None, None),
+    "cache_map_read_requests": ("device requests for it", None, None),
+    "cache_map_read_request_kib": ("their mean size, KiB", None, None),
+    "cache_map_dirty_msync_per_page": ("stores to 1,024 mapped pages and msync, per page", None, None),
+    "cache_map_dirty_msync_elapsed_per_page": ("the same with the disk's time", None, None),
+    "cache_map_dirty_msync_requests": ("device requests for it", None, None),
+    "cache_map_dirty_msync_request_kib": ("their mean size, KiB", None, None),
     "remap_resident_page": ("remap one resident page of 65,536", 15674, 1000),
     "mosaic_kernel_bytes_per_page": ("kernel bytes a page of it, page tables apart", 239, 48),
     "mosaic_fork_per_page": ("fork of that mosaic, per page", 2650, None),
@@ -38,7 +50,7 @@ ROWS = {
 }
 
 
-TIMED = "null signal pipe anon mprotect cow fork file msync mosaic"
+TIMED = "null signal pipe anon mprotect cow fork file msync cache mosaic"
 
 
 def measure(m, names, **changes):

@@ -8,6 +8,7 @@
  * of reading the TSC twice is taken off.  Elsewhere than under icount the unit is TSC ticks all the same.
  */
 #define _GNU_SOURCE
+#include "user/bench_cache.h"
 #include "user/kmem.h"
 
 #include <errno.h>
@@ -588,9 +589,9 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } benches[] = {
-	{"null", bench_null},         {"signal", bench_signal}, {"pipe", bench_pipe},       {"anon", bench_anon},
-	{"mprotect", bench_mprotect}, {"cow", bench_cow},       {"fork", bench_fork},       {"file", bench_file},
-	{"msync", bench_msync},       {"mosaic", bench_mosaic}, {"threads", bench_threads},
+	{"null", bench_null},         {"signal", bench_signal}, {"pipe", bench_pipe},     {"anon", bench_anon},
+	{"mprotect", bench_mprotect}, {"cow", bench_cow},       {"fork", bench_fork},     {"file", bench_file},
+	{"msync", bench_msync},       {"cache", bench_cache},   {"mosaic", bench_mosaic}, {"threads", bench_threads},
 };
 
 static bool wanted(const char *name, int argc, char **argv)

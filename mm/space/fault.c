@@ -19,6 +19,7 @@
 #include "mm/space/fault.h"
 
 #include "kernel/lib/assert.h"
+#include "mm/object/dirty.h"
 
 static inline bool permits(unsigned grant, enum fault_access access)
 {
@@ -122,6 +123,8 @@ enum fault_result mm_fault(struct mm *mm, vaddr_t addr, enum fault_access access
 		__atomic_fetch_add(&mm->major_faults, 1, __ATOMIC_RELAXED);
 	}
 	__atomic_fetch_add(&mm->minor_faults, 1, __ATOMIC_RELAXED);
+	if (access == FAULT_WRITE)
+		dirty_throttle(); /* a store that makes a file's page dirty is held back like a write(2) */
 	return result;
 }
 

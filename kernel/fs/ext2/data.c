@@ -174,7 +174,7 @@ void ext2_write_end(struct inode *inode)
 		return;
 	if (ext2_begin(fs))
 		return;
-	(void)ext2_unmap_from(inode, size_in_blocks(inode));
+	(void)ext2_unmap(inode, size_in_blocks(inode), EXT2_END);
 	mutex_unlock(&fs->meta);
 }
 
@@ -230,7 +230,7 @@ static int shrink(struct inode *inode, loff_t size)
 	err = ext2_begin(fs);
 	if (err)
 		return err;
-	err = ext2_unmap_from(inode, size_in_blocks(inode));
+	err = ext2_unmap(inode, size_in_blocks(inode), EXT2_END);
 	mutex_unlock(&fs->meta);
 	return err;
 }
@@ -424,6 +424,7 @@ static int sync_meta(struct vm_object *obj, bool data_only)
 }
 
 const struct object_ops ext2_data_ops = {.read_page = read_page,
+                                         .read_pages = mpage_read,
                                          .write_pages = write_pages,
                                          .page_mkwrite = page_mkwrite,
                                          .sync_meta = sync_meta,
