@@ -12,6 +12,8 @@
 #include "kernel/fs/vfs_internal.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
+#include "kernel/sync/lock_waits.h"
+#include "mm/service/pin.h"
 
 static unsigned long long kib(unsigned long pages)
 {
@@ -32,6 +34,32 @@ static int meminfo_show(struct proc_buf *b)
 	proc_printf(b, "SwapTotal:      %8llu kB\nSwapFree:       %8llu kB\n", 0ull, 0ull);
 	proc_printf(b, "Slab:           %8llu kB\nPageTables:     %8llu kB\nKernelPages:    %8llu kB\n", kib(st.slab),
 	            kib(st.tables), kib(st.kernel));
+	return 0;
+}
+
+/* A name that Linux has counts what it counts there; tlb_shootdowns: flushes that had to interrupt other CPUs. */
+static int vmstat_show(struct proc_buf *b)
+{
+	unsigned long faults, major;
+	struct phys_stat st;
+
+	phys_stat(&st);
+	mm_fault_counts(&faults, &major);
+	proc_printf(b, "nr_free_pages %lu\nnr_page_table_pages %lu\n", st.free, st.tables);
+	proc_printf(b, "nr_dirty %lu\nnr_writeback %lu\nnr_written %lu\n", object_counter(OBJECT_DIRTY),
+	            object_counter(OBJECT_WRITEBACK), object_counter(OBJECT_WRITTEN));
+	proc_printf(b, "nr_foll_pin_acquired %lu\nnr_foll_pin_released %lu\n", READ_ONCE(pin_acquired),
+	            READ_ONCE(pin_released));
+	proc_printf(b, "pgfault %lu\npgmajfault %lu\n", faults, major);
+	proc_printf(b, "tlb_shootdowns %lu\n", pgtable_shootdowns());
+	return 0;
+}
+
+/* One line a rank, outermost first: how often somebody found such a lock taken. */
+static int lock_waits_show(struct proc_buf *b)
+{
+	for (unsigned rank = 0; rank < LOCK_RANK_COUNT; rank++)
+		proc_printf(b, "%s %lu\n", lock_rank_name((enum lock_rank)rank), lock_waits((enum lock_rank)rank));
 	return 0;
 }
 
@@ -148,6 +176,8 @@ static int cpuinfo_show(struct proc_buf *b)
 void procfs_register_system(void)
 {
 	proc_register("meminfo", meminfo_show);
+	proc_register("vmstat", vmstat_show);
+	proc_register("lock_waits", lock_waits_show);
 	proc_register("slabinfo", slabinfo_show);
 	proc_register("mounts", mounts_show);
 	proc_register("filesystems", filesystems_show);

@@ -99,6 +99,15 @@ void writeback_sync_all(void);
 /* One round of the flusher: start writing what has been dirty for long. => called about once a second */
 void flusher_round(void);
 
+/* Of all objects that track dirt, for /proc/vmstat; approximate while pages change. */
+enum object_counter {
+	OBJECT_DIRTY,     /* pages that are newer than their file */
+	OBJECT_WRITEBACK, /* pages on their way to a device */
+	OBJECT_WRITTEN,   /* pages that arrived there, since boot */
+	OBJECT_COUNTERS
+};
+unsigned long object_counter(enum object_counter which);
+
 /* -- size changes ------------------------------------------------------------------------------------------ */
 
 /* Set the size; when shrinking, unmap and drop every page beyond it and zero the tail of the last one.

@@ -128,7 +128,7 @@ void pagecache_dirty_from_pte(struct page *page)
 		return;
 	flags = spin_lock_irqsave(&obj->pages_lock);
 	if (page->object == obj)
-		radix_mark(&obj->pages, page->index, RADIX_MARK_DIRTY);
+		pagecache_mark(obj, page->index, RADIX_MARK_DIRTY);
 	spin_unlock_irqrestore(&obj->pages_lock, flags);
 	writeback_enqueue(obj);
 }
@@ -166,6 +166,7 @@ static void drop_page(struct vm_object *obj, struct page *page)
 		page_wait_writeback(page);
 		page_clear(page, PG_DIRTY);
 		flags = spin_lock_irqsave(&obj->pages_lock);
+		pagecache_unmark(obj, page->index, RADIX_MARK_DIRTY);
 		radix_remove(&obj->pages, page->index);
 		obj->nr_pages--;
 		page->object = NULL;

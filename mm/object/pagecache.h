@@ -26,6 +26,12 @@ int pagecache_mkwrite(struct vm_object *obj, struct page *page);
 /* An entry that was just emptied had its dirty bit set. => its PTL (or the page lock) held */
 void pagecache_dirty_from_pte(struct page *page);
 
+/* Set or clear a cached page's mark, and count. => pages_lock */
+void pagecache_mark(struct vm_object *obj, pgoff_t index, unsigned mark);
+void pagecache_unmark(struct vm_object *obj, pgoff_t index, unsigned mark);
+/* => interrupts off */
+void object_count(enum object_counter which, long n);
+
 /* The object has its first dirty page: put it on the flusher's list. => any context without flusher lock */
 void writeback_enqueue(struct vm_object *obj);
 /* Take the next object that became dirty before @dirtied_before off the list, held; NULL: none. */

@@ -25,8 +25,15 @@
 static struct list dirty_objects = LIST_INIT(dirty_objects);
 static spinlock_t dirty_lock = SPINLOCK_INIT(LOCK_FLUSHER);
 
+/*
+ * An object stays on the list while its pages are dirtied one after another, so only the first takes the lock that all
+ * objects share.  Nobody is forgotten: the mark was set under pages_lock.  Who takes the object off the list looks
+ * through its marks afterwards, under pages_lock: before ours, and then we see that it is off; or after, and sees ours.
+ */
 void writeback_enqueue(struct vm_object *obj)
 {
+	if (!list_empty(&obj->dirty_link))
+		return;
 	spin_lock(&dirty_lock);
 	if (list_empty(&obj->dirty_link)) {
 		obj->dirtied_at = arch_clock_ns();
@@ -82,9 +89,9 @@ static void start_writeback(struct vm_object *obj, struct page *page)
 	page_set(page, PG_WRITEBACK);
 	page_get(page);
 	flags = spin_lock_irqsave(&obj->pages_lock);
-	radix_mark(&obj->pages, page->index, RADIX_MARK_WRITEBACK);
+	pagecache_mark(obj, page->index, RADIX_MARK_WRITEBACK);
 	if (!page_test(page, PG_DIRTY))
-		radix_unmark(&obj->pages, page->index, RADIX_MARK_DIRTY);
+		pagecache_unmark(obj, page->index, RADIX_MARK_DIRTY);
 	obj->nr_writeback++;
 	spin_unlock_irqrestore(&obj->pages_lock, flags);
 }
@@ -98,10 +105,12 @@ void object_writeback_done(struct vm_object *obj, struct page *page, int error)
 		obj->wb_error_seq++;
 	}
 	if (page->object == obj) {
-		radix_unmark(&obj->pages, page->index, RADIX_MARK_WRITEBACK);
+		pagecache_unmark(obj, page->index, RADIX_MARK_WRITEBACK);
 		if (error)
-			radix_mark(&obj->pages, page->index, RADIX_MARK_DIRTY);
+			pagecache_mark(obj, page->index, RADIX_MARK_DIRTY);
 	}
+	if (!error)
+		object_count(OBJECT_WRITTEN, 1);
 	obj->nr_writeback--;
 	spin_unlock_irqrestore(&obj->pages_lock, flags);
 	if (error) { /* still newer than the file: a later attempt may succeed */
