@@ -7,7 +7,7 @@
  * the disk's own time.  The requests are exact.
  */
 #define _GNU_SOURCE
-#include "user/bench_cache.h"
+#include "user/bench.h"
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -15,21 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/statfs.h>
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE 4096ul
 #define PAGES 1024ul
-#define EXT_MAGIC 0xef53
-
-static inline uint64_t ticks(void)
-{
-	uint32_t lo, hi;
-
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi)::"memory");
-	return (uint64_t)hi << 32 | lo;
-}
 
 struct disk {
 	unsigned long long requests, sectors;
@@ -98,27 +87,6 @@ static void drop_caches(void)
 	if (fd < 0 || write(fd, "1\n", 2) != 2)
 		perror("drop_caches");
 	close(fd);
-}
-
-/* A file on a disk, gone with its descriptor; -1: no disk. */
-static int disk_file(void)
-{
-	static const char *const dirs[] = {"/mnt", "/var", "/root", "/"};
-	struct statfs fs;
-	char path[64];
-	int fd;
-
-	for (unsigned i = 0; i < sizeof(dirs) / sizeof(*dirs); i++) {
-		if (statfs(dirs[i], &fs) || fs.f_type != EXT_MAGIC)
-			continue;
-		snprintf(path, sizeof(path), "%s/bench.cache", dirs[i]);
-		fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-		if (fd >= 0) {
-			unlink(path);
-			return fd;
-		}
-	}
-	return -1;
 }
 
 static void write_pass(int fd)

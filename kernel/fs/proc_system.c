@@ -12,6 +12,7 @@
 #include "kernel/fs/vfs_internal.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
+#include "kernel/sync/lock_waits.h"
 #include "mm/object/dirty.h"
 
 static unsigned long long kib(unsigned long pages)
@@ -37,6 +38,15 @@ static int meminfo_show(struct proc_buf *b)
 	proc_printf(b, "SwapTotal:      %8llu kB\nSwapFree:       %8llu kB\n", 0ull, 0ull);
 	proc_printf(b, "Slab:           %8llu kB\nPageTables:     %8llu kB\nKernelPages:    %8llu kB\n", kib(st.slab),
 	            kib(st.tables), kib(st.kernel));
+	return 0;
+}
+
+/* A name that Linux has counts what it counts there; tlb_shootdowns: flushes that had to interrupt other CPUs. */
+/* One line a rank, outermost first: how often somebody found such a lock taken. */
+static int lock_waits_show(struct proc_buf *b)
+{
+	for (unsigned rank = 0; rank < LOCK_RANK_COUNT; rank++)
+		proc_printf(b, "%s %lu\n", lock_rank_name((enum lock_rank)rank), lock_waits((enum lock_rank)rank));
 	return 0;
 }
 
@@ -169,6 +179,7 @@ static int cpuinfo_show(struct proc_buf *b)
 void procfs_register_system(void)
 {
 	proc_register("meminfo", meminfo_show);
+	proc_register("lock_waits", lock_waits_show);
 	proc_register("slabinfo", slabinfo_show);
 	proc_register("mounts", mounts_show);
 	proc_register("filesystems", filesystems_show);

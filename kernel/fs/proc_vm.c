@@ -6,17 +6,24 @@
 #include "kernel/fs/procfs.h"
 #include "kernel/fs/vfs_internal.h"
 #include "mm/object/dirty.h"
+#include "mm/service/pin.h"
 
 static int vmstat_show(struct proc_buf *b)
 {
+	unsigned long faults, major;
 	struct phys_stat phys;
 
 	phys_stat(&phys);
-	proc_printf(b, "nr_free_pages %lu\nnr_file_pages %ld\nnr_dirty %ld\nnr_writeback %ld\n", phys.free,
-	            READ_ONCE(dirty_stat.cached), READ_ONCE(dirty_stat.dirty), READ_ONCE(dirty_stat.writeback));
+	mm_fault_counts(&faults, &major);
+	proc_printf(b, "nr_free_pages %lu\nnr_page_table_pages %lu\n", phys.free, phys.tables);
+	proc_printf(b, "nr_file_pages %ld\nnr_dirty %ld\nnr_writeback %ld\n", READ_ONCE(dirty_stat.cached),
+	            READ_ONCE(dirty_stat.dirty), READ_ONCE(dirty_stat.writeback));
 	proc_printf(b, "nr_dirtied %ld\nnr_written %ld\nnr_dirty_background_threshold %lu\nnr_throttled_dirty %ld\n",
 	            READ_ONCE(dirty_stat.dirtied), READ_ONCE(dirty_stat.written), READ_ONCE(dirty_background_pages),
 	            READ_ONCE(dirty_stat.throttled));
+	proc_printf(b, "nr_foll_pin_acquired %lu\nnr_foll_pin_released %lu\n", READ_ONCE(pin_acquired),
+	            READ_ONCE(pin_released));
+	proc_printf(b, "pgfault %lu\npgmajfault %lu\ntlb_shootdowns %lu\n", faults, major, pgtable_shootdowns());
 	return 0;
 }
 

@@ -121,19 +121,16 @@ struct page *pagecache_read(struct vm_object *obj, pgoff_t index)
 
 void pagecache_mark_dirty(struct vm_object *obj, pgoff_t index)
 {
-	if (radix_marked(&obj->pages, index, RADIX_MARK_DIRTY))
+	if (!radix_mark(&obj->pages, index, RADIX_MARK_DIRTY))
 		return;
-	radix_mark(&obj->pages, index, RADIX_MARK_DIRTY);
 	dirty_count(&dirty_stat.dirty, 1);
 	dirty_count(&dirty_stat.dirtied, 1);
 }
 
 void pagecache_unmark_dirty(struct vm_object *obj, pgoff_t index)
 {
-	if (!radix_marked(&obj->pages, index, RADIX_MARK_DIRTY))
-		return;
-	radix_unmark(&obj->pages, index, RADIX_MARK_DIRTY);
-	dirty_count(&dirty_stat.dirty, -1);
+	if (radix_unmark(&obj->pages, index, RADIX_MARK_DIRTY))
+		dirty_count(&dirty_stat.dirty, -1);
 }
 
 void pagecache_dirty_from_pte(struct page *page)

@@ -26,8 +26,15 @@
 static struct list dirty_objects = LIST_INIT(dirty_objects);
 static spinlock_t dirty_lock = SPINLOCK_INIT(LOCK_FLUSHER);
 
+/*
+ * An object stays on the list while its pages are dirtied one after another, so only the first takes the lock that all
+ * objects share.  Nobody is forgotten: the mark was set under pages_lock.  Who takes the object off the list looks
+ * through its marks afterwards, under pages_lock: before ours, and then we see that it is off; or after, and sees ours.
+ */
 void writeback_enqueue(struct vm_object *obj)
 {
+	if (!list_empty(&obj->dirty_link))
+		return;
 	spin_lock(&dirty_lock);
 	if (list_empty(&obj->dirty_link)) {
 		obj->dirtied_at = arch_clock_ns();

@@ -89,7 +89,7 @@ static bool clean_entry(const struct rmap_hit *hit, void *ctx)
 	if (!pte_dirty(hit->pte) && !pte_hw_write(hit->pte))
 		return true;
 	if (MUTATION(1)) /* M1: flush before clear */
-		pgtable_flush_page(hit->pt, hit->va);
+		pgtable_flush_early(hit->pt, hit->va);
 	pte = hw_pte_get_and_clear(hit->hw);
 	SYNC_POINT("clear-before-flush");
 	if (!MUTATION(1))

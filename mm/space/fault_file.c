@@ -197,9 +197,9 @@ static enum fault_result mkwrite_page(struct fault *f, pte_t seen, struct page *
 		return FAULT_SIGBUS;
 	slot = fault_lock_same(f, seen);
 	if (slot.hw) {
-		hw_pte_get_and_clear(slot.hw); /* no flush: the old translation was weaker, a CPU that uses it faults */
+		hw_pte_get_and_clear(slot.hw);
 		hw_pte_set(slot.hw, pte_mkdirty(pte_mkyoung(pte_mkwrite(seen))));
-		pgtable_flush_page(f->pt, f->va);
+		pgtable_forget_weaker(f->va);
 		pt_unlock(slot);
 	}
 	return FAULT_OK;

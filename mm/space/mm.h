@@ -165,6 +165,8 @@ enum fault_result {
 	FAULT_KILLED, /* a fatal signal arrived while waiting */
 };
 enum fault_result mm_fault(struct mm *mm, vaddr_t addr, enum fault_access access);
+/* How many there were since boot, and how many of these waited for a device. */
+void mm_fault_counts(unsigned long *all, unsigned long *major);
 
 /* The vma that holds @addr, or the next one above it, or NULL. => mmap lock held */
 struct vma *vma_find(struct mm *mm, vaddr_t addr);

@@ -281,7 +281,7 @@ static void with_limits(void (*fn)(void))
 	disk_dir();
 	throttled = vmstat("nr_throttled_dirty");
 	vm_set_number("dirty_bytes", LIMIT);
-	vm_set_number("dirty_background_bytes", LIMIT / 2);
+	vm_set_number("dirty_background_bytes", LIMIT); /* the flusher has no head start */
 	pid = CHECK_OK(fork());
 	if (pid == 0) {
 		fn();

@@ -43,7 +43,7 @@ static void stale_store(struct stale *s)
 
 static void stale_sync(struct stale *s)
 {
-	SPIN_UNTIL(LOAD(s->zapper) && mm_paused(s->mm, "clear-before-flush"));
+	SPIN_UNTIL(LOAD(s->zapper) && mm_look(s->mm, "clear-before-flush").paused);
 	CHECK_OK(fsync(s->fd));
 	s->after_sync = file_word(s->fd);
 	STORE(s->synced, true);

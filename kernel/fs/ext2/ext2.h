@@ -53,10 +53,10 @@ struct ext2_fs {
 struct ext2_inode {
 	u32 block[EXT2_NBLOCKS]; /* meta; a fast symlink's text */
 	u32 flags, file_acl;
-	loff_t reserve_end; /* a write is under way up to here: inode lock */
-	bool orphan;        /* counted in fs->orphans. meta */
-	u32 next_goal;      /* where the next block is looked for. meta */
-	u32 born;           /* the epoch in which it was made. meta */
+	loff_t reserve_start, reserve_end; /* a write is under way from here to there: inode lock; end 0: none */
+	bool orphan;                       /* counted in fs->orphans. meta */
+	u32 next_goal;                     /* where the next block is looked for. meta */
+	u32 born;                          /* the epoch in which it was made. meta */
 };
 
 /* In what order changed blocks are written: commit.c. */
