@@ -1,0 +1,155 @@
+/*
+ * oracle_mremap.c - mremap(2), of which not all is promised.
+ */
+#include "tests/model/oracle_internal.h"
+
+#include "kernel/lib/errno.h"
+
+static int check_mremap(const struct o_mremap *m, u64 old_length, u64 new_length)
+{
+	if (m->flags & ~(unsigned)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
+		return -EINVAL;
+	if ((m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(m->flags & MREMAP_MAYMOVE))
+		return -EINVAL;
+	if ((m->flags & MREMAP_DONTUNMAP) && old_length != new_length)
+		return -EINVAL;
+	if (!aligned(m->old) || new_length == 0 || new_length < m->new_length || old_length < m->old_length)
+		return -EINVAL;
+	if (m->flags & MREMAP_FIXED) {
+		if (!aligned(m->new) || new_length > USER_END || m->new > USER_END - new_length)
+			return -EINVAL;
+		if (m->old + old_length > m->new && m->new + new_length > m->old)
+			return -EINVAL;
+	}
+	return new_length > USER_END ? -ENOMEM : 0;
+}
+
+/* Could the two neighbours be parts of one mapping? */
+static bool may_be_one(const struct o_page *a, const struct o_page *b)
+{
+	return a->mapped && b->mapped && a->shared == b->shared && a->asked_shared == b->asked_shared &&
+	       a->locked == b->locked && a->dontfork == b->dontfork && a->vprot == b->vprot && a->may == b->may &&
+	       a->object == b->object && (a->object == NONE || a->linear + 1 == b->linear);
+}
+
+enum one { SURELY_NOT, PERHAPS, SURELY };
+
+static enum one one_mapping(const struct oracle *o, unsigned space, struct range r)
+{
+	const struct o_page *p = o->space[space].page;
+
+	if (r.end > MODEL_PAGES || !p[r.first].mapped)
+		return SURELY_NOT;
+	for (unsigned i = r.first; i + 1 < r.end; i++)
+		if (!may_be_one(&p[i], &p[i + 1]))
+			return SURELY_NOT;
+	return r.end - r.first <= 1 ? SURELY : PERHAPS;
+}
+
+/* One more page of the mapping that @p belongs to, @by pages further: as if never touched. */
+static struct o_page fresh_page(const struct o_page *p, u64 by)
+{
+	struct o_page fresh = *p;
+
+	fresh.linear = fresh.pgoff = p->linear + by;
+	fresh.prot = p->vprot;
+	fresh.copy = NONE;
+	fresh.zero = fresh.remapped = false;
+	return fresh;
+}
+
+static bool in_window(u64 addr)
+{
+	return addr >= MODEL_BASE && addr < MODEL_END;
+}
+
+/* [old, old + old_length) is at @new now, with new_length; what does not lie in the window is not followed. */
+static void move(struct oracle *o, unsigned space, const struct o_mremap *m, u64 old_length, u64 new_length, u64 new)
+{
+	struct o_page *page = o->space[space].page, moved[MODEL_PAGES];
+	unsigned first = (unsigned)((m->old - MODEL_BASE) / PAGE_SIZE);
+	unsigned n_old = (unsigned)(old_length / PAGE_SIZE), n_new = (unsigned)(new_length / PAGE_SIZE);
+
+	for (unsigned i = 0; i < n_new; i++)
+		moved[i] = i < n_old ? page[first + i] : fresh_page(&page[first], i);
+	for (unsigned i = 0; i < n_old; i++) {
+		if (m->flags & MREMAP_DONTUNMAP)
+			page[first + i] = fresh_page(&page[first + i], 0);
+		else
+			drop(&page[first + i]);
+	}
+	for (unsigned i = 0; i < n_new; i++)
+		if (in_window(new + i *PAGE_SIZE))
+			page[(new - MODEL_BASE) / PAGE_SIZE + i] = moved[i];
+}
+
+/* Grown or shrunk where it is. */
+static void resize(struct oracle *o, unsigned space, const struct o_mremap *m, u64 old_length, u64 new_length)
+{
+	struct o_page *page = &o->space[space].page[(m->old - MODEL_BASE) / PAGE_SIZE];
+
+	for (u64 i = old_length / PAGE_SIZE; i < new_length / PAGE_SIZE; i++)
+		page[i] = fresh_page(&page[0], i);
+	for (u64 i = new_length / PAGE_SIZE; i < old_length / PAGE_SIZE; i++)
+		drop(&page[i]);
+}
+
+/* Is @new a place where nothing was? */
+static bool good_place(const struct oracle *o, unsigned space, long new, u64 length)
+{
+	if (new < (long)LOWEST || !aligned((u64) new) || !fits((u64) new, length))
+		return false;
+	for (u64 a = (u64) new; a < (u64) new + length; a += PAGE_SIZE)
+		if (in_window(a) && !oracle_free(o, space, a, PAGE_SIZE))
+			return false;
+	return true;
+}
+
+static bool moved_fixed(struct oracle *o, unsigned space, const struct o_mremap *m, u64 old_length, u64 new_length,
+                        long result)
+{
+	if (m->new == m->old) { /* the destination is cleared first: nothing is left to duplicate */
+		oracle_unmap(o, space, m->new, new_length);
+		return result == -EFAULT;
+	}
+	if (result != (long)m->new)
+		return false;
+	struct o_page source = o->space[space].page[(m->old - MODEL_BASE) / PAGE_SIZE];
+
+	oracle_unmap(o, space, m->new, new_length);
+	o->space[space].page[(m->old - MODEL_BASE) / PAGE_SIZE] = source; /* (not touched: they do not overlap) */
+	move(o, space, m, old_length, new_length, m->new);
+	return true;
+}
+
+bool oracle_mremap(struct oracle *o, unsigned space, const struct o_mremap *m, long result)
+{
+	u64 old_length = round_up(m->old_length), new_length = round_up(m->new_length);
+	int err = check_mremap(m, old_length, new_length);
+	struct range old;
+	enum one one;
+
+	if (err)
+		return result == err;
+	old = range_of(m->old, old_length);
+	one = one_mapping(o, space, old);
+	if (one == SURELY_NOT || (one == PERHAPS && result == -EFAULT))
+		return result == -EFAULT;
+	if (old_length == 0 && !o->space[space].page[old.first].shared)
+		return result == -EINVAL;
+	if (m->flags & MREMAP_FIXED)
+		return moved_fixed(o, space, m, old_length, new_length, result);
+	if (!(m->flags & MREMAP_DONTUNMAP) && old_length &&
+	    (new_length <= old_length || oracle_free(o, space, m->old + old_length, new_length - old_length))) {
+		resize(o, space, m, old_length, new_length);
+		return result == (long)m->old;
+	}
+	if (!(m->flags & MREMAP_MAYMOVE))
+		return result == -ENOMEM;
+	if (result == -ENOMEM) /* only a small address space can be too full */
+		return USER_END < 0x1000000;
+	if (!good_place(o, space, result, new_length))
+		return false;
+	move(o, space, m, old_length, new_length, (u64)result);
+	return true;
+}
