@@ -48,6 +48,7 @@ TEST(vmstat_major, "vmstat.major a page that must be read is a major fault, once
 	if (!dir)
 		SKIP("needs a disk that can be mounted afresh");
 	fd = CHECK_OK(open(path_in(dir, "big"), O_RDONLY));
+	CHECK_EQ(posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM), 0); /* nothing is read ahead */
 	p = map_shared(fd, 8, PROT_READ);
 	for (int round = 0; round < 2; round++) {
 		long major = vmstat("pgmajfault");

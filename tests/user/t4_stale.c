@@ -14,7 +14,7 @@ struct stale {
 	u8 *page;
 	int fd, mm;
 	pid_t zapper;
-	bool armed, moved, synced;
+	bool armed, held, moved, synced;
 	u32 after_sync;
 };
 
@@ -43,7 +43,7 @@ static void stale_store(struct stale *s)
 
 static void stale_sync(struct stale *s)
 {
-	SPIN_UNTIL(LOAD(s->zapper) && mm_look(s->mm, "clear-before-flush").paused);
+	SPIN_UNTIL(LOAD(s->held));
 	CHECK_OK(fsync(s->fd));
 	s->after_sync = file_word(s->fd);
 	STORE(s->synced, true);
@@ -55,6 +55,7 @@ static void stale_direct(struct stale *s)
 	mm_arm(s->mm, "clear-before-flush", s->zapper);
 	STORE(s->armed, true);
 	mm_await(s->mm, "clear-before-flush");
+	STORE(s->held, true);
 	for (int i = 0; i < 20 && !LOAD(s->synced); i++) /* it may wait for the zapper, and then does not end here */
 		sleep_ms(5);
 	mm_release(s->mm, "clear-before-flush");
