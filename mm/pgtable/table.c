@@ -92,17 +92,13 @@ int pt_populate(struct pgtable *pt, vaddr_t start, vaddr_t end)
 struct trim {
 	struct pgtable *pt;
 	struct mmu_gather *gather;
-	vaddr_t start, end;
 	vaddr_t floor, ceiling;
 };
 
-static void trim_entry(struct trim *t, struct hw_pte *hw, unsigned level, vaddr_t base)
+static void unlink_table(struct trim *t, struct hw_pte *hw, unsigned level, vaddr_t base)
 {
 	struct page *table = pfn_to_page(pte_table_pfn(hw_pte_get_lockless(hw)));
-	vaddr_t last = base + (pt_span(level) - 1);
 
-	if (base < t->floor || last >= t->ceiling)
-		return;
 	spin_lock(&t->pt->lock);
 	hw_pte_get_and_clear(hw);
 	t->pt->nr_tables--;
@@ -110,29 +106,32 @@ static void trim_entry(struct trim *t, struct hw_pte *hw, unsigned level, vaddr_
 	mmu_gather_table(t->gather, table, base, level);
 }
 
-/* Free the tables below @table, which stands at @level and covers addresses from @base on. */
-static void trim_table(struct trim *t, struct page *table, unsigned level, vaddr_t base)
+/*
+ * Free what addresses first .. last touch below @table, which stands at @level.  A table that goes takes with it all
+ * that is below, also outside of first .. last: a pt_populate() that failed may have left tables where no range is.
+ */
+static void trim_table(struct trim *t, struct page *table, unsigned level, vaddr_t first, vaddr_t last)
 {
-	vaddr_t table_last = base + ((pt_span(level) << pt_geometry[level].bits) - 1);
-	vaddr_t va = max(t->start, base);
-	vaddr_t last = min(t->end - 1, level == PT_LEVELS - 1 ? t->end - 1 : table_last);
-
-	for (va = ALIGN_DOWN(va, pt_span(level)); va <= last; va += pt_span(level)) {
+	for (vaddr_t va = ALIGN_DOWN(first, pt_span(level)); va <= last; va += pt_span(level)) {
 		struct hw_pte *hw = hw_pte_at(page_address(table), pt_index(level, va));
 		pte_t entry = hw_pte_get_lockless(hw);
+		vaddr_t va_last = va + (pt_span(level) - 1);
+		bool goes = va >= t->floor && va_last < t->ceiling;
 
 		if (!pte_is_table(entry, level))
 			continue;
 		if (level > 1)
-			trim_table(t, pfn_to_page(pte_table_pfn(entry)), level - 1, va);
-		trim_entry(t, hw, level, va);
+			trim_table(t, pfn_to_page(pte_table_pfn(entry)), level - 1, goes ? va : max(first, va),
+			           goes ? va_last : min(last, va_last));
+		if (goes)
+			unlink_table(t, hw, level, va);
 	}
 }
 
 void pt_free_tables(struct pgtable *pt, struct mmu_gather *g, vaddr_t start, vaddr_t end, vaddr_t floor,
                     vaddr_t ceiling)
 {
-	struct trim t = {.pt = pt, .gather = g, .start = start, .end = end, .floor = floor, .ceiling = ceiling};
+	struct trim t = {.pt = pt, .gather = g, .floor = floor, .ceiling = ceiling};
 
-	trim_table(&t, pt->root, PT_LEVELS - 1, 0);
+	trim_table(&t, pt->root, PT_LEVELS - 1, start, end - 1);
 }

@@ -68,7 +68,7 @@ static inline void *alloc(size_t size, enum gfp gfp, const void *ip)
 	p = slab_alloc_from(cache, gfp, ip);
 	if (KASAN && p) {
 		kasan_poison(p, cache->size, KASAN_SLAB_REDZONE);
-		kasan_unpoison(p, size);
+		kasan_unpoison(p, max(size, (size_t)1)); /* kfree() asks for the first byte */
 	}
 	return p;
 }

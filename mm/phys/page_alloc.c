@@ -226,6 +226,7 @@ static __attribute__((noinline)) struct page *alloc_hard(unsigned order, enum gf
 	for (unsigned i = 0; !page && i < RECLAIM_TRIES; i++) {
 		if (gfp & GFP_ATOMIC || !page_reclaim || !page_reclaim(max(32UL, 2UL << order)))
 			break;
+		drain_stacks(); /* that is where single pages went */
 		page = alloc_once(order, gfp);
 	}
 	if (!page && !(gfp & GFP_NOWARN) && !atomic_xchg(&warned, true))

@@ -18,6 +18,7 @@
  *                          before the flush (MADV_DONTNEED of clean entries), the same page may be back at once, and
  *                          the high word read in between was empty: who acts on the value looks at the entry again
  *                          (tests/protocol/pae.pml, NO_SHOOTDOWN).
+ *                          Low word 0: empty, whatever hw_pte_set() is just storing above it.
  *   clear, exchange        cmpxchg8b.
  *
  * x86 keeps stores in order and loads in order; barrier() stops the compiler.
@@ -77,7 +78,7 @@ static inline pte_t hw_pte_get_lockless(struct hw_pte *hw)
 		high = READ_ONCE(half[1]);
 		barrier();
 	} while (low != READ_ONCE(half[0]) && !MUTATION(20)); /* M20: no second look */
-	return x86_pte(low | (u64)high << 32);
+	return x86_pte(low ? low | (u64)high << 32 : 0);
 }
 
 /* One word of a user's entry for a page is stored.  (Some of the kernel's are set by the context switch.) */
