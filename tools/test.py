@@ -131,6 +131,7 @@ MUTATIONS = (
     ("M20", "T4-08s", (PAE,)),
     ("M20", "T4-09s", (PAE,)),
     ("M21", "T4-07s", FORMATS),
+    ("M101", "T1-11", FORMATS),             # no copy of a page under a write pin
 )
 
 
@@ -198,6 +199,14 @@ def lanes():
         out.append(guest_lane(machine("x86_64", "4level", san="kasan", mem="1024"), "*", 900, "guest-kasan"))
     out.append(command_lane("exec", [sys.executable, "tests/host/test_exec.py"], 240, "make test LANES=exec"))
     out.append(command_lane("disks", [sys.executable, "tests/host/test_disks.py"], 240, "tests/host/test_disks.py"))
+    os.environ["SEED"] = str(SEED)    # for those that choose themselves
+    out.append(command_lane("cuts", [sys.executable, "tests/crash/test_cuts.py"], 3600 if LONG else 240,
+                            f"make test LANES=cuts SEED={SEED}"))
+    out.append(command_lane("fsx", [sys.executable, "tests/fsx/test_fsx.py"], 9000 if LONG else 400,
+                            f"make test LANES=fsx SEED={SEED}"))
+    if LONG:
+        out.append(command_lane("cuts-mutations", [sys.executable, "tests/crash/test_cuts.py", "--mutations"], 900,
+                                "make test LANES=cuts-mutations"))
     out.append(command_lane("shell", [sys.executable, "tests/host/test_shell.py"], 240, "make test LANES=shell"))
     return out
 
