@@ -1,8 +1,14 @@
 #!/usr/bin/env python3
 """make bench: what operations cost in guest instructions, counted by QEMU (-icount, one tick of the TSC is one
-instruction), with the same static program that also runs on Linux.  The table goes to build/bench/costs.md too.
+instruction), with the same static program that also runs on Linux.  The tables go to build/bench/ too.
 
 The Linux column is Linux 6.12 in the same emulator with the strongest honest settings (docs/platform.md).
+
+Faults of several threads at once need three machines of four CPUs:
+
+  instructions   icount: exact, but CPUs take turns of thousands of instructions, and hardly ever meet at a lock
+  waits          no icount: CPUs run at once, as far as the host has any
+  locks          a debug kernel: which locks a fault asks for, and which of them unrelated processes share
 """
 import dataclasses
 import os
@@ -31,22 +37,51 @@ ROWS = {
     "file_write_fault": ("shared file write fault", 2451, None),
     "write_fault_after_msync": ("write fault after msync", 2893, None),
     "msync_per_dirty_page": ("msync of one dirty page, virtio disk", None, None),
+    "cache_write_fsync_per_page": ("write and fsync of 4 MiB, per page", None, None),
+    "cache_write_fsync_elapsed_per_page": ("the same with the disk's time", None, None),
+    "cache_write_fsync_requests": ("device requests for it", None, None),
+    "cache_write_fsync_request_kib": ("their mean size, KiB", None, None),
+    "cache_map_read_per_page": ("sequential pass over a cold mapping, per page", None, None),
+    "cache_map_read_elapsed_per_page": ("the same with the disk's time", None, None),
+    "cache_map_read_requests": ("device requests for it", None, None),
+    "cache_map_read_request_kib": ("their mean size, KiB", None, None),
+    "cache_map_dirty_msync_per_page": ("stores to 1,024 mapped pages and msync, per page", None, None),
+    "cache_map_dirty_msync_elapsed_per_page": ("the same with the disk's time", None, None),
+    "cache_map_dirty_msync_requests": ("device requests for it", None, None),
+    "cache_map_dirty_msync_request_kib": ("their mean size, KiB", None, None),
     "remap_resident_page": ("remap one resident page of 65,536", 15674, 1000),
     "mosaic_kernel_bytes_per_page": ("kernel bytes a page of it, page tables apart", 239, 48),
     "mosaic_fork_per_page": ("fork of that mosaic, per page", 2650, None),
     "mosaic_munmap_per_page": ("munmap of it, per page", 4290, None),
 }
 
+TIMED = "null signal pipe anon mprotect cow fork file msync cache mosaic"
 
-TIMED = "null signal pipe anon mprotect cow fork file msync mosaic"
+# What user/bench_crew.h calls the kinds of faults, and who makes them.
+KINDS = {
+    "anon": "anonymous, first store",
+    "cached": "shared file, page in memory",
+    "new_page": "shared file, page to be made",
+    "file_copy": "private file, copy at the first store",
+    "clean_page": "disk file, first store after writeback",
+}
+CREWS = {
+    "one_mapping": "threads, neighbouring pages",
+    "own_mappings": "threads, mappings of their own",
+    "processes": "unrelated processes",
+}
 
 
 def measure(m, names, **changes):
     """Run these benchmarks; what they printed."""
-    root = m.out  # with its programs, whatever the kernel
     words = ",".join(["/bin/bench", *names.split()])
-    m = dataclasses.replace(m, disks=(f"{root}/root.img,snapshot=on",), cmdline=f"root=vda tests=none run={words}",
-                            **changes)
+    m = dataclasses.replace(m, **changes)
+    programs = dataclasses.replace(m, raw=False)
+    build(programs)
+    if m.raw:
+        build_kernel(m)
+    m = dataclasses.replace(m, disks=(f"{programs.out}/root.img,snapshot=on",),
+                            cmdline=f"root=vda tests=none run={words}")
     outcome = guest.run(m, "bench", 900)
     values = {}
     for line in outcome.lines:
@@ -55,7 +90,9 @@ def measure(m, names, **changes):
             name, kind, value, unit = match.groups()
             if kind != "min":
                 values[name] = (float(value), unit)
-    return outcome, values
+    if outcome.status != guest.EXIT_PASS or not values:
+        sys.exit(f"bench {names} failed; see {outcome.log}")
+    return values
 
 
 def table(values):
@@ -67,17 +104,42 @@ def table(values):
     return lines
 
 
-def together(values):
-    """Faults of several threads and processes at once: one line for each kind, a column for how many."""
-    lines = ["| guest instructions a fault (lock waits a fault), SMP=4 | 1 | 2 | 4 |", "|---|--:|--:|--:|"]
-    for kind in "anon_fault", "shared_file_fault":
-        for who in "threads", "processes":
-            cells = []
-            for n in 1, 2, 4:
-                value = values.get(f"{kind}_{n}_{who}")
-                waits = values.get(f"{kind}_{n}_{who}_lock_waits")
-                cells.append((f"{value[0]:.0f}" if value else "") + (f" ({waits[0]:.3f})" if waits else ""))
-            lines.append(f"| {kind.replace('_', ' ')}, {who} | " + " | ".join(cells) + " |")
+def together(title, values, cell):
+    """One line for each kind of fault and who makes it, a column for how many at once; @cell(name) -> text."""
+    lines = [f"| {title} | by | 1 | 2 | 4 |", "|---|---|--:|--:|--:|"]
+    for kind, what in KINDS.items():
+        for crew, who in CREWS.items():
+            names = [f"faults.{kind}.{crew}.{n}" for n in (1, 2, 4)]
+            if names[0] in values:
+                lines.append(f"| {what} | {who} | " + " | ".join(map(cell, names)) + " |")
+    return lines
+
+
+def instructions(values):
+    return together("instructions a fault", values, lambda name: f"{values[name][0]:.0f}")
+
+
+def waits(values):
+    """The number, and the rank that has most of it."""
+    def cell(name):
+        ranks = {k.removeprefix(f"{name}.waits."): v[0] for k, v in values.items() if k.startswith(f"{name}.waits.")}
+        worst = max(ranks, key=ranks.get, default=None)
+        total = values.get(f"{name}.waits", (0.0,))[0]
+        return f"{total:.4f}" + (f" {worst.removeprefix('LOCK_')}" if worst else "")
+    return together("lock waits a fault, and where most", values, cell)
+
+
+def locks(values):
+    """What each kind of fault asks for, and what of that is shared by processes that have nothing in common."""
+    lines = ["| fault | lock | asked for, a fault | different ones | shared by unrelated processes, a fault |",
+             "|---|---|--:|--:|--:|"]
+    for name, (value, _) in values.items():
+        match = re.match(r"locks\.(\w+)\.(LOCK_\w+)$", name)
+        if match:
+            kind, rank = match.groups()
+            shared = values[f"{name}.shared"][0]
+            lines.append(f"| {KINDS[kind]} | {rank.removeprefix('LOCK_')} | {value:.3f} | {values[name + '.different'][0]:.0f} "
+                         f"| {f'**{shared:.3f}**' if shared else '0'} |")
     return lines
 
 
@@ -88,10 +150,7 @@ TYPED_LIMIT = 2.0  # per cent
 
 def typed_against_raw(m, values):
     """Lines of a table, and whether no cost is above the limit.  @values: of the typed build, all of them medians."""
-    build_kernel(dataclasses.replace(m, raw=True))
-    outcome, raw = measure(m, "anon", raw=True)
-    if not raw:
-        sys.exit(f"no result of the raw build; see {outcome.log}")
+    raw = measure(m, "anon", raw=True)
     lines = [f"| T4-20: entry values as a type of their own (limit {TYPED_LIMIT:.0f} %) | typed | bare integer | difference |",
              "|---|--:|--:|--:|"]
     worst = 0.0
@@ -106,15 +165,16 @@ def typed_against_raw(m, values):
 def main():
     m = from_environment(build=os.environ.get("BUILD") or "release", mem=os.environ.get("MEM") or "1024", icount=True,
                          smp=1)
-    build(m)
-    outcome, values = measure(m, TIMED)
-    if not values:
-        sys.exit(f"no result; see {outcome.log}")
-    outcome, many = measure(m, "threads", smp=4)
-    if not many:
-        sys.exit(f"no result with SMP=4; see {outcome.log}")
+    values = measure(m, TIMED)
     typed, cheap = typed_against_raw(m, values)
-    text = "\n".join([f"{m.config}, -icount shift=0, {m.mem} MiB", "", *table(values), "", *together(many), "", *typed])
+    parts = [
+        [f"{m.config}, -icount shift=0, {m.mem} MiB"], table(values),
+        ["Faults at once, 4 CPUs, -icount"], instructions(measure(m, "faults", smp=4)),
+        ["Faults at once, 4 CPUs that run at once"], waits(measure(m, "faults", smp=4, icount=False)),
+        ["Locks of a fault, 4 unrelated processes, debug build"], locks(measure(m, "locks", smp=4, build="debug")),
+        typed,
+    ]
+    text = "\n\n".join("\n".join(part) for part in parts)
     os.makedirs(f"{TOP}/build/bench", exist_ok=True)
     with open(f"{TOP}/build/bench/costs-{m.config}.md", "w", encoding="utf-8") as f:
         f.write(text + "\n")

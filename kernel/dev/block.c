@@ -7,6 +7,7 @@
 #include "kernel/dev/block.h"
 
 #include <arch/irq.h>
+#include "kernel/dev/stable.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/failpoint.h"
@@ -95,12 +96,24 @@ static int bio_check(const struct bio *bio)
 	return bio->write && dev->read_only ? -EROFS : 0;
 }
 
+static unsigned size_class(unsigned sectors)
+{
+	static const unsigned most[BLOCK_SIZES - 1] = {8, 32, 128, 255};
+	unsigned i = 0;
+
+	while (i < BLOCK_SIZES - 1 && sectors > most[i])
+		i++;
+	return i;
+}
+
 static void bio_account(struct bio *bio)
 {
 	struct block_stat *st = &bio->dev->stat;
 	unsigned sectors = bio_bytes(bio) >> SECTOR_SHIFT;
 
 	stat_add(&st->in_flight, 1);
+	if (!bio->flush)
+		stat_add(&st->sizes[size_class(sectors)], 1);
 	if (bio->flush) {
 		stat_add(&st->flushes, 1);
 	} else if (bio->write) {
@@ -119,6 +132,8 @@ void block_submit(struct bio *bio)
 	ASSERT(bio->done);
 	if (!error && !bio->flush && FAILPOINT(bio->write ? "block_write" : "block_read"))
 		error = -EIO;
+	if (!error)
+		error = stable_begin(bio);
 	bio->submitted_ns = arch_clock_ns();
 	bio_account(bio);
 	if (error)
@@ -134,6 +149,7 @@ void bio_complete(struct bio *bio, int error)
 	stat_add(&st->in_flight, -1UL);
 	if (error)
 		stat_add(&st->errors, 1);
+	stable_end(bio);
 	bio->done(bio, error);
 }
 

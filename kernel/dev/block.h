@@ -27,13 +27,17 @@ struct block_ops {
 	void (*submit)(struct block_device *dev, struct bio *bio);
 };
 
+#define BLOCK_SIZES 5 /* up to 4 KiB, 16 KiB, 64 KiB, below 128 KiB, and 128 KiB or more */
+
 /* Counters; written with atomic adds, read at leisure. */
 struct block_stat {
 	unsigned long reads, writes, flushes; /* requests submitted */
 	unsigned long sectors_read, sectors_written;
-	unsigned long errors;     /* requests that ended with an error */
-	unsigned long in_flight;  /* submitted and not complete */
-	unsigned long slot_waits; /* a submitter slept because the queue was full */
+	unsigned long errors;                      /* requests that ended with an error */
+	unsigned long in_flight;                   /* submitted and not complete */
+	unsigned long slot_waits;                  /* a submitter slept because the queue was full */
+	unsigned long sizes[BLOCK_SIZES];          /* reads and writes by size: the classes of BLOCK_SIZES */
+	unsigned long copied, checked, mismatches; /* stable pages: pieces copied; the oracle's (debug builds) */
 };
 
 struct block_device {
@@ -62,7 +66,10 @@ struct bio {
 	struct block_device *dev;
 	u64 sector;
 	bool write;
-	bool flush; /* no data: make everything complete so far durable */
+	bool flush;  /* no data: make everything complete so far durable */
+	bool moving; /* a write whose data others may change meanwhile, and the submitter does not mind (O_DIRECT) */
+	u32 sum;     /* stable.c's: checksum at submission */
+	u64 copied;  /* stable.c's: pieces that are copies, until it ends */
 	unsigned nr_vec;
 	struct bio_vec vec[BIO_VECS_MAX];
 	/* The end: 0, -EIO, -EROFS (write to a read-only device), -EINVAL (malformed request).

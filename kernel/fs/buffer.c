@@ -22,8 +22,10 @@ void buffer_cache_init(struct buffer_cache *c, struct block_device *dev, unsigne
 	c->nr = 0;
 	c->free_data = NULL;
 	list_init(&c->lru);
-	list_init(&c->dirty);
+	list_init(&c->kept);
 	list_init(&c->pages);
+	for (unsigned i = 0; i < BUFFER_STAGES; i++)
+		list_init(&c->dirty[i]);
 	for (unsigned i = 0; i < BUFFER_HASH; i++)
 		list_init(&c->hash[i]);
 }
@@ -60,6 +62,9 @@ static void buffer_free(struct buffer_cache *c, struct buffer *b)
 	list_del(&b->hash_link);
 	list_del(&b->lru_link);
 	list_del(&b->dirty_link);
+	list_del(&b->kept_link);
+	if (b->kept)
+		data_free(c, b->kept);
 	data_free(c, b->data);
 	kfree(b);
 	c->nr--;
@@ -96,6 +101,7 @@ static struct buffer *buffer_alloc(struct buffer_cache *c, u32 block)
 	b->refs = 1;
 	list_init(&b->lru_link);
 	list_init(&b->dirty_link);
+	list_init(&b->kept_link);
 	list_add(&b->hash_link, &c->hash[hash_u32(block, 8)]);
 	c->nr++;
 	return b;
@@ -122,11 +128,11 @@ static u64 block_sector(const struct buffer_cache *c, u32 block)
 	return (u64)block * (c->block_size >> SECTOR_SHIFT);
 }
 
-static int transfer(struct buffer_cache *c, struct buffer *b, bool write)
+static int transfer(struct buffer_cache *c, struct buffer *b, char *data, bool write)
 {
-	unsigned offset = (unsigned)((unsigned long)b->data & (PAGE_SIZE - 1));
+	unsigned offset = (unsigned)((unsigned long)data & (PAGE_SIZE - 1));
 
-	return block_rw_sync(c->dev, block_sector(c, b->block), virt_to_page(b->data), offset, c->block_size, write);
+	return block_rw_sync(c->dev, block_sector(c, b->block), virt_to_page(data), offset, c->block_size, write);
 }
 
 struct buffer *buffer_read(struct buffer_cache *c, u32 block)
@@ -139,7 +145,7 @@ struct buffer *buffer_read(struct buffer_cache *c, u32 block)
 	b = buffer_alloc(c, block);
 	if (!b)
 		return ERR_PTR(-ENOMEM);
-	err = transfer(c, b, false);
+	err = transfer(c, b, b->data, false);
 	if (!err)
 		return b;
 	b->refs = 0;
@@ -147,7 +153,7 @@ struct buffer *buffer_read(struct buffer_cache *c, u32 block)
 	return ERR_PTR(err);
 }
 
-struct buffer *buffer_new(struct buffer_cache *c, u32 block)
+struct buffer *buffer_new(struct buffer_cache *c, u32 block, unsigned stage)
 {
 	struct buffer *b = buffer_find(c, block);
 
@@ -156,24 +162,57 @@ struct buffer *buffer_new(struct buffer_cache *c, u32 block)
 	if (!b)
 		return ERR_PTR(-ENOMEM);
 	memset(b->data, 0, c->block_size);
-	buffer_dirty(c, b);
+	buffer_dirty(c, b, stage);
 	return b;
+}
+
+/* Nobody needs it in memory: it may go when room is needed. */
+static void buffer_idle(struct buffer_cache *c, struct buffer *b)
+{
+	if (b->refs == 0 && !b->dirty && !b->kept)
+		list_add_tail(&b->lru_link, &c->lru);
 }
 
 void buffer_put(struct buffer_cache *c, struct buffer *b)
 {
 	ASSERT(b->refs > 0);
-	if (--b->refs == 0 && !b->dirty)
-		list_add_tail(&b->lru_link, &c->lru);
+	b->refs--;
+	buffer_idle(c, b);
 }
 
-void buffer_dirty(struct buffer_cache *c, struct buffer *b)
+void buffer_dirty(struct buffer_cache *c, struct buffer *b, unsigned stage)
 {
 	ASSERT(b->refs > 0);
 	if (b->dirty)
 		return;
 	b->dirty = true;
-	list_add_tail(&b->dirty_link, &c->dirty);
+	b->stage = (u8)stage;
+	list_add_tail(&b->dirty_link, &c->dirty[stage]);
+}
+
+void buffer_keep(struct buffer_cache *c, struct buffer *b)
+{
+	ASSERT(b->refs > 0);
+	if (b->kept || b->dirty)
+		return;
+	b->kept = data_alloc(c);
+	if (!b->kept)
+		return;
+	memcpy(b->kept, b->data, c->block_size);
+	list_add_tail(&b->kept_link, &c->kept);
+}
+
+void buffer_drop_kept(struct buffer_cache *c)
+{
+	while (!list_empty(&c->kept)) {
+		struct buffer *b = list_first_entry(&c->kept, struct buffer, kept_link);
+
+		list_del_init(&b->kept_link);
+		data_free(c, b->kept);
+		b->kept = NULL;
+		b->write_kept = false;
+		buffer_idle(c, b);
+	}
 }
 
 static void buffer_clean(struct buffer_cache *c, struct buffer *b)
@@ -182,8 +221,7 @@ static void buffer_clean(struct buffer_cache *c, struct buffer *b)
 		return;
 	b->dirty = false;
 	list_del_init(&b->dirty_link);
-	if (b->refs == 0)
-		list_add_tail(&b->lru_link, &c->lru);
+	buffer_idle(c, b);
 }
 
 void buffer_forget(struct buffer_cache *c, u32 block)
@@ -202,9 +240,9 @@ void buffer_forget(struct buffer_cache *c, u32 block)
 
 int buffer_write(struct buffer_cache *c, struct buffer *b)
 {
-	int err = transfer(c, b, true);
+	int err = transfer(c, b, b->write_kept ? b->kept : b->data, true);
 
-	if (!err)
+	if (!err && !b->write_kept)
 		buffer_clean(c, b);
 	return err;
 }
@@ -239,10 +277,10 @@ static int land(struct buffer_cache *c, struct flight *f)
 		completion_wait(&f->done);
 	for (unsigned i = 0; i < f->nr; i++) {
 		bio_free(f->slot[i].bio);
-		if (!f->slot[i].error)
+		if (f->slot[i].error)
+			err = err ? err : f->slot[i].error;
+		else if (!f->slot[i].buffer->write_kept)
 			buffer_clean(c, f->slot[i].buffer);
-		else if (!err)
-			err = f->slot[i].error;
 	}
 	f->nr = 0;
 	return err;
@@ -251,6 +289,7 @@ static int land(struct buffer_cache *c, struct flight *f)
 /* Start one write; false: no memory for it. */
 static bool launch(struct buffer_cache *c, struct flight *f, struct buffer *b)
 {
+	char *data = b->write_kept ? b->kept : b->data;
 	struct bio *bio = bio_alloc(GFP_KERNEL);
 
 	if (!bio)
@@ -260,7 +299,7 @@ static bool launch(struct buffer_cache *c, struct flight *f, struct buffer *b)
 	bio->write = true;
 	bio->done = write_done;
 	bio->ctx = f;
-	bio_add(bio, virt_to_page(b->data), (unsigned)((unsigned long)b->data & (PAGE_SIZE - 1)), c->block_size);
+	bio_add(bio, virt_to_page(data), (unsigned)((unsigned long)data & (PAGE_SIZE - 1)), c->block_size);
 	f->slot[f->nr].buffer = b;
 	f->slot[f->nr].bio = bio;
 	f->slot[f->nr].error = 0;
@@ -269,7 +308,15 @@ static bool launch(struct buffer_cache *c, struct flight *f, struct buffer *b)
 	return true;
 }
 
-int buffer_sync(struct buffer_cache *c)
+bool buffer_any_dirty(const struct buffer_cache *c)
+{
+	for (unsigned i = 0; i < BUFFER_STAGES; i++)
+		if (!list_empty(&c->dirty[i]))
+			return true;
+	return false;
+}
+
+int buffer_sync(struct buffer_cache *c, unsigned stage)
 {
 	struct list todo = LIST_INIT(todo);
 	struct flight f = {.nr = 0};
@@ -277,11 +324,11 @@ int buffer_sync(struct buffer_cache *c)
 	int err = 0, e;
 
 	completion_init(&f.done);
-	list_splice_tail(&c->dirty, &todo);
+	list_splice_tail(&c->dirty[stage], &todo);
 	while (!list_empty(&todo)) {
 		b = list_first_entry(&todo, struct buffer, dirty_link);
 		list_del(&b->dirty_link);
-		list_add_tail(&b->dirty_link, &c->dirty); /* taken off when written */
+		list_add_tail(&b->dirty_link, &c->dirty[stage]); /* taken off when written */
 		if (f.nr == IN_FLIGHT) {
 			e = land(c, &f);
 			err = err ? err : e;

@@ -27,7 +27,9 @@ static struct file *file_alloc(struct inode *inode, const struct file_ops *ops, 
 	f->ops = ops;
 	f->flags = flags;
 	mutex_init(&f->pos_lock, LOCK_FILE_POS);
-	f->wb_seen = inode->obj.wb_error_seq;
+	f->wb_seen = errseq_sample(&inode->obj.wb_err);
+	if (inode->super)
+		f->fs_seen = errseq_sample(&inode->super->wb_err);
 	return f;
 }
 
@@ -53,6 +55,8 @@ void file_put(struct file *f)
 		return;
 	if (f->ops && f->ops->release && !(f->flags & O_PATH))
 		f->ops->release(f);
+	if (f->writer)
+		super_write_end(f->inode->super);
 	if (f->dentry)
 		dentry_put(f->dentry);
 	inode_put(f->inode);

@@ -18,6 +18,7 @@
 #include "kernel/fs/vfs_internal.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/hash.h"
+#include "mm/object/pagecache.h"
 
 static int anon_ino = 1;
 
@@ -231,4 +232,34 @@ void inode_changed(struct inode *inode)
 {
 	inode->ctime = vfs_now();
 	inode_setattr(inode);
+}
+
+/* The first live inode of @list behind @prev (NULL: of all), referenced; @prev's reference is given back. */
+static struct inode *next_live(struct super *sb, struct list *list, struct inode *prev)
+{
+	bool behind = !prev;
+	struct inode *i, *found = NULL;
+
+	spin_lock(&sb->inodes_lock);
+	list_for_each_entry(i, list, hash_link) {
+		if (behind && inode_try_get(i)) {
+			found = i;
+			break;
+		}
+		behind |= i == prev; /* it is still there: we have a reference */
+	}
+	spin_unlock(&sb->inodes_lock);
+	if (prev)
+		inode_put(prev);
+	return found;
+}
+
+void inodes_shed_pages(struct super *sb)
+{
+	for (unsigned n = 0; n < INODE_HASH; n++) {
+		struct inode *i = NULL;
+
+		while ((i = next_live(sb, &sb->inodes[n], i)))
+			pagecache_shed(&i->obj, 0, ~0UL);
+	}
 }

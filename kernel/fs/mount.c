@@ -24,7 +24,13 @@ static int file_ref_fsync(struct file *f, pgoff_t first, pgoff_t last)
 	return file_fsync_range(f, first, last, true);
 }
 
-static const struct mm_file_ops vfs_mm_file_ops = {.get = file_get, .put = file_ref_put, .fsync = file_ref_fsync};
+static struct readahead *file_ref_readahead(struct file *f)
+{
+	return &f->ra;
+}
+
+static const struct mm_file_ops vfs_mm_file_ops = {
+	.get = file_get, .put = file_ref_put, .fsync = file_ref_fsync, .readahead = file_ref_readahead};
 
 /* -- attaching ------------------------------------------------------------------------------------------------ */
 
@@ -138,12 +144,15 @@ static int remount(struct dentry *root, unsigned long flags)
 
 	if (sb->root_dentry != root)
 		return -EINVAL;
-	if (read_only != sb->read_only && sb->ops->remount)
+	if (read_only && !sb->read_only)
+		err = super_close(sb);
+	if (!err && read_only != sb->read_only && sb->ops->remount)
 		err = sb->ops->remount(sb, read_only);
 	if (!err) {
-		sb->read_only = read_only;
+		WRITE_ONCE(sb->read_only, read_only);
 		sb->noexec = flags & MS_NOEXEC;
 	}
+	WRITE_ONCE(sb->closing, false);
 	return err;
 }
 
@@ -218,6 +227,15 @@ int vfs_sync_super(struct super *sb)
 	return sb->ops->sync && !sb->read_only ? sb->ops->sync(sb) : 0;
 }
 
+int file_syncfs(struct file *f)
+{
+	struct super *sb = f->inode->super;
+	int err = sb ? vfs_sync_super(sb) : 0;
+	int earlier = sb ? errseq_advance(&sb->wb_err, &f->fs_seen) : 0;
+
+	return err ? err : earlier;
+}
+
 void vfs_sync(void)
 {
 	struct super *sb;
@@ -230,11 +248,36 @@ void vfs_sync(void)
 	mutex_unlock(&mount_lock);
 }
 
-void vfs_flush_round(void)
+void vfs_drop_pages(void)
 {
 	struct super *sb;
 
 	mutex_lock(&mount_lock);
+	list_for_each_entry(sb, &supers, link)
+		if (sb->has_device)
+			inodes_shed_pages(sb);
+	mutex_unlock(&mount_lock);
+}
+
+void vfs_drop_names(void)
+{
+	struct super *sb;
+
+	mutex_lock(&mount_lock);
+	list_for_each_entry(sb, &supers, link)
+		if (sb->has_device)
+			dentry_prune(sb);
+	mutex_unlock(&mount_lock);
+}
+
+void vfs_flush_round(void)
+{
+	struct super *sb;
+
+	/* The flusher must not wait for this lock: its holder may wait for the lock of an inode (rename, of the file it
+	 * replaces), and that one's holder, a writer over the dirty limit, for the flusher. */
+	if (!mutex_trylock(&mount_lock))
+		return;
 	list_for_each_entry(sb, &supers, link)
 		if (sb->ops->sync && !sb->read_only)
 			(void)sb->ops->sync(sb);

@@ -29,9 +29,13 @@ static int open_check(const struct inode *inode, unsigned flags)
 		return -ELOOP;
 	if (S_ISDIR(inode->mode) && (writes || (flags & O_CREAT)))
 		return -EISDIR;
-	if (S_ISREG(inode->mode) && writes && inode->super->read_only)
-		return -EROFS;
 	return 0;
+}
+
+/* Will a regular file be written to? Then its file system must stay writable until the file is closed. */
+static bool open_writes(const struct inode *inode, unsigned flags)
+{
+	return S_ISREG(inode->mode) && !(flags & O_PATH) && ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC));
 }
 
 static int open_truncate(struct inode *inode)
@@ -66,17 +70,27 @@ static struct file *open_dentry(struct dentry *d, unsigned flags)
 {
 	const struct file_ops *ops;
 	struct file *f;
+	bool writer = open_writes(d->inode, flags);
 	int err = open_check(d->inode, flags);
 
 	ops = flags & O_PATH ? NULL : ops_of(d->inode);
 	if (!err && !ops && !(flags & O_PATH))
 		err = -ENXIO;
-	f = err ? ERR_PTR(err) : file_make(d->inode, ops, flags & ~(unsigned)(O_CREAT | O_EXCL | O_TRUNC), NULL);
+	if (!err && writer)
+		err = super_write_begin(d->inode->super);
+	if (err) {
+		dentry_put(d);
+		return ERR_PTR(err);
+	}
+	f = file_make(d->inode, ops, flags & ~(unsigned)(O_CREAT | O_EXCL | O_TRUNC), NULL);
 	if (IS_ERR(f)) {
+		if (writer)
+			super_write_end(d->inode->super);
 		dentry_put(d);
 		return f;
 	}
 	f->dentry = d;
+	f->writer = writer;
 	err = open_start(f, flags);
 	if (err) {
 		f->ops = NULL; /* not open: nothing to release */

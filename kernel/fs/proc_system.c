@@ -12,6 +12,8 @@
 #include "kernel/fs/vfs_internal.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
+#include "kernel/sync/lock_waits.h"
+#include "mm/object/dirty.h"
 
 static unsigned long long kib(unsigned long pages)
 {
@@ -25,13 +27,26 @@ static int meminfo_show(struct proc_buf *b)
 	phys_stat(&st);
 	proc_printf(b, "MemTotal:       %8llu kB\nMemFree:        %8llu kB\nMemAvailable:   %8llu kB\n", kib(st.total),
 	            kib(st.free), kib(st.free));
-	proc_printf(b, "Buffers:        %8llu kB\nCached:         %8llu kB\nSwapCached:     %8llu kB\n", 0ull, 0ull, 0ull);
+	proc_printf(b, "Buffers:        %8llu kB\nCached:         %8llu kB\nSwapCached:     %8llu kB\n", 0ull,
+	            kib((unsigned long)max(READ_ONCE(dirty_stat.cached), 0l)), 0ull);
+	proc_printf(b, "Dirty:          %8llu kB\nWriteback:      %8llu kB\n",
+	            kib((unsigned long)max(READ_ONCE(dirty_stat.dirty), 0l)),
+	            kib((unsigned long)max(READ_ONCE(dirty_stat.writeback), 0l)));
 	proc_printf(
 		b, "HighTotal:      %8llu kB\nHighFree:       %8llu kB\nLowTotal:       %8llu kB\nLowFree:        %8llu kB\n",
 		kib(st.high_total), kib(st.high_free), kib(st.total - st.high_total), kib(st.free - st.high_free));
 	proc_printf(b, "SwapTotal:      %8llu kB\nSwapFree:       %8llu kB\n", 0ull, 0ull);
 	proc_printf(b, "Slab:           %8llu kB\nPageTables:     %8llu kB\nKernelPages:    %8llu kB\n", kib(st.slab),
 	            kib(st.tables), kib(st.kernel));
+	return 0;
+}
+
+/* A name that Linux has counts what it counts there; tlb_shootdowns: flushes that had to interrupt other CPUs. */
+/* One line a rank, outermost first: how often somebody found such a lock taken. */
+static int lock_waits_show(struct proc_buf *b)
+{
+	for (unsigned rank = 0; rank < LOCK_RANK_COUNT; rank++)
+		proc_printf(b, "%s %lu\n", lock_rank_name((enum lock_rank)rank), lock_waits((enum lock_rank)rank));
 	return 0;
 }
 
@@ -100,6 +115,22 @@ static int diskstats_show(struct proc_buf *b)
 	return 0;
 }
 
+/* Of our own: how large requests are, and what became of stable pages. */
+static int blockstats_show(struct proc_buf *b)
+{
+	struct block_device *dev;
+
+	proc_printf(b, "# name <=4k <=16k <=64k <128k >=128k flushes errors slot_waits copied checked mismatches\n");
+	for (unsigned i = 0; (dev = block_nth(i)); i++) {
+		const struct block_stat *st = &dev->stat;
+
+		proc_printf(b, "%s %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu\n", dev->name, st->sizes[0], st->sizes[1],
+		            st->sizes[2], st->sizes[3], st->sizes[4], st->flushes, st->errors, st->slot_waits, st->copied,
+		            st->checked, st->mismatches);
+	}
+	return 0;
+}
+
 #define TICK_NS 10000000 /* 1/100 s, the unit of /proc/stat */
 
 static void stat_line(struct proc_buf *b, const char *name, const struct sched_cpu_stat *st)
@@ -148,6 +179,7 @@ static int cpuinfo_show(struct proc_buf *b)
 void procfs_register_system(void)
 {
 	proc_register("meminfo", meminfo_show);
+	proc_register("lock_waits", lock_waits_show);
 	proc_register("slabinfo", slabinfo_show);
 	proc_register("mounts", mounts_show);
 	proc_register("filesystems", filesystems_show);
@@ -155,6 +187,8 @@ void procfs_register_system(void)
 	proc_register("uptime", uptime_show);
 	proc_register("partitions", partitions_show);
 	proc_register("diskstats", diskstats_show);
+	proc_register("blockstats", blockstats_show);
 	proc_register("stat", stat_show);
 	proc_register("cpuinfo", cpuinfo_show);
+	procfs_register_vm();
 }

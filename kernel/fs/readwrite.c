@@ -28,9 +28,16 @@ static void touch_atime(struct file *f)
 	inode->atime = vfs_now();
 }
 
+/* Where there is no device to go to, O_DIRECT means nothing. */
+static bool is_direct(const struct file *f)
+{
+	return (f->flags & O_DIRECT) && f->inode->ops && f->inode->ops->extent;
+}
+
 ssize_t generic_read(struct file *f, void *user, size_t n, loff_t *pos)
 {
-	ssize_t r = object_read_user(&f->inode->obj, *pos, user, n);
+	ssize_t r =
+		is_direct(f) ? direct_read(f->inode, user, n, *pos) : object_read_user(&f->inode->obj, *pos, user, n, &f->ra);
 
 	if (r > 0) {
 		*pos += r;
@@ -71,7 +78,7 @@ static loff_t fill_gap(struct inode *inode, loff_t pos)
 	return err ? err : old;
 }
 
-static ssize_t write_locked(struct inode *inode, const void *user, size_t n, loff_t pos)
+ssize_t cached_write(struct inode *inode, const void *user, size_t n, loff_t pos)
 {
 	const struct inode_ops *ops = inode->ops;
 	loff_t old = fill_gap(inode, pos);
@@ -85,36 +92,54 @@ static ssize_t write_locked(struct inode *inode, const void *user, size_t n, lof
 		if (ops && ops->write_end)
 			ops->write_end(inode);
 	}
+	if (r <= 0 && pos > old)
+		(void)ops->truncate(inode, old);
+	return r;
+}
+
+/* => inode lock */
+static ssize_t write_locked(struct file *f, const void *user, size_t n, loff_t pos)
+{
+	struct inode *inode = f->inode;
+	ssize_t r = is_direct(f) ? direct_write(inode, user, n, pos) : cached_write(inode, user, n, pos);
+
 	if (r > 0) {
 		inode->mode &= ~(u32)(S_ISUID | ((inode->mode & 010) ? S_ISGID : 0));
 		inode_touch(inode);
-	} else if (pos > old) {
-		(void)ops->truncate(inode, old);
 	}
 	return r;
 }
 
-ssize_t generic_write(struct file *f, const void *user, size_t n, loff_t *pos)
+/* O_SYNC, O_DSYNC: @n bytes were written at @pos. */
+static ssize_t sync_written(struct file *f, loff_t pos, ssize_t n)
+{
+	pgoff_t first = (pgoff_t)((u64)pos >> PAGE_SHIFT), last = (pgoff_t)((u64)(pos + n - 1) >> PAGE_SHIFT);
+	int err = file_fsync_range(f, first, last, (f->flags & O_SYNC) != O_SYNC);
+
+	return err ? err : n;
+}
+
+static ssize_t write_at(struct file *f, const void *user, size_t n, loff_t *pos, bool append)
 {
 	struct inode *inode = f->inode;
 	ssize_t r;
 
 	rwsem_write_lock(&inode->lock);
-	if (f->flags & O_APPEND)
+	if (append)
 		*pos = inode->obj.size;
 	r = write_limit(inode, *pos, n);
 	if (r > 0)
-		r = write_locked(inode, user, (size_t)r, *pos);
+		r = write_locked(f, user, (size_t)r, *pos);
 	rwsem_write_unlock(&inode->lock);
-	if (r > 0) {
-		*pos += r;
-		if (f->flags & O_DSYNC) {
-			int err = file_fsync(f, (f->flags & O_SYNC) != O_SYNC);
+	if (r <= 0)
+		return r;
+	*pos += r;
+	return f->flags & O_DSYNC ? sync_written(f, *pos - r, r) : r;
+}
 
-			r = err ? err : r;
-		}
-	}
-	return r;
+ssize_t generic_write(struct file *f, const void *user, size_t n, loff_t *pos)
+{
+	return write_at(f, user, n, pos, f->flags & O_APPEND);
 }
 
 static loff_t seek_data(struct inode *inode, loff_t off, int whence)
@@ -211,6 +236,33 @@ ssize_t file_pwrite(struct file *f, const void *user, size_t n, loff_t pos)
 	return pos < 0 ? -EINVAL : do_write(f, user, n, &pos);
 }
 
+ssize_t file_append(struct file *f, const void *user, size_t n, bool own_pos)
+{
+	loff_t pos = 0;
+	ssize_t r;
+
+	if (!f->ops || f->ops->write != generic_write)
+		return own_pos ? file_write(f, user, n) : -EOPNOTSUPP;
+	mutex_lock(&f->pos_lock);
+	r = write_at(f, user, n, &pos, true);
+	if (own_pos && r > 0)
+		f->pos = pos;
+	mutex_unlock(&f->pos_lock);
+	return r;
+}
+
+ssize_t file_read_ready(struct file *f, loff_t pos, size_t n)
+{
+	loff_t left = f->inode->obj.size - pos;
+
+	if (!S_ISREG(f->inode->mode) || !f->ops || f->ops->read != generic_read || is_direct(f))
+		return -EOPNOTSUPP;
+	if (left <= 0)
+		return (ssize_t)n; /* which reads nothing, at once */
+	n = object_ready(&f->inode->obj, pos, (size_t)min((loff_t)n, left));
+	return n ? (ssize_t)n : -EAGAIN;
+}
+
 loff_t file_llseek(struct file *f, loff_t off, int whence)
 {
 	loff_t r;
@@ -236,8 +288,22 @@ int file_fsync_range(struct file *f, pgoff_t first, pgoff_t last, bool data_only
 		err = object_fsync(obj, first, last, data_only);
 	else
 		return -EINVAL;
-	earlier = object_error_since(obj, &f->wb_seen);
+	earlier = errseq_advance(&obj->wb_err, &f->wb_seen);
 	return err ? err : earlier;
+}
+
+int file_sync_range(struct file *f, pgoff_t first, pgoff_t last, unsigned flags)
+{
+	const unsigned waits = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER;
+	struct vm_object *obj = &f->inode->obj;
+
+	if (flags & SYNC_FILE_RANGE_WAIT_BEFORE)
+		object_wait_writeback(obj, first, last);
+	if (flags & SYNC_FILE_RANGE_WRITE)
+		(void)object_writeback(obj, first, last, false);
+	if (flags & SYNC_FILE_RANGE_WAIT_AFTER)
+		object_wait_writeback(obj, first, last);
+	return flags & waits ? errseq_advance(&obj->wb_err, &f->wb_seen) : 0;
 }
 
 int file_fsync(struct file *f, bool data_only)
@@ -288,11 +354,13 @@ int vfs_truncate(struct dentry *cwd, const char *path, loff_t size)
 	if (S_ISDIR(inode->mode)) {
 		err = -EISDIR;
 	} else if (S_ISREG(inode->mode)) {
-		err = inode->super->read_only ? -EROFS : 0;
-		rwsem_write_lock(&inode->lock);
-		if (!err)
+		err = super_write_begin(inode->super);
+		if (!err) {
+			rwsem_write_lock(&inode->lock);
 			err = inode_truncate_locked(inode, size);
-		rwsem_write_unlock(&inode->lock);
+			rwsem_write_unlock(&inode->lock);
+			super_write_end(inode->super);
+		}
 	}
 	dentry_put(d);
 	return err;

@@ -35,6 +35,45 @@ void super_free(struct super *sb)
 	kfree(sb);
 }
 
+/*
+ * Who changes the file system against who makes it read-only:
+ *
+ *	writers++                         closing = true
+ *	full barrier                      full barrier
+ *	closing or read_only? then back   writers? then not
+ */
+int super_write_begin(struct super *sb)
+{
+	for (;;) {
+		atomic_inc(&sb->writers);
+		atomic_fence();
+		if (!READ_ONCE(sb->closing) && !READ_ONCE(sb->read_only))
+			return 0;
+		super_write_end(sb);
+		if (READ_ONCE(sb->read_only))
+			return -EROFS;
+		mutex_lock(&mount_lock); /* until it is decided */
+		mutex_unlock(&mount_lock);
+	}
+}
+
+void super_write_end(struct super *sb)
+{
+	ASSERT(atomic_read(&sb->writers) > 0);
+	atomic_dec(&sb->writers);
+}
+
+int super_close(struct super *sb)
+{
+	ASSERT(mutex_held(&mount_lock));
+	WRITE_ONCE(sb->closing, true);
+	atomic_fence();
+	if (!atomic_read(&sb->writers))
+		return 0;
+	WRITE_ONCE(sb->closing, false);
+	return -EBUSY;
+}
+
 int vfs_statfs(struct inode *inode, struct statfs_info *st)
 {
 	struct super *sb = inode->super;

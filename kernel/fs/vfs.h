@@ -13,8 +13,10 @@
 #include "kernel/sync/rwsem.h"
 #include "kernel/sync/wait.h"
 #include "mm/object/object.h"
+#include "mm/object/readahead.h"
 #include "mm/space/mm.h"
 
+struct block_device;
 struct inode;
 struct dentry;
 struct file;
@@ -29,6 +31,14 @@ struct poll_table;
 struct timespec64 {
 	s64 sec;
 	s64 nsec;
+};
+
+/* Where a stretch of a file is. */
+struct file_extent {
+	struct block_device *dev;
+	bool hole;    /* nowhere */
+	u64 sector;   /* consecutive ones from here on ... */
+	size_t bytes; /* ... for so many bytes */
 };
 
 struct inode_ops {
@@ -50,6 +60,10 @@ struct inode_ops {
 	 * written. May be NULL. => inode->lock held for writing */
 	int (*write_begin)(struct inode *inode, loff_t pos, size_t n);
 	void (*write_end)(struct inode *inode);
+	/* Where the bytes from @pos on are, at most about @want of them: 0, -EIO. @pos: at the start of a file system block.
+	 * NULL: not on a device. => may sleep; the answer holds while inode->lock is, or the page lock or invalidate_lock of
+	 * what is asked for */
+	int (*extent)(struct inode *inode, loff_t pos, size_t want, struct file_extent *x);
 	/* Links that lead to a file rather than to a path (/proc/<pid>/exe): a referenced dentry. May be NULL. */
 	struct dentry *(*follow)(struct inode *inode);
 };
@@ -111,6 +125,8 @@ struct super {
 	const struct super_ops *ops;
 	struct inode *root;
 	bool read_only, noexec;
+	bool closing;     /* about to become read-only, if nobody writes; mount_lock */
+	unsigned writers; /* files open for writing and changes under way; atomic: super_write_begin() */
 	u64 dev;
 	void *private;
 	struct list link; /* all mounted */
@@ -125,6 +141,7 @@ struct super {
 	unsigned evictions;             /* counts; inodes_lock */
 	unsigned nr_inodes;             /* in memory; inodes_lock */
 	struct wait_queue evicted;
+	errseq_t wb_err; /* writeback errors of all its files */
 };
 
 /* All of it under the dentry lock (LOCK_DENTRY), except: inode is written once for good (under the directory's
@@ -149,9 +166,12 @@ struct file {
 	struct dentry *dentry; /* NULL: pipe, memfd, ... */
 	const struct file_ops *ops;
 	unsigned flags; /* O_* */
+	bool writer;    /* keeps its file system writable: super_write_begin() */
 	loff_t pos;
 	struct mutex pos_lock;
-	unsigned wb_seen; /* cursor for object_error_since() */
+	errseq_t wb_seen; /* cursor: errors of this file's writeback, of its whole file system's (syncfs) */
+	errseq_t fs_seen;
+	struct readahead ra;
 	void *private;
 	char name[32]; /* when dentry is NULL: "memfd:x", "pipe:[3]" */
 };
@@ -178,9 +198,14 @@ ssize_t file_read(struct file *f, void *user, size_t n); /* at and moving f->pos
 ssize_t file_write(struct file *f, const void *user, size_t n);
 ssize_t file_pread(struct file *f, void *user, size_t n, loff_t pos);
 ssize_t file_pwrite(struct file *f, const void *user, size_t n, loff_t pos);
+/* Write at the end, as with O_APPEND; @own_pos: and leave f->pos there. */
+ssize_t file_append(struct file *f, const void *user, size_t n, bool own_pos);
+/* How many of @n bytes at @pos a read gets without waiting for a device: -EAGAIN none, -EOPNOTSUPP cannot be told. */
+ssize_t file_read_ready(struct file *f, loff_t pos, size_t n);
 loff_t file_llseek(struct file *f, loff_t off, int whence);
 int file_fsync(struct file *f, bool data_only);
 int file_fsync_range(struct file *f, pgoff_t first, pgoff_t last, bool data_only); /* of these pages */
+int file_sync_range(struct file *f, pgoff_t first, pgoff_t last, unsigned flags);  /* SYNC_FILE_RANGE_* */
 int file_truncate(struct file *f, loff_t size);
 long file_fallocate(struct file *f, int mode, loff_t off, loff_t len);
 
@@ -215,7 +240,8 @@ int vfs_mount(const char *source, const char *target, const char *type, unsigned
 int vfs_umount(const char *target);
 int vfs_statfs(struct inode *inode, struct statfs_info *st);
 void vfs_sync(void);                  /* sync(2): everything that is dirty, and wait */
-int vfs_sync_super(struct super *sb); /* syncfs(2) */
+int vfs_sync_super(struct super *sb); /* that, for one file system */
+int file_syncfs(struct file *f);      /* syncfs(2): also tells, once, of a file of it that could not be written */
 
 /* -- attributes ---------------------------------------------------------------------------------------------- */
 struct kstat {

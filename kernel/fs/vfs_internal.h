@@ -38,10 +38,19 @@ static inline struct inode *inode_of(struct vm_object *obj)
 void inode_touch(struct inode *inode);   /* content changed: mtime, ctime */
 void inode_changed(struct inode *inode); /* ctime */
 
+/* Let go of what the page cache keeps of @sb's files and nobody uses. => sb stays mounted; sleeps */
+void inodes_shed_pages(struct super *sb);
+
 /* -- super.c ------------------------------------------------------------------------------------------------ */
 struct super *super_alloc(const char *type, const struct super_ops *ops, const char *source); /* NULL: no memory */
 /* Free it: no inode is left. */
 void super_free(struct super *sb);
+
+/* Something is going to change; super_close() declines until super_write_end(). 0 or -EROFS. => may sleep, no locks */
+int super_write_begin(struct super *sb);
+void super_write_end(struct super *sb);
+/* Let no writer begin, if there is none now: 0 or -EBUSY. The caller clears sb->closing. => mount_lock */
+int super_close(struct super *sb);
 
 /* A kind of file system: @mount makes a super with its root inode. ERR_PTR(...) */
 struct fs_type {
@@ -113,9 +122,20 @@ void dev_init(void);
 const struct file_ops *inode_default_fops(u32 mode); /* for special files */
 void procfs_init(void);
 void procfs_register_system(void);
+void procfs_register_vm(void);
+void vfs_drop_pages(void); /* inodes_shed_pages() of every file system on a device */
+void vfs_drop_names(void); /* dentry_prune() of every file system on a device */
 void mounts_show_each(void (*show)(void *ctx, const char *source, const char *target, const struct super *sb),
                       void *ctx);
 int inode_truncate_locked(struct inode *inode, loff_t size);
+/* object_ops.read_pages by inode_ops.extent. */
+void mpage_read(struct vm_object *obj, struct page **pages, unsigned n);
+/* -- direct.c: O_DIRECT on an inode with ops->extent; bytes, -EINVAL (not aligned to sectors), -EFAULT, -EIO ... */
+ssize_t direct_read(struct inode *inode, void *user, size_t n, loff_t pos);        /* takes the inode lock */
+ssize_t direct_write(struct inode *inode, const void *user, size_t n, loff_t pos); /* => inode lock held for writing */
+
+/* A write(2) through the page cache, size and gap included. => inode lock held for writing */
+ssize_t cached_write(struct inode *inode, const void *user, size_t n, loff_t pos);
 /* Generic operations of page-cache files. */
 ssize_t generic_read(struct file *f, void *user, size_t n, loff_t *pos);
 ssize_t generic_write(struct file *f, const void *user, size_t n, loff_t *pos);

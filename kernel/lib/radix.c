@@ -12,7 +12,7 @@
 
 #define MARK_LONGS BITMAP_LONGS(RADIX_SLOTS)
 #define MAX_HEIGHT DIV_ROUND_UP(BITS_PER_LONG, RADIX_BITS)
-#define PRELOAD (2 * MAX_HEIGHT) /* the most that one insertion takes: new roots, then a path down */
+#define MOST_NODES (2 * MAX_HEIGHT) /* that one insertion takes: new roots, then a path down */
 
 struct radix_node {
 	void *slot[RADIX_SLOTS];
@@ -22,56 +22,18 @@ struct radix_node {
 
 void *(*radix_node_alloc)(void);
 void (*radix_node_free)(void *node);
+int (*radix_node_reserve)(unsigned n);
 const size_t radix_node_size = sizeof(struct radix_node);
-
-/* -- the pool of nodes for insertions under a spinlock --------------------------------------------------- */
-static struct {
-	u8 locked;
-	unsigned n;
-	void *node[PRELOAD];
-} pool;
-
-/* kernel/lib has no spinlocks; insertions come from thread context and the kernel is not preempted. */
-static void pool_lock(void)
-{
-	while (__atomic_exchange_n(&pool.locked, 1, __ATOMIC_ACQUIRE))
-		barrier();
-}
-
-static void pool_unlock(void)
-{
-	__atomic_store_n(&pool.locked, 0, __ATOMIC_RELEASE);
-}
 
 int radix_preload(void)
 {
-	while (READ_ONCE(pool.n) < PRELOAD) {
-		void *node = radix_node_alloc();
-
-		if (!node)
-			return -ENOMEM;
-		pool_lock();
-		if (pool.n < ARRAY_SIZE(pool.node)) {
-			pool.node[pool.n++] = node;
-			node = NULL;
-		}
-		pool_unlock();
-		if (node)
-			radix_node_free(node);
-	}
-	return 0;
+	return radix_node_reserve(MOST_NODES);
 }
 
 static struct radix_node *node_alloc(void)
 {
-	struct radix_node *node = NULL;
+	struct radix_node *node = radix_node_alloc();
 
-	pool_lock();
-	if (pool.n)
-		node = pool.node[--pool.n];
-	pool_unlock();
-	if (!node)
-		node = radix_node_alloc();
 	if (node)
 		memset(node, 0, sizeof(*node));
 	return node;
@@ -253,27 +215,29 @@ void *radix_replace(struct radix_tree *t, unsigned long index, void *p)
 }
 
 /* -- marks ------------------------------------------------------------------------------------------------------ */
-void radix_mark(struct radix_tree *t, unsigned long index, unsigned mark)
+bool radix_mark(struct radix_tree *t, unsigned long index, unsigned mark)
 {
 	struct radix_node *path[MAX_HEIGHT], *leaf = find(t, index, path);
 
-	if (!leaf || !leaf->slot[slot_of(index, 0)])
-		return;
+	if (!leaf || !leaf->slot[slot_of(index, 0)] || bitmap_test(leaf->marks[mark], slot_of(index, 0)))
+		return false;
 	for (unsigned level = 0; level < t->height; level++)
 		bitmap_set(path[level]->marks[mark], slot_of(index, level));
+	return true;
 }
 
-void radix_unmark(struct radix_tree *t, unsigned long index, unsigned mark)
+bool radix_unmark(struct radix_tree *t, unsigned long index, unsigned mark)
 {
-	struct radix_node *path[MAX_HEIGHT];
+	struct radix_node *path[MAX_HEIGHT], *leaf = find(t, index, path);
 
-	if (!find(t, index, path))
-		return;
+	if (!leaf || !bitmap_test(leaf->marks[mark], slot_of(index, 0)))
+		return false;
 	for (unsigned level = 0; level < t->height; level++) {
 		bitmap_clear(path[level]->marks[mark], slot_of(index, level));
 		if (node_any_marked(path[level], mark))
 			break;
 	}
+	return true;
 }
 
 bool radix_marked(const struct radix_tree *t, unsigned long index, unsigned mark)

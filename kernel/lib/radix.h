@@ -2,9 +2,9 @@
  * radix.h - a sparse array: unsigned long -> non-NULL pointer, with two marks per entry.  Layer 0.
  *
  * 64-way nodes; the height grows with the largest index.  Callers serialise (page cache: pages_lock).
- * Node memory comes through two hooks, which mm/phys sets.  An insertion under a spinlock is preceded by
- * radix_preload() outside of it, which fills a small pool so that the insertion normally cannot fail;
- * -ENOMEM remains possible when many insert at once with no memory left.
+ * Node memory comes through hooks, which mm/phys sets.  An insertion under a spinlock is preceded by
+ * radix_preload() outside of it: then this CPU has nodes at hand, and the insertion normally cannot fail.
+ * -ENOMEM remains possible when memory is out and another CPU has taken them back in between.
  */
 #ifndef KERNEL_LIB_RADIX_H
 #define KERNEL_LIB_RADIX_H
@@ -29,6 +29,7 @@ struct radix_tree {
 
 extern void *(*radix_node_alloc)(void);
 extern void (*radix_node_free)(void *node);
+extern int (*radix_node_reserve)(unsigned n); /* this CPU's next @n allocations need no memory: 0 or -ENOMEM */
 extern const size_t radix_node_size;
 
 static inline void radix_init(struct radix_tree *t)
@@ -42,7 +43,7 @@ static inline bool radix_empty(const struct radix_tree *t)
 	return !t->root;
 }
 
-/* 0 or -ENOMEM. => no lock held; sleeps as the allocation hook does */
+/* 0 or -ENOMEM. => no lock held, may sleep; the insertion follows on the same CPU, that is without sleeping */
 int radix_preload(void);
 
 void *radix_lookup(const struct radix_tree *t, unsigned long index);
@@ -51,9 +52,9 @@ void *radix_remove(struct radix_tree *t, unsigned long index);        /* the old
 /* Exchange an existing entry for @p, marks kept; returns the old one, or NULL (and nothing is done). */
 void *radix_replace(struct radix_tree *t, unsigned long index, void *p);
 
-/* On an absent entry: marking does nothing, a question is answered false. */
-void radix_mark(struct radix_tree *t, unsigned long index, unsigned mark);
-void radix_unmark(struct radix_tree *t, unsigned long index, unsigned mark);
+/* True if that changed something.  On an absent entry: marking does nothing, a question is answered false. */
+bool radix_mark(struct radix_tree *t, unsigned long index, unsigned mark);
+bool radix_unmark(struct radix_tree *t, unsigned long index, unsigned mark);
 bool radix_marked(const struct radix_tree *t, unsigned long index, unsigned mark);
 bool radix_any_marked(const struct radix_tree *t, unsigned mark);
 

@@ -22,6 +22,7 @@ enum trace_event {
 	TRACE_PIN,
 	TRACE_UNPIN,
 	TRACE_MARK,
+	TRACE_LOCK,
 	TRACE_EVENTS
 };
 

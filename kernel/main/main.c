@@ -39,16 +39,19 @@
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
 
-#define FLUSHER_PERIOD_MS 1000
-#define FLUSHER_META_ROUNDS 5 /* metadata is written every so many */
+#define FLUSHER_META_NS (5 * NSEC_PER_SEC) /* how often metadata is written */
 
 static void flusher_thread(void *arg)
 {
-	for (unsigned round = 1;; round++) {
-		msleep(FLUSHER_PERIOD_MS);
+	u64 meta_due = clock_ns() + FLUSHER_META_NS;
+
+	for (;;) {
+		flusher_wait();
 		flusher_round();
-		if (round % FLUSHER_META_ROUNDS == 0)
-			vfs_flush_round();
+		if (clock_ns() < meta_due)
+			continue;
+		vfs_flush_round();
+		meta_due = clock_ns() + FLUSHER_META_NS;
 	}
 }
 

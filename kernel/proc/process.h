@@ -180,7 +180,7 @@ void process_notify_parent_locked(struct process *p, int code, int status); /* =
 void process_vfork_done(struct process *p);                                 /* the parent of a vfork may go on */
 void process_times(struct process *p, u64 *utime, u64 *stime);
 
-/* -- futex.c ---------------------------------------------------------------------------------------------------- */
+/* -- futex_*.c -------------------------------------------------------------------------------------------------- */
 void futex_init(void);
 int futex_wake_user(int *uaddr, int n); /* CLONE_CHILD_CLEARTID */
 void futex_exit_robust(struct thread_signals *ts);

@@ -11,6 +11,7 @@
 #include "kernel/proc/syscalls.h"
 #include "kernel/uapi/fcntl.h"
 #include "kernel/uapi/stat.h"
+#include "mm/object/pagecache.h"
 #include "mm/phys/slab.h"
 
 /* -- to the disk ------------------------------------------------------------------------------------------------- */
@@ -51,7 +52,7 @@ long sys_syncfs(int fd)
 
 	if (!f)
 		return -EBADF;
-	ret = f->inode->super ? vfs_sync_super(f->inode->super) : 0;
+	ret = file_syncfs(f);
 	file_put(f);
 	return ret;
 }
@@ -70,7 +71,7 @@ static long sync_range(int fd, loff_t off, loff_t n, unsigned flags)
 	if ((flags & ~(waits | SYNC_FILE_RANGE_WRITE)) || off < 0 || n < 0 || off + n < off)
 		ret = -EINVAL;
 	else if (S_ISREG(f->inode->mode))
-		ret = flags ? object_writeback(&f->inode->obj, (pgoff_t)(off >> PAGE_SHIFT), last, flags & waits) : 0;
+		ret = file_sync_range(f, (pgoff_t)(off >> PAGE_SHIFT), last, flags);
 	else
 		ret = S_ISDIR(f->inode->mode) || S_ISBLK(f->inode->mode) || S_ISLNK(f->inode->mode) ? 0 : -ESPIPE;
 	file_put(f);
@@ -180,9 +181,65 @@ long sys_fallocate_32(int fd, int mode, u32 off_lo, u32 off_hi, u32 len_lo, u32 
 	return fallocate_fd(fd, mode, offset_pair(off_lo, off_hi), offset_pair(len_lo, len_hi));
 }
 
-/* -- advice: nothing to do, but wrong arguments are told apart ------------------------------------------------------- */
+/* -- advice --------------------------------------------------------------------------------------------------------- */
 
-static long advise(int fd, loff_t len, int advice)
+enum { FADV_NORMAL, FADV_RANDOM, FADV_SEQUENTIAL, FADV_WILLNEED, FADV_DONTNEED, FADV_NOREUSE };
+
+/* Pages of [off, off + len); len 0: to the end. */
+struct span {
+	pgoff_t first, last;
+};
+
+static struct span whole_pages(loff_t off, loff_t len, bool inside)
+{
+	u64 start = (u64)max(off, (loff_t)0), end = len && off + len > off ? (u64)(off + len) : (u64)1 << 62;
+
+	if (inside) /* only pages that lie in it whole */
+		return (struct span){(pgoff_t)(ALIGN_UP(start, (u64)PAGE_SIZE) >> PAGE_SHIFT), (pgoff_t)(end >> PAGE_SHIFT)};
+	return (struct span){(pgoff_t)(start >> PAGE_SHIFT), (pgoff_t)((end - 1) >> PAGE_SHIFT)};
+}
+
+/* Write what is dirty, then let go of what nobody uses. */
+static void drop_file_pages(struct file *f, loff_t off, loff_t len)
+{
+	struct span s = whole_pages(off, len, true);
+
+	if (!S_ISREG(f->inode->mode) || s.last <= s.first)
+		return;
+	(void)object_writeback(&f->inode->obj, s.first, s.last - 1, false);
+	pagecache_shed(&f->inode->obj, s.first, s.last - 1);
+}
+
+static void will_need(struct file *f, loff_t off, loff_t len)
+{
+	struct span s = whole_pages(off, len, false);
+
+	if (S_ISREG(f->inode->mode))
+		readahead_range(&f->inode->obj, s.first, s.last);
+}
+
+static void follow_advice(struct file *f, loff_t off, loff_t len, int advice)
+{
+	switch (advice) {
+	case FADV_NORMAL:
+		f->ra.mode = READAHEAD_NORMAL;
+		break;
+	case FADV_RANDOM:
+		f->ra.mode = READAHEAD_RANDOM;
+		break;
+	case FADV_SEQUENTIAL:
+		f->ra.mode = READAHEAD_SEQUENTIAL;
+		break;
+	case FADV_WILLNEED:
+		will_need(f, off, len);
+		break;
+	case FADV_DONTNEED:
+		drop_file_pages(f, off, len);
+		break;
+	}
+}
+
+static long advise(int fd, loff_t off, loff_t len, int advice)
 {
 	struct file *f = file_arg(fd, FILE_OPEN);
 	long ret = 0;
@@ -191,28 +248,30 @@ static long advise(int fd, loff_t len, int advice)
 		return -EBADF;
 	if (S_ISFIFO(f->inode->mode))
 		ret = -ESPIPE;
-	else if (len < 0 || advice < 0 || advice > 5)
+	else if (len < 0 || advice < FADV_NORMAL || advice > FADV_NOREUSE)
 		ret = -EINVAL;
+	else
+		follow_advice(f, off, len, advice);
 	file_put(f);
 	return ret;
 }
 
 long sys_fadvise64(int fd, long off, long len, int advice)
 {
-	return advise(fd, len, advice);
+	return advise(fd, off, len, advice);
 }
 
 long sys_fadvise64_32(int fd, u32 off_lo, u32 off_hi, u32 len, int advice)
 {
-	return advise(fd, len, advice);
+	return advise(fd, offset_pair(off_lo, off_hi), len, advice);
 }
 
 long sys_fadvise64_64(int fd, u32 off_lo, u32 off_hi, u32 len_lo, u32 len_hi, int advice)
 {
-	return advise(fd, offset_pair(len_lo, len_hi), advice);
+	return advise(fd, offset_pair(off_lo, off_hi), offset_pair(len_lo, len_hi), advice);
 }
 
-static long readahead(int fd)
+static long readahead(int fd, loff_t off, size_t n)
 {
 	struct file *f = file_arg(fd, FILE_READ);
 	long ret;
@@ -220,16 +279,18 @@ static long readahead(int fd)
 	if (!f)
 		return -EBADF;
 	ret = S_ISREG(f->inode->mode) || S_ISBLK(f->inode->mode) ? 0 : -EINVAL;
+	if (!ret && n)
+		will_need(f, off, (loff_t)n);
 	file_put(f);
 	return ret;
 }
 
 long sys_readahead(int fd, long off, size_t n)
 {
-	return readahead(fd);
+	return readahead(fd, off, n);
 }
 
 long sys_readahead_32(int fd, u32 lo, u32 hi, u32 n)
 {
-	return readahead(fd);
+	return readahead(fd, offset_pair(lo, hi), n);
 }

@@ -12,16 +12,26 @@
 #include "kernel/uapi/fcntl.h"
 #include "kernel/uapi/stat.h"
 
-/* Where a transfer happens: at the file's own position, or at one that was given. */
+/* Where a transfer happens: at the file's own position, or at one that was given; and how. */
 struct place {
 	bool given;
 	loff_t pos;
+	int flags; /* RWF_* */
 };
 
 static const struct place at_own = {.given = false};
 
 static ssize_t transfer(struct file *f, void *buf, size_t n, const struct place *at, bool write)
 {
+	if (write && (at->flags & RWF_APPEND))
+		return file_append(f, buf, n, !at->given);
+	if (!write && (at->flags & RWF_NOWAIT)) {
+		ssize_t ready = file_read_ready(f, at->given ? at->pos : f->pos, n);
+
+		if (ready < 0)
+			return ready;
+		n = (size_t)ready;
+	}
 	if (at->given)
 		return write ? file_pwrite(f, buf, n, at->pos) : file_pread(f, buf, n, at->pos);
 	return write ? file_write(f, buf, n) : file_read(f, buf, n);
@@ -144,8 +154,9 @@ static long transfer_vector(int fd, const struct abi_iovec *user, int count, str
 	ssize_t ret;
 	int err;
 
-	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
+	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | (write ? RWF_APPEND : RWF_NOWAIT)))
 		return -EOPNOTSUPP;
+	at.flags = flags;
 	if (at.given && at.pos < 0)
 		return -EINVAL;
 	f = transfer_file(fd, &at, write);

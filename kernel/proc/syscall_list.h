@@ -245,7 +245,7 @@ SYSCALL_32(126, old_sigprocmask)
 SYSCALL_32(73, old_sigpending)
 SYSCALL_32(72, old_sigsuspend)
 
-/* time, scheduling, futex (sys_time.c, sys_sched.c, futex.c) */
+/* time, scheduling, futex (sys_time.c, sys_sched.c, sys_futex.c) */
 SYSCALL(228, 265, clock_gettime)
 SYSCALL(227, 264, clock_settime)
 SYSCALL(229, 266, clock_getres)

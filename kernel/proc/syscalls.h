@@ -226,7 +226,7 @@ long sys_old_sigprocmask(int how, const u32 *set, u32 *old);
 long sys_old_sigpending(u32 *set);
 long sys_old_sigsuspend(int unused0, int unused1, u32 mask);
 
-/* time, scheduling, futex (sys_time.c, sys_sched.c, futex.c) */
+/* time, scheduling, futex (sys_time.c, sys_sched.c, sys_futex.c) */
 long sys_clock_gettime(int clock, struct abi_timespec *ts);
 long sys_clock_settime(int clock, const struct abi_timespec *ts);
 long sys_clock_getres(int clock, struct abi_timespec *ts);

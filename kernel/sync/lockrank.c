@@ -15,6 +15,7 @@
 #include "kernel/sync/lockrank.h"
 #include <arch/cpu.h>
 #include "kernel/lib/assert.h"
+#include "kernel/lib/trace.h"
 #include "kernel/sync/hooks.h"
 
 #define LOCK_RANK_NAME(name, what) "LOCK_" #name,
@@ -101,9 +102,11 @@ static void check_irq_use(const struct lock_context *c, const void *lock, unsign
 void lock_debug_acquire(const void *lock, unsigned rank, unsigned how)
 {
 	struct lock_context *c = context();
+	struct cpu *cpu = this_cpu();
 
 	if (dying)
 		return;
+	TRACE(TRACE_LOCK, cpu->lazy ? NULL : cpu->loaded, (unsigned long)lock, rank, how, cpu->irq_depth);
 	if (how & LOCK_HOW_SLEEP)
 		lock_debug_might_sleep();
 	check_order(c, lock, rank, how);

@@ -10,6 +10,7 @@
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/errno.h"
 #include "kernel/sync/hooks.h"
+#include "kernel/sync/lock_waits.h"
 
 struct mutex_waiter {
 	struct list link;
@@ -54,6 +55,7 @@ int mutex_lock_slow(struct mutex *m, bool killable)
 	int err = 0;
 
 	BUG_ON(!w.thread);
+	lock_wait_count(m->rank);
 	spin_lock(&m->lock);
 	list_add_tail(&w.link, &m->waiters);
 	atomic_or(&m->state, MUTEX_WAITERS);

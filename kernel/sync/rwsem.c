@@ -15,6 +15,7 @@
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/errno.h"
 #include "kernel/sync/hooks.h"
+#include "kernel/sync/lock_waits.h"
 
 struct rwsem_waiter {
 	struct list link;
@@ -91,6 +92,7 @@ static int wait_in_queue(struct rwsem *s, bool write, bool killable)
 	int err = 0;
 
 	BUG_ON(!w.thread);
+	lock_wait_count(s->rank);
 	list_add_tail(&w.link, &s->waiters);
 	atomic_or(&s->count, RWSEM_WAITERS);
 	rwsem_grant(s); /* it may have become free before the bit was there */

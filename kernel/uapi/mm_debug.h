@@ -35,11 +35,15 @@ struct mm_audit {
 /* The places there are (arguments of SYNC_POINT in the kernel; any other name may be armed and is never reached):
  *   clear-before-flush   an entry was cleared, no TLB was flushed yet (mm_gather, zap)
  *   flush-before-free    the TLBs were flushed, the pages not yet freed
+ *   fault-entry          a fault begins: the CPU has found no way, the kernel has looked at nothing yet
  *   fault-snapshot       a fault has read the entry and holds no lock yet
  *   fault-mapped         a fault has found its page and is about to lock the entry
  *   mkclean-before-pin   writeback: every entry is clean and flushed, the pin count not yet looked at
  *   page-locked          the page lock was taken, page->object not yet looked at
  *   pin-counted          a pin was counted, its entry not yet looked at again
+ *   young-seen           an accessed bit was seen set and is about to be cleared
+ *   entry-half-set       one of the two words of a page's entry is stored (i386 with PAE)
+ *   entry-half-read      a reader without lock has one of the two words of an entry (i386 with PAE)
  */
 enum { MM_SYNC_OFF = 0, MM_SYNC_PAUSE = 1 };
 struct mm_sync_arm {
@@ -90,6 +94,8 @@ enum mm_trace_event {
 	MM_TRACE_PIN,       /* va, pfn, new = flags */
 	MM_TRACE_UNPIN,     /* pfn, new = flags */
 	MM_TRACE_MARK,      /* MM_IOC_TRACE_MARK of a program: va, pfn, old, new as given */
+	MM_TRACE_LOCK,      /* a lock is asked for: va = which one, pfn = rank (line of /proc/lock_waits), old = how it is
+	                     * asked for, new = depth of interrupts; mm = the tree that the CPU uses, 0: a kernel thread */
 	MM_TRACE_EVENTS
 };
 /* old, new: an entry, decoded into one word that is the same on every format:

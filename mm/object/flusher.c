@@ -7,10 +7,9 @@
 #include <arch/irq.h>
 
 #include "kernel/lib/assert.h"
+#include "mm/object/dirty.h"
 #include "mm/object/object.h"
 #include "mm/object/pagecache.h"
-
-#define DIRTY_AGE_NS 3000000000ull /* a page may stay dirty this long without anybody asking */
 
 static void write_objects(u64 dirtied_before, bool wait)
 {
@@ -22,12 +21,19 @@ static void write_objects(u64 dirtied_before, bool wait)
 	}
 }
 
+void flusher_wait(void)
+{
+	dirty_wait_for_work();
+}
+
 void flusher_round(void)
 {
-	u64 now = arch_clock_ns();
+	u64 now = arch_clock_ns(), age = dirty_over_background() ? 0 : (u64)READ_ONCE(dirty_limits.expire_cs) * 10000000u;
 
-	if (now > DIRTY_AGE_NS)
-		write_objects(now - DIRTY_AGE_NS, false);
+	dirty_round_begins();
+	if (now > age)
+		write_objects(now - age, false);
+	dirty_round_ends();
 }
 
 void writeback_sync_all(void)

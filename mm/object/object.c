@@ -20,8 +20,9 @@ void object_init(struct vm_object *obj, const struct object_ops *ops, void *host
 	obj->nr_pages = 0;
 	rwsem_init(&obj->invalidate_lock, LOCK_INVALIDATE);
 	object_maps_init(&obj->maps);
-	obj->wb_error = 0;
-	obj->wb_error_seq = 0;
+	obj->wb_err = 0;
+	obj->fs_err = NULL;
+	obj->wb_failures = 0;
 	obj->nr_writeback = 0;
 	list_init(&obj->dirty_link);
 	obj->dirtied_at = 0;

@@ -10,8 +10,10 @@
 #include "mm/object/pagecache.h"
 
 #include "kernel/lib/assert.h"
+#include "kernel/lib/atomic.h"
 #include "kernel/lib/err.h"
 #include "kernel/lib/syncpoint.h"
+#include "mm/object/dirty.h"
 
 struct page *pagecache_find(struct vm_object *obj, pgoff_t index)
 {
@@ -35,8 +37,10 @@ static int insert(struct vm_object *obj, struct page *page, pgoff_t index)
 	page->index = index;
 	flags = spin_lock_irqsave(&obj->pages_lock);
 	err = radix_insert(&obj->pages, index, page);
-	if (!err)
+	if (!err) {
 		obj->nr_pages++;
+		dirty_count(&dirty_stat.cached, 1);
+	}
 	spin_unlock_irqrestore(&obj->pages_lock, flags);
 	if (err)
 		page->object = NULL;
@@ -45,10 +49,9 @@ static int insert(struct vm_object *obj, struct page *page, pgoff_t index)
 	return err;
 }
 
-/* A new locked page at @index, or ERR_PTR(-EEXIST, -ENOMEM). */
-static struct page *create_locked(struct vm_object *obj, pgoff_t index)
+struct page *pagecache_create_locked(struct vm_object *obj, pgoff_t index, enum gfp gfp)
 {
-	struct page *page = page_alloc(0, GFP_USER);
+	struct page *page = page_alloc(0, gfp);
 	int err;
 
 	if (!page)
@@ -70,7 +73,7 @@ struct page *pagecache_get_locked(struct vm_object *obj, pgoff_t index)
 		struct page *page = pagecache_find(obj, index);
 
 		if (!page) {
-			page = create_locked(obj, index);
+			page = pagecache_create_locked(obj, index, GFP_USER);
 			if (PTR_ERR(page) != -EEXIST)
 				return page;
 			continue;
@@ -116,19 +119,39 @@ struct page *pagecache_read(struct vm_object *obj, pgoff_t index)
 	return ERR_PTR(err);
 }
 
+void pagecache_mark_dirty(struct vm_object *obj, pgoff_t index)
+{
+	if (!radix_mark(&obj->pages, index, RADIX_MARK_DIRTY))
+		return;
+	dirty_count(&dirty_stat.dirty, 1);
+	dirty_count(&dirty_stat.dirtied, 1);
+}
+
+void pagecache_unmark_dirty(struct vm_object *obj, pgoff_t index)
+{
+	if (radix_unmark(&obj->pages, index, RADIX_MARK_DIRTY))
+		dirty_count(&dirty_stat.dirty, -1);
+}
+
 void pagecache_dirty_from_pte(struct page *page)
 {
 	struct vm_object *obj;
 	unsigned long flags;
 
-	if (page_test_and_set(page, PG_DIRTY))
+	/* What made it dirty comes before the look.  Found set, the flag means that the mark is there, too: whoever stored
+	 * and now syncs the object finds it (docs/protocols.md, "dirty"). */
+	atomic_fence();
+	if (page_test(page, PG_DIRTY))
 		return;
 	obj = READ_ONCE(page->object);
-	if (!obj || !obj->tracks_dirty)
+	if (!obj || !obj->tracks_dirty) {
+		page_set(page, PG_DIRTY);
 		return;
+	}
 	flags = spin_lock_irqsave(&obj->pages_lock);
 	if (page->object == obj)
-		radix_mark(&obj->pages, page->index, RADIX_MARK_DIRTY);
+		pagecache_mark_dirty(obj, page->index);
+	page_set(page, PG_DIRTY);
 	spin_unlock_irqrestore(&obj->pages_lock, flags);
 	writeback_enqueue(obj);
 }
@@ -156,6 +179,16 @@ int pagecache_mkwrite(struct vm_object *obj, struct page *page)
 	return err;
 }
 
+/* => page locked, pages_lock held; the cache's reference becomes the caller's */
+static void remove(struct vm_object *obj, struct page *page)
+{
+	pagecache_unmark_dirty(obj, page->index);
+	radix_remove(&obj->pages, page->index);
+	obj->nr_pages--;
+	dirty_count(&dirty_stat.cached, -1);
+	page->object = NULL;
+}
+
 /* Take one page out of the cache. => referenced by the caller, unlocked */
 static void drop_page(struct vm_object *obj, struct page *page)
 {
@@ -166,33 +199,73 @@ static void drop_page(struct vm_object *obj, struct page *page)
 		page_wait_writeback(page);
 		page_clear(page, PG_DIRTY);
 		flags = spin_lock_irqsave(&obj->pages_lock);
-		radix_remove(&obj->pages, page->index);
-		obj->nr_pages--;
-		page->object = NULL;
+		remove(obj, page);
 		spin_unlock_irqrestore(&obj->pages_lock, flags);
 		page_put(page); /* the cache's; ours is left */
 	}
 	page_unlock(page);
 }
 
+/* The next page at or after *@index, referenced; NULL beyond @last. */
+static struct page *next_page(struct vm_object *obj, unsigned long *index, pgoff_t last)
+{
+	unsigned long flags = spin_lock_irqsave(&obj->pages_lock);
+	struct page *page = radix_next(&obj->pages, index);
+
+	if (page && *index <= last)
+		page_get(page);
+	else
+		page = NULL;
+	spin_unlock_irqrestore(&obj->pages_lock, flags);
+	return page;
+}
+
 void pagecache_drop(struct vm_object *obj, pgoff_t first, pgoff_t last)
 {
-	for (unsigned long index = first;; index++) {
-		struct page *page;
-		unsigned long flags;
+	unsigned long index = first;
+	struct page *page;
 
-		flags = spin_lock_irqsave(&obj->pages_lock);
-		page = radix_next(&obj->pages, &index);
-		if (page && index <= last)
-			page_get(page);
-		else
-			page = NULL;
-		spin_unlock_irqrestore(&obj->pages_lock, flags);
-		if (!page)
-			return;
+	for (; (page = next_page(obj, &index, last)); index++) {
 		drop_page(obj, page);
 		page_put(page);
 		if (index == last)
 			return;
 	}
+}
+
+/* Let go of a page that is the file's own content and that nobody but the cache and the caller refers to: with the
+ * lock of the tree held nobody can come by another reference. */
+static bool shed_page(struct vm_object *obj, struct page *page)
+{
+	unsigned long flags;
+	bool shed;
+
+	if (!page_try_lock(page))
+		return false;
+	flags = spin_lock_irqsave(&obj->pages_lock);
+	shed = page->object == obj && __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 2 && !page_test(page, PG_DIRTY) &&
+	       !page_test(page, PG_WRITEBACK);
+	if (shed)
+		remove(obj, page);
+	spin_unlock_irqrestore(&obj->pages_lock, flags);
+	if (shed)
+		page_put(page);
+	page_unlock(page);
+	return shed;
+}
+
+unsigned long pagecache_shed(struct vm_object *obj, pgoff_t first, pgoff_t last)
+{
+	unsigned long index = first, shed = 0;
+	struct page *page;
+
+	if (!obj->tracks_dirty)
+		return 0;
+	for (; (page = next_page(obj, &index, last)); index++) {
+		shed += shed_page(obj, page);
+		page_put(page);
+		if (index == last)
+			break;
+	}
+	return shed;
 }

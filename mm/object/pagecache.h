@@ -17,6 +17,18 @@ static inline pgoff_t object_size_pages(const struct vm_object *obj)
  * => nothing maps them any more; may sleep */
 void pagecache_drop(struct vm_object *obj, pgoff_t first, pgoff_t last);
 
+/* Let go of pages in [first, last] that are clean, idle and not in use by anybody; how many. They can be read again.
+ * => may sleep, no locks held */
+unsigned long pagecache_shed(struct vm_object *obj, pgoff_t first, pgoff_t last);
+
+/* A new page at @index, locked, referenced, not uptodate: ERR_PTR(-EEXIST, -ENOMEM). Whoever ends its reading may
+ * unlock it: the validator does not know this lock. => may sleep */
+struct page *pagecache_create_locked(struct vm_object *obj, pgoff_t index, enum gfp gfp);
+
+/* The tree's dirty mark of one page, and what is counted with it. => pages_lock */
+void pagecache_mark_dirty(struct vm_object *obj, pgoff_t index);
+void pagecache_unmark_dirty(struct vm_object *obj, pgoff_t index);
+
 /* The locked page's content will change: wait for its writeback, let the file system reserve what writing it
  * back will need. 0, -ENOSPC, -EIO. => may sleep */
 int pagecache_reserve(struct vm_object *obj, struct page *page);

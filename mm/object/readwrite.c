@@ -12,7 +12,11 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
 #include "kernel/lib/string.h"
+#include "mm/object/dirty.h"
 #include "mm/object/pagecache.h"
+#include "mm/object/readahead.h"
+
+#define READ_STEP (512 * 1024)
 
 /* The part of one page that a transfer touches. */
 struct piece {
@@ -64,6 +68,34 @@ static int buffer_touch(struct buffer b, size_t at)
 	return b.user ? copy_from_user(&byte, b.base + at, 1) : 0;
 }
 
+/* The page at @index, uptodate, referenced. A page is filled under invalidate_lock: who makes a hole and gives its
+ * blocks away keeps others from reading them. */
+static struct page *get_page(struct vm_object *obj, pgoff_t index)
+{
+	struct page *page = pagecache_find(obj, index);
+
+	if (page && page_test(page, PG_UPTODATE))
+		return page;
+	if (page)
+		page_put(page);
+	rwsem_read_lock(&obj->invalidate_lock);
+	page = pagecache_read(obj, index);
+	rwsem_read_unlock(&obj->invalidate_lock);
+	return page;
+}
+
+/* Tell the read-ahead of [pos, pos + n), as far as the file goes. */
+static void announce(struct vm_object *obj, struct readahead *ra, loff_t pos, size_t n)
+{
+	loff_t size = READ_ONCE(obj->size);
+	pgoff_t first = (pgoff_t)((u64)pos >> PAGE_SHIFT), last;
+
+	if (pos >= size)
+		return;
+	last = (pgoff_t)((u64)(pos + min((loff_t)n, size - pos) - 1) >> PAGE_SHIFT);
+	readahead_access(obj, ra, first, last - first + 1);
+}
+
 static ssize_t read_pages(struct vm_object *obj, loff_t pos, struct buffer to, size_t n)
 {
 	size_t done = 0;
@@ -78,7 +110,7 @@ static ssize_t read_pages(struct vm_object *obj, loff_t pos, struct buffer to, s
 		if (pos + (loff_t)done >= size)
 			break;
 		p = piece_at(pos + (loff_t)done, (size_t)min((loff_t)(n - done), size - pos - (loff_t)done));
-		page = pagecache_read(obj, p.index);
+		page = get_page(obj, p.index);
 		if (IS_ERR(page))
 			return done ? (ssize_t)done : PTR_ERR(page);
 		va = page_kmap(page);
@@ -92,14 +124,56 @@ static ssize_t read_pages(struct vm_object *obj, loff_t pos, struct buffer to, s
 	return (ssize_t)done;
 }
 
-ssize_t object_read_user(struct vm_object *obj, loff_t pos, void *user, size_t n)
+/* A long read is announced in steps: not all of it has to be in memory at once. */
+static ssize_t read_steps(struct vm_object *obj, loff_t pos, struct buffer to, size_t n, struct readahead *ra)
 {
-	return read_pages(obj, pos, (struct buffer){user, true}, n);
+	size_t done = 0;
+
+	while (done < n) {
+		size_t step = min(n - done, (size_t)READ_STEP);
+		ssize_t r;
+
+		announce(obj, ra, pos + (loff_t)done, step);
+		r = read_pages(obj, pos + (loff_t)done, (struct buffer){to.base + done, to.user}, step);
+		if (r < 0)
+			return done ? (ssize_t)done : r;
+		done += (size_t)r;
+		if ((size_t)r < step)
+			break;
+	}
+	return (ssize_t)done;
+}
+
+ssize_t object_read_user(struct vm_object *obj, loff_t pos, void *user, size_t n, struct readahead *ra)
+{
+	return read_steps(obj, pos, (struct buffer){user, true}, n, ra);
 }
 
 ssize_t object_read(struct vm_object *obj, loff_t pos, void *buf, size_t n)
 {
-	return read_pages(obj, pos, (struct buffer){buf, false}, n);
+	struct readahead ra = {.next = (pgoff_t)((u64)pos >> PAGE_SHIFT)};
+
+	return read_steps(obj, pos, (struct buffer){buf, false}, n, &ra);
+}
+
+size_t object_ready(struct vm_object *obj, loff_t pos, size_t n)
+{
+	size_t ready = 0;
+
+	if (!obj->tracks_dirty)
+		return n;
+	while (ready < n) {
+		struct piece p = piece_at(pos + (loff_t)ready, n - ready);
+		struct page *page = pagecache_find(obj, p.index);
+		bool uptodate = page && page_test(page, PG_UPTODATE);
+
+		if (page)
+			page_put(page);
+		if (!uptodate)
+			break;
+		ready += p.length;
+	}
+	return ready;
 }
 
 static loff_t piece_end(struct piece p, size_t copied)
@@ -187,6 +261,7 @@ static ssize_t write_pages(struct vm_object *obj, loff_t pos, struct buffer from
 		if (r < 0)
 			return done ? (ssize_t)done : r;
 		done += (size_t)r;
+		dirty_throttle();
 	}
 	return (ssize_t)done;
 }

@@ -85,28 +85,32 @@ static bool all_zero(const char *p, size_t n)
 	return n == 0;
 }
 
-/* Bytes from @from to the end of its page read as zero from now on, also if the file grows again. */
-static void zero_tail(struct vm_object *obj, loff_t from)
+int object_zero(struct vm_object *obj, loff_t from, loff_t to)
 {
-	unsigned offset = (unsigned)(from & (PAGE_SIZE - 1));
+	unsigned offset = (unsigned)(from & (PAGE_SIZE - 1)), length = (unsigned)(to - from);
 	struct page *page;
+	int err = 0;
 	char *va;
 
-	if (!offset)
-		return;
+	if (from >= to)
+		return 0;
 	page = pagecache_read(obj, (pgoff_t)((u64)from >> PAGE_SHIFT));
 	if (IS_ERR(page))
-		return; /* unreadable: the file system zeroes what it can */
+		return (int)PTR_ERR(page);
 	page_lock(page);
 	va = page_kmap(page);
 	/* Only what is not zero already: a hole must not get a block for it. */
-	if (page->object == obj && !all_zero(va + offset, PAGE_SIZE - offset) && pagecache_reserve(obj, page) == 0) {
-		memset(va + offset, 0, PAGE_SIZE - offset);
-		pagecache_set_dirty(page);
+	if (page->object == obj && !all_zero(va + offset, length)) {
+		err = pagecache_reserve(obj, page);
+		if (!err) {
+			memset(va + offset, 0, length);
+			pagecache_set_dirty(page);
+		}
 	}
 	page_kunmap(va);
 	page_unlock(page);
 	page_put(page);
+	return err;
 }
 
 void object_truncate(struct vm_object *obj, loff_t size)
@@ -116,7 +120,7 @@ void object_truncate(struct vm_object *obj, loff_t size)
 
 	rwsem_write_lock(&obj->invalidate_lock);
 	/* A mapping may have stored beyond the end within the last page: that must not become file content. */
-	zero_tail(obj, min(old, size));
+	(void)object_zero(obj, min(old, size), ALIGN_UP(min(old, size), (loff_t)PAGE_SIZE));
 	WRITE_ONCE(obj->size, size);
 	if (size < old) {
 		unmap_everywhere(&u);
@@ -125,12 +129,61 @@ void object_truncate(struct vm_object *obj, loff_t size)
 	rwsem_write_unlock(&obj->invalidate_lock);
 }
 
-void object_punch(struct vm_object *obj, pgoff_t first, pgoff_t last)
+int object_punch_blocks(struct vm_object *obj, pgoff_t first, pgoff_t last,
+                        int (*free_blocks)(struct vm_object *obj, pgoff_t first, pgoff_t last))
 {
 	struct unmap u = {.maps = &obj->maps, .first = first, .last = last, .keep_copies = true};
+	int err = 0;
 
 	rwsem_write_lock(&obj->invalidate_lock);
 	unmap_everywhere(&u);
 	pagecache_drop(obj, first, last);
+	if (free_blocks) {
+		err = free_blocks(obj, first, last);
+		pagecache_drop(obj, first, last); /* what read(2) has brought in meanwhile */
+	}
+	rwsem_write_unlock(&obj->invalidate_lock);
+	return err;
+}
+
+void object_punch(struct vm_object *obj, pgoff_t first, pgoff_t last)
+{
+	(void)object_punch_blocks(obj, first, last, NULL);
+}
+
+/* => invalidate_lock held for writing and the pages mapped nowhere: no new pin can come */
+static bool any_write_pin(struct vm_object *obj, pgoff_t first, pgoff_t last)
+{
+	unsigned long flags = spin_lock_irqsave(&obj->pages_lock), index = first;
+	const struct page *page;
+	bool found = false;
+
+	for (; !found && (page = radix_next(&obj->pages, &index)) && index <= last; index++) {
+		found = __atomic_load_n(&page->pins_w, __ATOMIC_SEQ_CST) > 0;
+		if (index == last)
+			break;
+	}
+	spin_unlock_irqrestore(&obj->pages_lock, flags);
+	return found;
+}
+
+int object_evict_begin(struct vm_object *obj, pgoff_t first, pgoff_t last)
+{
+	struct unmap u = {.maps = &obj->maps, .first = first, .last = last, .keep_copies = true};
+	int err;
+
+	rwsem_write_lock(&obj->invalidate_lock);
+	/* Unmapped before it is written: what a mapping stored beside the part that is going to change is kept. */
+	unmap_everywhere(&u);
+	err = any_write_pin(obj, first, last) ? -EBUSY : object_writeback(obj, first, last, true);
+	if (err)
+		rwsem_write_unlock(&obj->invalidate_lock);
+	else
+		pagecache_drop(obj, first, last);
+	return err;
+}
+
+void object_evict_end(struct vm_object *obj)
+{
 	rwsem_write_unlock(&obj->invalidate_lock);
 }

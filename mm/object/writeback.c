@@ -18,6 +18,7 @@
 #include "kernel/lib/err.h"
 #include "kernel/lib/syncpoint.h"
 #include "kernel/lib/trace.h"
+#include "mm/object/dirty.h"
 #include "mm/object/pagecache.h"
 
 #define WRITE_BATCH 64
@@ -25,8 +26,15 @@
 static struct list dirty_objects = LIST_INIT(dirty_objects);
 static spinlock_t dirty_lock = SPINLOCK_INIT(LOCK_FLUSHER);
 
+/*
+ * An object stays on the list while its pages are dirtied one after another, so only the first takes the lock that all
+ * objects share.  Nobody is forgotten: the mark was set under pages_lock.  Who takes the object off the list looks
+ * through its marks afterwards, under pages_lock: before ours, and then we see that it is off; or after, and sees ours.
+ */
 void writeback_enqueue(struct vm_object *obj)
 {
+	if (!list_empty(&obj->dirty_link))
+		return;
 	spin_lock(&dirty_lock);
 	if (list_empty(&obj->dirty_link)) {
 		obj->dirtied_at = arch_clock_ns();
@@ -62,7 +70,7 @@ struct vm_object *writeback_next_object(u64 dirtied_before)
 static bool clear_dirty_for_io(struct vm_object *obj, struct page *page)
 {
 	if (rmap_mkclean(&obj->maps, page))
-		page_set(page, PG_DIRTY);
+		pagecache_set_dirty(page);
 	if (!page_test_and_clear(page, PG_DIRTY))
 		return false;
 	SYNC_POINT("mkclean-before-pin");
@@ -84,44 +92,44 @@ static void start_writeback(struct vm_object *obj, struct page *page)
 	flags = spin_lock_irqsave(&obj->pages_lock);
 	radix_mark(&obj->pages, page->index, RADIX_MARK_WRITEBACK);
 	if (!page_test(page, PG_DIRTY))
-		radix_unmark(&obj->pages, page->index, RADIX_MARK_DIRTY);
+		pagecache_unmark_dirty(obj, page->index);
 	obj->nr_writeback++;
+	dirty_count(&dirty_stat.writeback, 1);
 	spin_unlock_irqrestore(&obj->pages_lock, flags);
+}
+
+/* => pages_lock */
+static void note_failure(struct vm_object *obj, int error)
+{
+	obj->wb_failures++;
+	errseq_set(&obj->wb_err, error);
+	if (obj->fs_err)
+		errseq_set(obj->fs_err, error);
 }
 
 void object_writeback_done(struct vm_object *obj, struct page *page, int error)
 {
 	unsigned long flags = spin_lock_irqsave(&obj->pages_lock);
 
-	if (error) {
-		obj->wb_error = error;
-		obj->wb_error_seq++;
-	}
+	if (error)
+		note_failure(obj, error);
 	if (page->object == obj) {
 		radix_unmark(&obj->pages, page->index, RADIX_MARK_WRITEBACK);
 		if (error)
-			radix_mark(&obj->pages, page->index, RADIX_MARK_DIRTY);
+			pagecache_mark_dirty(obj, page->index);
 	}
 	obj->nr_writeback--;
+	dirty_count(&dirty_stat.writeback, -1);
 	spin_unlock_irqrestore(&obj->pages_lock, flags);
 	if (error) { /* still newer than the file: a later attempt may succeed */
 		page_set(page, PG_ERROR);
 		page_set(page, PG_DIRTY);
 	} else {
 		page_clear(page, PG_ERROR);
+		dirty_count(&dirty_stat.written, 1);
 	}
 	page_end_writeback(page);
 	page_put(page);
-}
-
-int object_error_since(struct vm_object *obj, unsigned *seen)
-{
-	unsigned long flags = spin_lock_irqsave(&obj->pages_lock);
-	int error = *seen != obj->wb_error_seq ? obj->wb_error : 0;
-
-	*seen = obj->wb_error_seq;
-	spin_unlock_irqrestore(&obj->pages_lock, flags);
-	return error;
 }
 
 /* The next page at or after *@index with @mark, referenced; NULL beyond @last. */
@@ -194,7 +202,7 @@ static void write_range(struct vm_object *obj, pgoff_t first, pgoff_t last, bool
 	batch_submit(&b);
 }
 
-static void wait_range(struct vm_object *obj, pgoff_t first, pgoff_t last)
+void object_wait_writeback(struct vm_object *obj, pgoff_t first, pgoff_t last)
 {
 	unsigned long index = first;
 	struct page *page;
@@ -220,15 +228,15 @@ static void requeue_if_dirty(struct vm_object *obj)
 
 int object_writeback(struct vm_object *obj, pgoff_t first, pgoff_t last, bool wait)
 {
-	unsigned seen = obj->wb_error_seq;
+	unsigned long failures = READ_ONCE(obj->wb_failures);
 
 	if (!obj->tracks_dirty)
 		return 0;
 	write_range(obj, first, last, wait);
 	if (wait)
-		wait_range(obj, first, last);
+		object_wait_writeback(obj, first, last);
 	requeue_if_dirty(obj);
-	return object_error_since(obj, &seen);
+	return READ_ONCE(obj->wb_failures) == failures ? 0 : errseq_last(&obj->wb_err);
 }
 
 int object_fsync(struct vm_object *obj, pgoff_t first, pgoff_t last, bool data_only)

@@ -59,7 +59,7 @@ static void zap_page(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
 	if (page_test(page, PG_ANON) && z->keep_copies)
 		return;
 	if (MUTATION(1)) /* M1: flush before clear (and not after: gather.c) */
-		pgtable_flush_page(z->gather->pt, va);
+		pgtable_flush_early(z->gather->pt, va);
 	pte = hw_pte_get_and_clear(hw);
 	TRACE(TRACE_CLEAR, z->gather->pt, va, page_to_pfn(page), pte_trace(pte), 0);
 	if (!page_test(page, PG_ANON))

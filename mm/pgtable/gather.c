@@ -65,8 +65,11 @@ static void flush_cleared(struct mmu_gather *g)
 
 void mmu_gather_flush_tlb(struct mmu_gather *g)
 {
-	if (g->start < g->end)
-		flush_cleared(g);
+	if (g->start < g->end) {
+		SYNC_POINT("clear-before-flush");
+		if (!MUTATION(1)) /* M1: flushed before the clear (mm/object/zap.c) */
+			flush_cleared(g);
+	}
 	forget_range(g);
 }
 
@@ -77,13 +80,9 @@ void mmu_gather_flush(struct mmu_gather *g)
 	ASSERT(g->active);
 	if (MUTATION(2)) /* M2: free before flush */
 		release_pages(g);
-	if (g->start < g->end) {
-		SYNC_POINT("clear-before-flush");
-		if (!MUTATION(1)) /* M1: flushed before the clear (mm/object/zap.c) */
-			mmu_gather_flush_tlb(g);
+	mmu_gather_flush_tlb(g);
+	if (g->nr)
 		SYNC_POINT("flush-before-free");
-	}
-	forget_range(g);
 	release_pages(g);
 	list_for_each_entry_safe(table, next, &g->tables, link) {
 		list_del(&table->link);

@@ -7,6 +7,8 @@
 #define MM_PGTABLE_PGTABLE_H
 
 #include <arch/pgtable.h>
+#include <arch/tlb.h>
+#include "kernel/lib/syncpoint.h"
 #include "kernel/sync/spinlock.h"
 #include "mm/phys/page.h"
 
@@ -39,6 +41,20 @@ static inline void pgtable_borrow(void)
 void pgtable_flush_range(struct pgtable *pt, vaddr_t start, vaddr_t end);
 void pgtable_flush_page(struct pgtable *pt, vaddr_t va);
 void pgtable_flush_all(struct pgtable *pt);
+/* What M1 does instead, before the entry is cleared; the sync point is between the two steps, in whatever order. */
+static inline void pgtable_flush_early(struct pgtable *pt, vaddr_t va)
+{
+	pgtable_flush_page(pt, va);
+	SYNC_POINT("clear-before-flush");
+}
+/*
+ * The entry of @va has come to allow more than before, of the same page: forget the weaker translation on this CPU.
+ * Another one may keep it: who wants more there faults, finds the entry as it is, and does the same.
+ */
+static inline void pgtable_forget_weaker(vaddr_t va)
+{
+	tlb_flush_local_page(va);
+}
 /* The same after the root table itself was changed, where CPUs have copies of it (PT_ROOT_COPIED). */
 void pgtable_reload(struct pgtable *pt);
 /* Flushes so far that had to interrupt other CPUs. */

@@ -12,6 +12,7 @@
 #include "kernel/lib/failpoint.h"
 #include "kernel/lib/hash.h"
 #include "kernel/lib/string.h"
+#include "kernel/sync/lock_waits.h"
 #include "kernel/sync/wait.h"
 #include "mm/phys/phys.h"
 
@@ -50,11 +51,21 @@ static bool lock_or_announce(struct page *page)
 	return !page_test_and_set(page, PG_LOCKED);
 }
 
+/* It is taken. 0, or -EINTR and not locked. */
+static int lock_slow(struct page *page, bool killable)
+{
+	lock_wait_count(LOCK_PAGE);
+	if (killable)
+		return wait_event_killable(queue_of(page), lock_or_announce(page));
+	wait_event(queue_of(page), lock_or_announce(page));
+	return 0;
+}
+
 void page_lock(struct page *page)
 {
 	lock_acquire(page, LOCK_PAGE, LOCK_HOW_SLEEP | LOCK_HOW_ASCENDING);
 	if (unlikely(page_test_and_set(page, PG_LOCKED)))
-		wait_event(queue_of(page), lock_or_announce(page));
+		(void)lock_slow(page, false);
 }
 
 int page_lock_killable(struct page *page)
@@ -63,7 +74,7 @@ int page_lock_killable(struct page *page)
 
 	lock_acquire(page, LOCK_PAGE, LOCK_HOW_SLEEP | LOCK_HOW_ASCENDING);
 	if (unlikely(page_test_and_set(page, PG_LOCKED)))
-		err = wait_event_killable(queue_of(page), lock_or_announce(page));
+		err = lock_slow(page, true);
 	if (err)
 		lock_release(page);
 	return err;

@@ -53,7 +53,7 @@ struct page {
 	pgoff_t index;
 	struct list link;
 	union {
-		unsigned long private; /* buddy: order; slab: its own */
+		unsigned long private; /* buddy: order; slab: its own; cached: its file system's, page lock */
 		spinlock_t ptl;        /* PG_TABLE: guards the entries in this table */
 	};
 };

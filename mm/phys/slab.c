@@ -15,6 +15,7 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/bitops.h"
+#include "kernel/lib/errno.h"
 #include "kernel/lib/failpoint.h"
 #include "kernel/lib/kasan.h"
 #include "kernel/lib/radix.h"
@@ -211,6 +212,14 @@ static struct page *give_object(struct slab_cache *cache, void *object)
 
 /* -- objects ----------------------------------------------------------------------------------------------------------- */
 
+/* => interrupts off, own CPU */
+static inline void push(struct slab_cpu *c, void *object)
+{
+	set_next(object, c->free);
+	c->free = object;
+	c->n++;
+}
+
 /* This CPU's list is empty: fill it and return one object more. */
 static __attribute__((noinline)) void *refill(struct slab_cache *cache, enum gfp gfp)
 {
@@ -232,11 +241,10 @@ static __attribute__((noinline)) void *refill(struct slab_cache *cache, enum gfp
 	}
 	object = list;
 	c = &cache->cpu[this_cpu()->id];
-	for (list = next_of(object); list; c->n++) { /* someone may have put objects there meanwhile */
+	for (list = next_of(object); list;) { /* someone may have put objects there meanwhile */
 		void *next = next_of(list);
 
-		set_next(list, c->free);
-		c->free = list;
+		push(c, list);
 		list = next;
 	}
 	spin_unlock_irqrestore(&cache->lock, flags);
@@ -257,6 +265,23 @@ static inline void *alloc_object(struct slab_cache *cache, enum gfp gfp)
 	c->n--;
 	irq_restore(flags);
 	return object;
+}
+
+int slab_reserve(struct slab_cache *cache, unsigned n, enum gfp gfp)
+{
+	if (DEBUG && !(gfp & GFP_ATOMIC))
+		might_sleep();
+	while (unlikely(READ_ONCE(cache->cpu[this_cpu()->id].n) < n)) { /* refill() may change CPUs */
+		void *object = refill(cache, gfp);
+		unsigned long flags;
+
+		if (!object)
+			return -ENOMEM;
+		flags = irq_save();
+		push(&cache->cpu[this_cpu()->id], object);
+		irq_restore(flags);
+	}
+	return 0;
 }
 
 void *slab_alloc_from(struct slab_cache *cache, enum gfp gfp, const void *ip)
@@ -329,9 +354,8 @@ void slab_free_from(struct slab_cache *cache, void *object, const void *ip)
 	}
 	flags = irq_save();
 	c = &cache->cpu[this_cpu()->id];
-	set_next(object, c->free);
-	c->free = object;
-	if (unlikely(++c->n > CPU_MAX))
+	push(c, object);
+	if (unlikely(c->n > CPU_MAX))
 		spill(cache, c);
 	irq_restore(flags);
 }
@@ -354,10 +378,16 @@ static void radix_free(void *node)
 	slab_free(&radix_cache, node);
 }
 
+static int radix_reserve(unsigned n)
+{
+	return slab_reserve(&radix_cache, n, GFP_KERNEL);
+}
+
 void slab_init(void)
 {
 	slab_cache_init(&radix_cache, "radix_node", radix_node_size);
 	radix_node_alloc = radix_alloc;
 	radix_node_free = radix_free;
+	radix_node_reserve = radix_reserve;
 	kmalloc_init();
 }

@@ -33,7 +33,10 @@ void slab_cache_init(struct slab_cache *cache, const char *name, size_t size);
 /* NULL when out of memory. => may sleep unless GFP_ATOMIC. Content undefined unless GFP_ZERO. */
 void *slab_alloc(struct slab_cache *cache, enum gfp gfp);
 void slab_free(struct slab_cache *cache, void *object);
-/* The same, remembering (debug builds) @ip as the place in the code that did it. */
+/* This CPU keeps at least @n free objects, so that as many allocations need no memory: 0 or -ENOMEM.
+ * => may sleep unless GFP_ATOMIC; holds until the caller sleeps, or memory is out and all CPUs must give back theirs */
+int slab_reserve(struct slab_cache *cache, unsigned n, enum gfp gfp);
+/* slab_alloc() and slab_free(), remembering (debug builds) @ip as the place in the code that did it. */
 void *slab_alloc_from(struct slab_cache *cache, enum gfp gfp, const void *ip);
 void slab_free_from(struct slab_cache *cache, void *object, const void *ip);
 

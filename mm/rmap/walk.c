@@ -89,7 +89,7 @@ static bool clean_entry(const struct rmap_hit *hit, void *ctx)
 	if (!pte_dirty(hit->pte) && !pte_hw_write(hit->pte))
 		return true;
 	if (MUTATION(1)) /* M1: flush before clear */
-		pgtable_flush_page(hit->pt, hit->va);
+		pgtable_flush_early(hit->pt, hit->va);
 	pte = hw_pte_get_and_clear(hit->hw);
 	SYNC_POINT("clear-before-flush");
 	if (!MUTATION(1))
@@ -104,7 +104,10 @@ bool rmap_mkclean(struct object_maps *maps, struct page *page)
 {
 	bool was_dirty = false;
 
-	if (__atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) > 0)
-		rmap_walk_file(maps, page, clean_entry, &was_dirty);
+	/*
+	 * Also if no entry maps the page any more (mapcount == 0): the last one may just have been emptied, and a CPU store
+	 * through what it remembers of it.  Whoever empties one flushes under the lock that the walk takes.
+	 */
+	rmap_walk_file(maps, page, clean_entry, &was_dirty);
 	return was_dirty;
 }

@@ -4,6 +4,7 @@
  * Layer 7 (mm/service).  Interface: mm.h.
  */
 #include "kernel/lib/err.h"
+#include "mm/object/readahead.h"
 #include "mm/space/mm.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
@@ -71,6 +72,46 @@ static int madvise_populate(struct mm *mm, vaddr_t start, vaddr_t end, enum faul
 	return madvise_covered(mm, start, end) ? -ENOMEM : mm_populate(mm, start, end, access);
 }
 
+/* The next part of a file that the range shows, at or after *@addr, its file referenced; NULL at the end.  Of a nonlinear
+ * vma the linear offsets say nothing: left out. => *@addr moves beyond the vma */
+static struct file *next_file_part(struct mm *mm, vaddr_t *addr, vaddr_t end, struct vm_object **obj, pgoff_t *first,
+                                   pgoff_t *last)
+{
+	struct file *file = NULL;
+	struct vma *vma;
+
+	rwsem_read_lock(&mm->lock);
+	for_each_vma_in(vma, mm, *addr, end) {
+		vaddr_t start = max(*addr, vma->start);
+
+		*addr = vma->end;
+		if (!vma->file || (vma->flags & VM_NONLINEAR))
+			continue;
+		*obj = vma->object;
+		*first = vma_pgoff(vma, start);
+		*last = vma_pgoff(vma, min(end, vma->end) - 1);
+		file = vma->file;
+		mm_file_ops->get(file);
+		break;
+	}
+	rwsem_read_unlock(&mm->lock);
+	return file;
+}
+
+static int madvise_willneed(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	int err = madvise_covered(mm, start, end);
+	struct vm_object *obj;
+	pgoff_t first, last;
+	struct file *file;
+
+	while (start < end && (file = next_file_part(mm, &start, end, &obj, &first, &last))) {
+		readahead_range(obj, first, last);
+		mm_file_ops->put(file);
+	}
+	return err;
+}
+
 static bool known_advice(int advice)
 {
 	return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) || advice == MADV_DONTFORK || advice == MADV_DOFORK ||
@@ -91,6 +132,14 @@ int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice)
 	switch (advice) {
 	case MADV_DONTNEED:
 		return madvise_dontneed(mm, addr, end);
+	case MADV_NORMAL:
+		return madvise_flags(mm, addr, end, 0, VM_SEQ_READ | VM_RAND_READ);
+	case MADV_SEQUENTIAL:
+		return madvise_flags(mm, addr, end, VM_SEQ_READ, VM_RAND_READ);
+	case MADV_RANDOM:
+		return madvise_flags(mm, addr, end, VM_RAND_READ, VM_SEQ_READ);
+	case MADV_WILLNEED:
+		return madvise_willneed(mm, addr, end);
 	case MADV_DONTFORK:
 		return madvise_flags(mm, addr, end, VM_DONTCOPY, 0);
 	case MADV_DOFORK:
@@ -100,6 +149,6 @@ int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice)
 	case MADV_POPULATE_WRITE:
 		return madvise_populate(mm, addr, end, FAULT_WRITE);
 	default:
-		return madvise_covered(mm, addr, end); /* hints that change nothing that can be seen */
+		return -EINVAL;
 	}
 }

@@ -19,6 +19,7 @@
 #include "mm/space/fault.h"
 
 #include "kernel/lib/assert.h"
+#include "mm/object/dirty.h"
 
 static inline bool permits(unsigned grant, enum fault_access access)
 {
@@ -49,7 +50,7 @@ static enum fault_result fault_present(struct fault *f, pte_t pte, unsigned gran
 		return vma_private(f->vma) ? fault_cow(f, pte) : fault_mkwrite(f, pte);
 	if (MUTATION(5) && this_cpu()->loaded == f->pt) /* M5: a fault that another CPU resolved is a violation */
 		return FAULT_ACCERR;
-	pgtable_flush_page(f->pt, f->va); /* spurious: resolved by another CPU, or a stale translation */
+	pgtable_forget_weaker(f->va); /* spurious: resolved by another CPU, or a stale translation */
 	return FAULT_OK;
 }
 
@@ -97,7 +98,8 @@ enum fault_result vma_fault(struct vma *vma, vaddr_t addr, enum fault_access acc
 }
 
 /* One try: FAULT_RETRY when @io must be waited for. */
-static enum fault_result try_fault(struct mm *mm, vaddr_t addr, enum fault_access access, struct fault_io *io)
+static inline __attribute__((always_inline)) enum fault_result try_fault(struct mm *mm, vaddr_t addr,
+                                                                         enum fault_access access, struct fault_io *io)
 {
 	enum fault_result result = FAULT_MAPERR;
 	struct vma *vma;
@@ -110,19 +112,49 @@ static enum fault_result try_fault(struct mm *mm, vaddr_t addr, enum fault_acces
 	return result;
 }
 
+/* The page must be waited for, perhaps several times: a major fault. */
+static __attribute__((noinline)) enum fault_result fault_major(struct mm *mm, vaddr_t addr, enum fault_access access,
+                                                               struct fault_io *io)
+{
+	enum fault_result result;
+
+	do {
+		result = fault_wait(io);
+		if (result != FAULT_OK)
+			break;
+		result = try_fault(mm, addr, access, io);
+	} while (result == FAULT_RETRY);
+	__atomic_fetch_add(&mm->major_faults, 1, __ATOMIC_RELAXED);
+	this_cpu()->major_faults++;
+	return result;
+}
+
 enum fault_result mm_fault(struct mm *mm, vaddr_t addr, enum fault_access access)
 {
 	enum fault_result result;
 	struct fault_io io;
 
-	while (unlikely((result = try_fault(mm, addr, access, &io)) == FAULT_RETRY)) {
-		result = fault_wait(&io);
-		if (result != FAULT_OK)
-			return result;
-		__atomic_fetch_add(&mm->major_faults, 1, __ATOMIC_RELAXED);
-	}
-	__atomic_fetch_add(&mm->minor_faults, 1, __ATOMIC_RELAXED);
+	SYNC_POINT("fault-entry");
+	TRACE(TRACE_FAULT, &mm->pt, addr, 0, access, 0);
+	result = try_fault(mm, addr, access, &io);
+	if (unlikely(result == FAULT_RETRY))
+		result = fault_major(mm, addr, access, &io);
+	else
+		__atomic_fetch_add(&mm->minor_faults, 1, __ATOMIC_RELAXED);
+	this_cpu()->faults++;
+	TRACE(TRACE_FAULT_END, &mm->pt, addr, 0, 0, result);
+	if (access == FAULT_WRITE)
+		dirty_throttle(); /* a store that makes a file's page dirty is held back like a write(2) */
 	return result;
+}
+
+void mm_fault_counts(unsigned long *all, unsigned long *major)
+{
+	*all = *major = 0;
+	for (unsigned i = 0; i < cpu_count; i++) {
+		*all += READ_ONCE(cpus[i].faults);
+		*major += READ_ONCE(cpus[i].major_faults);
+	}
 }
 
 int fault_errno(enum fault_result result)

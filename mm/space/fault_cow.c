@@ -28,7 +28,7 @@ static void reuse(struct fault *f, struct pt_slot slot, pte_t seen, struct page 
 	if (f->access == FAULT_WRITE) {
 		hw_pte_get_and_clear(slot.hw);
 		hw_pte_set(slot.hw, pte_mkdirty(pte_mkyoung(pte_mkwrite(seen))));
-		pgtable_flush_page(f->pt, f->va);
+		pgtable_forget_weaker(f->va);
 	}
 }
 
@@ -40,7 +40,7 @@ static void replace(struct fault *f, struct pt_slot slot, pte_t seen, struct pag
 	if (f->access == FAULT_WRITE)
 		pte = pte_mkdirty(pte_mkwrite(pte));
 	if (MUTATION(1)) /* M1: flush before clear */
-		pgtable_flush_page(f->pt, f->va);
+		pgtable_flush_early(f->pt, f->va);
 	hw_pte_get_and_clear(slot.hw);
 	TRACE(TRACE_CLEAR, f->pt, f->va, pte_pfn(seen), pte_trace(seen), 0);
 	SYNC_POINT("clear-before-flush");

@@ -9,6 +9,7 @@
 #include "mm/space/fault.h"
 
 #include "mm/object/pagecache.h"
+#include "mm/object/readahead.h"
 
 /* The entry that shows @page; RW only where a store needs no notice. */
 static pte_t make_entry(const struct fault *f, struct page *page, unsigned grant, bool writable)
@@ -122,9 +123,27 @@ static struct page *page_at_hand(struct fault *f, pgoff_t pgoff)
 		return page;
 	if (page)
 		page_put(page);
-	*f->io = (struct fault_io){.file = f->vma->file, .object = obj, .pgoff = pgoff};
+	*f->io = (struct fault_io){.file = f->vma->file, .object = obj, .pgoff = pgoff, .vm_flags = f->vma->flags};
 	mm_file_ops->get(f->io->file);
 	return NULL;
+}
+
+/* What madvise(2) said of the mapping comes before what posix_fadvise(2) said of the file. */
+static void read_ahead(const struct fault_io *io)
+{
+	struct readahead *ra = mm_file_ops->readahead(io->file);
+	struct readahead own = *ra;
+
+	if (io->pgoff >= object_size_pages(io->object))
+		return;
+	if (!(io->vm_flags & (VM_SEQ_READ | VM_RAND_READ))) {
+		readahead_access(io->object, ra, io->pgoff, 1);
+		return;
+	}
+	own.mode = io->vm_flags & VM_RAND_READ ? READAHEAD_RANDOM : READAHEAD_SEQUENTIAL;
+	readahead_access(io->object, &own, io->pgoff, 1);
+	own.mode = ra->mode;
+	*ra = own;
 }
 
 enum fault_result fault_wait(struct fault_io *io)
@@ -132,6 +151,7 @@ enum fault_result fault_wait(struct fault_io *io)
 	enum fault_result result = FAULT_OK;
 	struct page *page;
 
+	read_ahead(io);
 	rwsem_read_lock(&io->object->invalidate_lock);
 	if (io->pgoff < object_size_pages(io->object)) {
 		page = pagecache_read(io->object, io->pgoff);
@@ -177,9 +197,9 @@ static enum fault_result mkwrite_page(struct fault *f, pte_t seen, struct page *
 		return FAULT_SIGBUS;
 	slot = fault_lock_same(f, seen);
 	if (slot.hw) {
-		hw_pte_get_and_clear(slot.hw); /* no flush: the old translation was weaker, a CPU that uses it faults */
+		hw_pte_get_and_clear(slot.hw);
 		hw_pte_set(slot.hw, pte_mkdirty(pte_mkyoung(pte_mkwrite(seen))));
-		pgtable_flush_page(f->pt, f->va);
+		pgtable_forget_weaker(f->va);
 		pt_unlock(slot);
 	}
 	return FAULT_OK;

@@ -68,6 +68,8 @@ enum vma_flag {
 	VM_MAYSHARE = 0x80,
 	VM_GROWSDOWN = 0x100,
 	VM_LOCKED = 0x2000,
+	VM_SEQ_READ = 0x8000, /* MADV_SEQUENTIAL, MADV_RANDOM */
+	VM_RAND_READ = 0x10000,
 	VM_DONTCOPY = 0x20000,
 	VM_NORESERVE = 0x200000,
 	VM_NONLINEAR = 0x800000,  /* some entries are not at their linear offset */
@@ -116,6 +118,7 @@ struct mm_file_ops {
 	void (*put)(struct file *file);
 	/* fdatasync(2) of pages [first, last]: also tells, once per open file, of a write that failed earlier. */
 	int (*fsync)(struct file *file, pgoff_t first, pgoff_t last);
+	struct readahead *(*readahead)(struct file *file); /* its memory of what was read; the file's */
 };
 extern const struct mm_file_ops *mm_file_ops;
 
@@ -162,6 +165,8 @@ enum fault_result {
 	FAULT_KILLED, /* a fatal signal arrived while waiting */
 };
 enum fault_result mm_fault(struct mm *mm, vaddr_t addr, enum fault_access access);
+/* How many there were since boot, and how many of these waited for a device. */
+void mm_fault_counts(unsigned long *all, unsigned long *major);
 
 /* The vma that holds @addr, or the next one above it, or NULL. => mmap lock held */
 struct vma *vma_find(struct mm *mm, vaddr_t addr);

@@ -35,7 +35,6 @@ struct batch {
 	bool off_position;            /* the new entries will be; they all are or none is */
 	struct nonlinear_node *nodes; /* at hand, chained through their rb.left */
 	unsigned nr_nodes;
-	bool released; /* the displaced pages are */
 	unsigned nr_displaced;
 	struct pt_slot entries; /* the first entry, and the table */
 	struct slot slots[BATCH];
@@ -182,16 +181,6 @@ static inline void set_entry(struct batch *b, const struct slot *s, struct hw_pt
 		nonlinear_index_add(b->vma->link.nonlinear, pop_node(b), pgoff, va);
 }
 
-/* Let go of what was displaced. */
-static void release_displaced(struct batch *b)
-{
-	for (unsigned i = 0; i < b->nr; i++)
-		if (b->slots[i].displaced && !(MUTATION(2) && b->released))
-			page_put(b->slots[i].displaced);
-	if (DEBUG)
-		b->released = true;
-}
-
 /* The old translations are forgotten everywhere. */
 static void flush(const struct batch *b)
 {
@@ -209,16 +198,16 @@ static void exchange_locked(struct batch *b)
 	bool was_accessible = false;
 	unsigned i;
 
-	if (MUTATION(1)) /* M1: flush before clear */
+	if (MUTATION(1)) { /* M1: flush before clear */
 		flush(b);
+		SYNC_POINT("clear-before-flush");
+	}
 	for (i = 0; i < b->nr; i++, hw = hw_pte_next(hw))
 		was_accessible |= empty_entry(b, hw, i, &b->slots[i].displaced);
-	if (was_accessible)
+	if (was_accessible && !MUTATION(1)) {
 		SYNC_POINT("clear-before-flush");
-	if (MUTATION(2)) /* M2: free before flush */
-		release_displaced(b);
-	if (was_accessible && !MUTATION(1))
 		flush(b);
+	}
 	for (i = 0, hw = b->entries.hw; i < b->nr; i++, hw = hw_pte_next(hw))
 		set_entry(b, &b->slots[i], hw, b->va + i * PAGE_SIZE, b->pgoff + i);
 }
@@ -254,6 +243,13 @@ static bool prepare_and_exchange(struct batch *b)
 
 /* -- release --------------------------------------------------------------------------------------------------------- */
 
+static void release_displaced(struct batch *b)
+{
+	for (unsigned i = 0; i < b->nr; i++)
+		if (b->slots[i].displaced)
+			page_put(b->slots[i].displaced);
+}
+
 static void release_pages(struct batch *b)
 {
 	for (unsigned i = 0; i < b->nr; i++)
@@ -285,8 +281,6 @@ struct exchange_result nonlinear_exchange(struct vma *vma, vaddr_t va, vaddr_t e
 	b.off_position = pgoff != b.linear;
 	b.nodes = NULL;
 	b.nr_nodes = b.nr_displaced = 0;
-	if (DEBUG)
-		b.released = false;
 	rwsem_read_lock(invalidate);
 	absent = prepare_pages(&b);
 	done = prepare_and_exchange(&b);

@@ -41,7 +41,7 @@ static void change_page(struct change *c, struct hw_pte *hw, vaddr_t va)
 	pte_t old, new;
 
 	if (MUTATION(1)) /* M1: flush before clear (and not after) */
-		pgtable_flush_page(&c->vma->mm->pt, va);
+		pgtable_flush_early(&c->vma->mm->pt, va);
 	old = hw_pte_get_and_clear(hw);
 	new = pte_with_grant(old, c->grant);
 

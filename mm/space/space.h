@@ -36,6 +36,7 @@ struct fault_io {
 	struct file *file; /* referenced */
 	struct vm_object *object;
 	pgoff_t pgoff;
+	unsigned vm_flags; /* of the vma: how it is going to be read */
 };
 /*
  * Resolve one access in @vma. => mm->lock held for reading, stays held

@@ -6,7 +6,7 @@
  *   crafted DISK         directories that form loops, an inode with two owners, blocks with a million (KTAP)
  *   full DISK            fill it up; nothing that was accepted may be lost
  *   exec DISK            run the damaged programs on it
- *   errors R O P I F S   disks whose reads and writes fail in ways that the host has arranged (KTAP)
+ *   errors R O P I F A T D S   disks whose reads and writes fail in ways that the host has arranged (KTAP)
  *
  * A static Linux program; it is on the second disk (init's exec=vdb).
  */
@@ -24,6 +24,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -377,6 +378,23 @@ static void run_all(const char *disk)
 
 /* -- I/O errors --------------------------------------------------------------------------------------------------- */
 
+/* Page 1, which cannot be read, behind entry 3; and other pages behind the same entry. */
+static void read_error_nonlinear(void)
+{
+	int fd = open(TOP "/file", O_RDWR);
+	char *p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	check(!syscall(SYS_remap_file_pages, p + 3 * PAGE, PAGE, 0, 1, 0), "read error: remap to the page");
+	check(touch(p + 3 * PAGE + 9, 0) == SIGBUS && fault_address == p + 3 * PAGE + 9,
+	      "read error: SIGBUS through a remapped entry");
+	check(touch(p + 3 * PAGE, 1) == SIGBUS, "read error: and for a store through it");
+	check(touch(p + PAGE, 0) == SIGBUS, "read error: and at its own place");
+	check(!syscall(SYS_remap_file_pages, p + 3 * PAGE, PAGE, 0, 2, 0) && touch(p + 3 * PAGE, 0) == 0,
+	      "read error: the entry can show another page afterwards");
+	munmap(p, 4 * PAGE);
+	close(fd);
+}
+
 /* Page 1 of "file" cannot be read. */
 static void read_error(const char *disk)
 {
@@ -397,6 +415,7 @@ static void read_error(const char *disk)
 	p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	check(touch(p + PAGE, 1) == SIGBUS, "read error: SIGBUS for a private store");
 	munmap(p, 4 * PAGE);
+	read_error_nonlinear();
 	close(fd);
 	check(umount(TOP) == 0, "read error: unmount");
 }
@@ -474,6 +493,74 @@ static void metadata_error(const char *disk)
 	check(umount(TOP) == 0, "metadata error: unmount");
 }
 
+/* The first reading of page 1 of "file" fails, also if it is ahead of time. */
+static void read_error_once(const char *disk)
+{
+	static char good[4 * PAGE];
+	int fd, signal;
+	char *p;
+
+	check(mount_at(disk, 0) == 0, "passing read error: mount");
+	fd = open(TOP "/file", O_RDONLY);
+	p = mmap(NULL, 4 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	signal = touch(p + PAGE, 0);
+	check(signal == 0 || (signal == SIGBUS && fault_address == p + PAGE), "passing read error: SIGBUS, or read again");
+	check(touch(p + PAGE, 0) == 0, "passing read error: the next access succeeds");
+	check(pread(fd, good, sizeof(good), 0) == sizeof(good) && !memcmp(p, good, sizeof(good)),
+	      "passing read error: read and mapping agree");
+	printf("page 1 begins with %02x%02x%02x%02x\n", (unsigned char)p[PAGE], (unsigned char)p[PAGE + 1],
+	       (unsigned char)p[PAGE + 2], (unsigned char)p[PAGE + 3]);
+	munmap(p, 4 * PAGE);
+	close(fd);
+	check(umount(TOP) == 0, "passing read error: unmount");
+}
+
+/* The first writing of the inode table's block with "file" fails: a change of its size is not durable then. */
+static void metadata_write_error(const char *disk)
+{
+	int fd, other;
+
+	check(mount_at(disk, 0) == 0, "metadata write error: mount");
+	fd = open(TOP "/file", O_RDWR);
+	other = open(TOP "/second", O_RDONLY);
+	memset(bytes, 'G', PAGE);
+	check(pwrite(fd, bytes, PAGE, 8 * PAGE) == PAGE, "metadata write error: the file grows");
+	check(fsync(fd) == -1 && errno == EIO, "metadata write error: fsync gives EIO");
+	check(fsync(fd) == 0, "metadata write error: the next one succeeds");
+	check(fsync(other) == 0, "metadata write error: another file has nothing to report");
+	close(fd);
+	close(other);
+	check(umount(TOP) == 0, "metadata write error: unmount");
+}
+
+/* From some write on, whatever is asked of the disk fails. Says which round was the last to be durable. */
+static void dying_disk(const char *disk)
+{
+	int fd, late, round = 0;
+	char *p;
+
+	check(mount_at(disk, 0) == 0, "dying disk: mount");
+	fd = open(TOP "/file", O_RDWR);
+	late = open(TOP "/third", O_RDWR);
+	do {
+		memset(bytes, ++round, PAGE);
+		check(pwrite(fd, bytes, PAGE, round % 4 * PAGE) == PAGE, "dying disk: write is accepted");
+	} while (round < 60 && fsync(fd) == 0);
+	check(round > 1 && round < 60 && errno == EIO, "dying disk: then fsync gives EIO");
+	printf("durable %d\n", round - 1);
+	check(pread(fd, bytes, PAGE, round % 4 * PAGE) == PAGE && bytes[0] == round,
+	      "dying disk: what is cached can be read");
+	check(pwrite(fd, bytes, PAGE, 0) == PAGE && fsync(fd) == -1 && errno == EIO, "dying disk: every fsync says so");
+	check(pread(late, bytes, PAGE, 0) == -1 && errno == EIO, "dying disk: what is not cached cannot");
+	p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, late, 0);
+	check(touch(p, 1) == SIGBUS, "dying disk: SIGBUS through a mapping");
+	munmap(p, PAGE);
+	close(late);
+	close(fd);
+	umount(TOP);
+	check(access(TOP "/file", F_OK) == -1, "dying disk: it can be unmounted");
+}
+
 /* Every flush fails. */
 static void flush_error(const char *disk)
 {
@@ -505,13 +592,16 @@ int main(int argc, char **argv)
 		full(argv[2]);
 	} else if (argc == 3 && !strcmp(argv[1], "exec")) {
 		run_all(argv[2]);
-	} else if (argc == 8 && !strcmp(argv[1], "errors")) {
+	} else if (argc == 11 && !strcmp(argv[1], "errors")) {
 		read_error(argv[2]);
 		write_error_once(argv[3]);
 		write_error_for_good(argv[4]);
 		metadata_error(argv[5]);
 		flush_error(argv[6]);
-		check(mount_at(argv[7], 0) == EIO, "the super block cannot be read: mount gives EIO");
+		read_error_once(argv[7]);
+		metadata_write_error(argv[8]);
+		dying_disk(argv[9]);
+		check(mount_at(argv[10], 0) == EIO, "the super block cannot be read: mount gives EIO");
 	} else {
 		return 2;
 	}

@@ -6,6 +6,11 @@ import subprocess
 ENV = dict(os.environ, PATH=os.environ["PATH"] + ":/sbin:/usr/sbin")
 
 
+def scratch():
+    """Where an image that is written often, and flushed, should lie: in memory, or None (anywhere)."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
 def mke2fs(out, kib, *options, tree=None, block_size=4096, kind="ext2"):
     with open(out, "wb") as f:
         f.truncate(kib << 10)
@@ -24,9 +29,15 @@ def debugfs(image, *commands):
 
 def e2fsck(image):
     """(clean?, output)"""
-    done = subprocess.run(["e2fsck", "-fn", image], env=ENV, check=False, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True)
-    return done.returncode == 0, done.stdout
+    status, text = run_e2fsck(image, "-fn")
+    return status == 0, text
+
+
+def run_e2fsck(image, options):
+    """(exit status, output)"""
+    done = subprocess.run(["e2fsck", options, image], env=ENV, check=False, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace")
+    return done.returncode, done.stdout
 
 
 class Image:
@@ -61,6 +72,52 @@ class Image:
             mode, links = (struct.unpack_from("<H", self.data, self.inode_at(ino) + at)[0] for at in (0, 26))
             if mode and links:
                 yield ino, mode
+
+    def mode(self, ino):
+        return struct.unpack_from("<H", self.data, self.inode_at(ino))[0]
+
+    def _leaves(self, block, height, left):
+        """The data blocks below @block, at most @left of them; 0: a hole."""
+        if not height:
+            return [block]
+        span, out = (self.block_size // 4) ** (height - 1), []
+        for child in self.u32s(block) if block else [0] * (self.block_size // 4):
+            if len(out) >= left:
+                break
+            out += self._leaves(child, height - 1, left - len(out)) if child else [0] * span
+        return out
+
+    def read(self, ino):
+        """The content of a file or directory."""
+        at = self.inode_at(ino)
+        size = struct.unpack_from("<I", self.data, at + 4)[0]
+        count = -(-size // self.block_size)
+        pointers = self.pointers(ino)
+        blocks = list(pointers[:12])
+        for height in (1, 2, 3):
+            if len(blocks) < count:
+                blocks += self._leaves(pointers[11 + height], height, count - len(blocks))
+        bs, hole = self.block_size, bytes(self.block_size)
+        return b"".join(bytes(self.data[b * bs:(b + 1) * bs]) if b else hole for b in blocks[:count])[:size]
+
+    def entries(self, ino):
+        """(name, inode) of each entry of a directory but "." and ".."."""
+        data, at = self.read(ino), 0
+        while at < len(data):
+            number, length, name_length = struct.unpack_from("<IHB", data, at)
+            name = data[at + 8:at + 8 + name_length].decode("latin-1")
+            if number and name not in (".", ".."):
+                yield name, number
+            at += length
+
+    def tree(self, ino=2, prefix=""):
+        """Path -> inode, of everything below a directory."""
+        out = {}
+        for name, number in self.entries(ino):
+            out[prefix + name] = number
+            if self.mode(number) >> 12 == 4:
+                out |= self.tree(number, prefix + name + "/")
+        return out
 
     def indirect_blocks(self, ino):
         found = []

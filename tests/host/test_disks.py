@@ -355,11 +355,19 @@ def part_crafted(work):
 
 # -- I/O errors ----------------------------------------------------------------------------------------------------
 
-def failing_disk(n, image, *rules):
+def failing_disk(n, image, *rules, writes=None):
+    """Requests fail as the rules say, or, after @writes writes, all."""
     block = {"driver": "blkdebug", "node-name": f"bd{n}", "image": {"driver": "file", "filename": image},
              "inject-error": [{"event": "none", "errno": 5, **r} for r in rules]}
+    if writes:
+        block["set-state"] = [{"event": "write_aio", "state": i, "new_state": i + 1} for i in range(1, writes + 1)]
+        block["inject-error"] = [{"event": event, "state": writes + 1, "errno": 5}
+                                 for event in ("write_aio", "read_aio", "flush_to_disk")]
     return ["-blockdev", json.dumps(block), "-blockdev", f"driver=raw,file=bd{n},node-name=n{n}",
             "-device", f"virtio-blk-pci,drive=n{n},disable-legacy=on,werror=report,rerror=report"]
+
+
+DIES_AFTER = 12     # writes
 
 
 def part_errors(work):
@@ -376,6 +384,9 @@ def part_errors(work):
              [{"iotype": "write", "sector": sector["file"]}],
              [{"iotype": "read", "sector": layout.inode_at(inode["file"]) // 512}],
              [{"iotype": "flush"}],
+             [{"iotype": "read", "sector": sector["file"], "once": True}],
+             [{"iotype": "write", "sector": layout.inode_at(inode["file"]) // 512, "once": True}],
+             DIES_AFTER,
              [{"iotype": "read", "sector": 2}]]
     if rules[3][0]["sector"] // 8 == layout.inode_at(2) // 4096:
         raise RuntimeError("the file's inode shares its block with the root's")
@@ -384,18 +395,38 @@ def part_errors(work):
         for i, rule in enumerate(rules):
             images.append(f"{work}/errors-{i}.img")
             shutil.copy(base, images[-1])
-            extra += failing_disk(i, images[-1], *rule)
+            dies = rule is DIES_AFTER
+            extra += failing_disk(i, images[-1], *(() if dies else rule), writes=rule if dies else None)
         outcome = boot(work, arch, "errors", ["errors", *names(len(rules))], extra=extra, seconds=60)
         repeat_results(f"errors, {arch}", outcome)
         ended(f"errors, {arch}", outcome)
-        for disk, kind in zip(names(len(rules)), ("read", "write", "write", "read", "flush", "read")):
+        kinds = ("read", "write", "write", "read", "flush", "read", "write", "(read|write|flush)", "read")
+        for disk, kind in zip(names(len(rules)), kinds):
             check(f"errors, {arch}: {disk}: a line on the console",
-                  any(x.startswith(f"{disk}: {kind} error") for x in outcome.lines), tail(outcome, 60))
+                  any(re.match(f"{disk}: {kind} error", x) for x in outcome.lines), tail(outcome, 60))
         data = open(images[1], "rb").read()
         check(f"errors, {arch}: what failed once is on the disk afterwards",
               data[sector["file"] * 512:][:4096] == b"A" * 4096 and data[sector["second"] * 512:][:1] == b"m" and
               data[sector["third"] * 512:][:1] == b"T")
-        check(f"errors, {arch}: that disk is consistent", e2fsck(images[1])[0], e2fsck(images[1])[1])
+        for i in (1, 6):
+            check(f"errors, {arch}: disk {i} is consistent", e2fsck(images[i])[0], e2fsck(images[i])[1])
+        original = open(base, "rb").read()[sector["file"] * 512:][:4].hex()
+        check(f"errors, {arch}: the page that could not be read at first is right",
+              f"page 1 begins with {original}" in outcome.lines, tail(outcome, 60))
+        check_dead_disk(arch, outcome, images[7], layout.pointers(inode["file"])[:4])
+
+
+def check_dead_disk(arch, outcome, image, blocks):
+    """Each page of "file" is of the last round that was durable for it, or of the one that failed."""
+    durable = [int(x.split()[1]) for x in outcome.lines if x.startswith("durable ")]
+    data = open(image, "rb").read()
+    good = bool(durable)
+    for page, block in enumerate(blocks):
+        rounds = [r for r in range(1, durable[0] + 2) if r % 4 == page] if durable else []
+        kept = max((r for r in rounds if r <= durable[0]), default=0)
+        content = data[block * 4096:][:4096]
+        good &= not kept or any(content == bytes([r]) * 4096 for r in rounds if r >= kept)
+    check(f"errors, {arch}: what was durable when the disk died is on it", good, (durable, tail(outcome, 60)))
 
 
 # -- full disks, programs that are cut off, no disk ----------------------------------------------------------------

@@ -1,10 +1,11 @@
 /*
  * test_phys.c - buddy, page allocator and slab over an array that plays physical memory.
- * links: mm/phys/buddy.c mm/phys/page_alloc.c mm/phys/slab.c mm/phys/slab_debug.c mm/phys/kmalloc.c kernel/sync/spinlock.c kernel/sync/lockrank.c kernel/lib/radix.c kernel/lib/bitops.c kernel/lib/harness.c
+ * links: mm/phys/buddy.c mm/phys/page_alloc.c mm/phys/slab.c mm/phys/slab_debug.c mm/phys/kmalloc.c kernel/sync/spinlock.c kernel/sync/lockrank.c kernel/sync/lock_waits.c kernel/lib/radix.c kernel/lib/bitops.c kernel/lib/harness.c
  */
 #include "kernel/lib/ksyms.h"
 #include <arch/smp.h>
 #include <pthread.h>
+#include "kernel/lib/errno.h"
 #include "kernel/lib/string.h"
 #include "kernel/sync/hooks.h"
 #include "mm/phys/phys.h"
@@ -345,6 +346,35 @@ static void drained(void)
 	CHECK(all_free() + slab_pages >= before);
 }
 
+/* What a CPU has reserved is there when memory is out, and more is not. */
+static void reserves(void)
+{
+	enum { N = 22 };
+	static struct page *held[FRAMES];
+	static struct slab_cache cache;
+	void *objects[N + 64];
+	unsigned n = 0, got = 0;
+
+	slab_cache_init(&cache, "reserved", 200);
+	while ((held[n] = page_alloc(0, GFP_ATOMIC | GFP_NOWARN)))
+		n++;
+	CHECK(slab_reserve(&cache, N, GFP_ATOMIC | GFP_NOWARN) == -ENOMEM);
+	for (unsigned i = 0; i < 10; i++)
+		page_put(held[--n]);
+	CHECK(slab_reserve(&cache, N, GFP_ATOMIC) == 0);
+	CHECK(cache.cpu[0].n >= N && slab_cache_in_use(&cache) == 0);
+	while ((held[n] = page_alloc(0, GFP_ATOMIC | GFP_NOWARN)))
+		n++;
+	while (got < ARRAY_SIZE(objects) && (objects[got] = slab_alloc(&cache, GFP_ATOMIC | GFP_NOWARN)))
+		got++;
+	CHECK(got >= N && got < ARRAY_SIZE(objects));
+	while (got > 0)
+		slab_free(&cache, objects[--got]);
+	CHECK(slab_cache_in_use(&cache) == 0);
+	while (n > 0)
+		page_put(held[--n]);
+}
+
 /* Several CPUs split and merge the same blocks. (GFP_ATOMIC: the pretended ipi_call() is not for real ones.) */
 static void *cpu_main(void *arg)
 {
@@ -427,6 +457,7 @@ int main(void)
 	RUN(slabs);
 	RUN(kmallocs);
 	RUN(drained);
+	RUN(reserves);
 	RUN(cpus_storm);
 	RUN(found_page_errors);
 	RUN(found_slab_errors);

@@ -6,11 +6,13 @@
 #include "kernel/lib/radix.h"
 #include "tests/unit/test.h"
 
-static long live, budget = 1L << 40;
+static long live, budget = 1L << 40, reserved;
 
 static void *node_alloc(void)
 {
-	if (live >= budget)
+	if (reserved)
+		reserved--;
+	else if (live >= budget)
 		return NULL;
 	live++;
 	return malloc(radix_node_size);
@@ -20,6 +22,14 @@ static void node_free(void *node)
 {
 	live--;
 	free(node);
+}
+
+static int node_reserve(unsigned n)
+{
+	if (live + (long)n > budget)
+		return -ENOMEM;
+	reserved = n;
+	return 0;
 }
 
 #define N 300
@@ -98,11 +108,11 @@ static void storm(unsigned shift)
 			in[k] = mark[0][k] = mark[1][k] = false;
 			break;
 		case 2:
-			radix_mark(&t, key[k], m);
+			CHECK(radix_mark(&t, key[k], m) == (in[k] && !mark[m][k]));
 			mark[m][k] = in[k];
 			break;
 		default:
-			radix_unmark(&t, key[k], m);
+			CHECK(radix_unmark(&t, key[k], m) == mark[m][k]);
 			mark[m][k] = false;
 		}
 		CHECK(radix_lookup(&t, key[k]) == (in[k] ? &value[k] : NULL));
@@ -169,30 +179,36 @@ static void no_memory(void)
 	budget = 1L << 40;
 }
 
+/* What is preloaded is enough for any one insertion: a new tree, and one that must grow to its full height. */
 static void preload(void)
 {
-	struct radix_tree t = RADIX_TREE_INIT;
+	static const unsigned long first[] = {~0UL, 0};
 
-	budget = live;
-	CHECK(radix_preload() == -ENOMEM);
-	budget = 1L << 40;
-	CHECK(radix_preload() == 0);
-	budget = live; /* nothing more: the insertion must do with the pool */
-	CHECK(radix_insert(&t, ~0UL, &value[0]) == 0);
-	budget = 1L << 40;
-	radix_remove(&t, ~0UL);
-}
+	for (unsigned k = 0; k < 2; k++) {
+		struct radix_tree t = RADIX_TREE_INIT;
 
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-	return "detect_leaks=0"; /* the pool keeps its nodes */
+		budget = 1L << 40;
+		if (k)
+			CHECK(radix_insert(&t, first[k], &value[0]) == 0);
+		budget = live;
+		CHECK(radix_preload() == -ENOMEM);
+		budget = 1L << 40;
+		CHECK(radix_preload() == 0);
+		budget = live; /* nothing more */
+		CHECK(radix_insert(&t, k ? ~0UL : first[k], &value[1]) == 0);
+		reserved = 0;
+		radix_remove(&t, first[k]);
+		radix_remove(&t, ~0UL);
+		CHECK(radix_empty(&t));
+	}
+	budget = 1L << 40;
 }
 
 int main(void)
 {
 	radix_node_alloc = node_alloc;
 	radix_node_free = node_free;
+	radix_node_reserve = node_reserve;
 	RUN(whole_range);
 	RUN(middle);
 	RUN(small);

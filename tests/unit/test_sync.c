@@ -1,7 +1,7 @@
 /*
  * test_sync.c - mutex, rwsem, wait queue and completion with threads of the host as the kernel's threads;
  * seqcount, RCU, SRCU; the lock-order validator.
- * links: kernel/sync/mutex.c kernel/sync/rwsem.c kernel/sync/wait.c kernel/sync/spinlock.c kernel/sync/lockrank.c kernel/lib/harness.c kernel/sync/rcu.c kernel/sync/srcu.c
+ * links: kernel/sync/mutex.c kernel/sync/rwsem.c kernel/sync/wait.c kernel/sync/spinlock.c kernel/sync/lockrank.c kernel/sync/lock_waits.c kernel/lib/harness.c kernel/sync/rcu.c kernel/sync/srcu.c
  */
 #include <arch/irq.h>
 #include <pthread.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "kernel/sync/completion.h"
 #include "kernel/sync/hooks.h"
+#include "kernel/sync/lock_waits.h"
 #include "kernel/sync/mutex.h"
 #include "kernel/sync/rcu.h"
 #include "kernel/sync/rwsem.h"
@@ -308,6 +309,59 @@ static void rwsem_fair(void)
 	join(0);
 	join(1);
 	CHECK(writer_at == 1 && reader_at == 2 && s.count == 0);
+}
+
+/* -- waits --------------------------------------------------------------------------------------------------------- */
+static spinlock_t spin = SPINLOCK_INIT(LOCK_TIMER);
+
+static void late_mutex(struct thread *t)
+{
+	mutex_lock(&m);
+	mutex_unlock(&m);
+}
+
+static void late_spin(struct thread *t)
+{
+	unsigned long flags = spin_lock_irqsave(&spin);
+
+	spin_unlock_irqrestore(&spin, flags);
+}
+
+/* Who finds a lock taken counts once, under its rank; who finds it free does not count. */
+static void waits_count(void)
+{
+	unsigned long before[LOCK_RANK_COUNT], flags;
+
+	for (unsigned i = 0; i < LOCK_RANK_COUNT; i++)
+		before[i] = lock_waits((enum lock_rank)i);
+	mutex_init(&m, LOCK_TTY);
+	rwsem_init(&s, LOCK_MAPS);
+	late_mutex(NULL);
+	late_spin(NULL);
+	late_reader(NULL);
+	late_writer(NULL);
+	CHECK(lock_waits(LOCK_TTY) == before[LOCK_TTY] && lock_waits(LOCK_TIMER) == before[LOCK_TIMER]);
+	CHECK(lock_waits(LOCK_MAPS) == before[LOCK_MAPS]);
+	mutex_lock(&m);
+	rwsem_read_lock(&s);
+	start(0, late_mutex, 0);
+	start(1, late_writer, 0);
+	CHECK(waits(0) && waits(1));
+	start(2, late_reader, 0);
+	CHECK(waits(2));
+	rwsem_read_unlock(&s);
+	mutex_unlock(&m);
+	for (unsigned i = 0; i < 3; i++)
+		join(i);
+	flags = spin_lock_irqsave(&spin);
+	start(3, late_spin, 0);
+	for (unsigned n = 0; n < 5000 && lock_waits(LOCK_TIMER) == before[LOCK_TIMER]; n++)
+		usleep(1000);
+	spin_unlock_irqrestore(&spin, flags);
+	join(3);
+	CHECK(lock_waits(LOCK_TTY) == before[LOCK_TTY] + 1);
+	CHECK(lock_waits(LOCK_MAPS) == before[LOCK_MAPS] + 2);
+	CHECK(lock_waits(LOCK_TIMER) == before[LOCK_TIMER] + 1);
 }
 
 /* -- wait queues ------------------------------------------------------------------------------------------------------ */
@@ -734,6 +788,7 @@ int main(void)
 	RUN(mutex_storm);
 	RUN(rwsem_storm);
 	RUN(rwsem_fair);
+	RUN(waits_count);
 	RUN(wake_one);
 	RUN(completions);
 	RUN(timeouts);

@@ -102,6 +102,59 @@ TEST_SECONDS(ext2_enospc, "ext2.ENOSPC by write and through a mapping", 120)
 	CHECK_OK(unlink(path_in(dir, "fill")));
 }
 
+/* With blocks smaller than a page, truncation frees some of the last page's; the page itself stays, mapped. */
+TEST(ext2_tail, "ext2.tail blocks of a page that stays mapped while its file shrinks and grows")
+{
+	int fd = make_file(disk_dir(), "tail", 0);
+	struct stat st;
+	u8 *p;
+
+	CHECK_OK(ftruncate(fd, P));
+	p = map_shared(fd, 1, PROT_READ | PROT_WRITE);
+	memset(p, 1, P);
+	CHECK_OK(fsync(fd));
+	for (size_t size = 100; size < P; size += 1000) {
+		CHECK_OK(ftruncate(fd, (off_t)size));
+		CHECK_EQ(p[size], 0);
+		CHECK_OK(fsync(fd));
+		CHECK_OK(ftruncate(fd, P));
+		p[P - 1] = (u8)size;
+		CHECK_OK(fstat(fd, &st));
+		if (on_pteron()) /* the store has its block */
+			CHECK_EQ(st.st_blocks, P / 512);
+		CHECK_OK(fsync(fd));
+		CHECK_EQ(p[P - 1], (u8)size);
+		memset(p, 2, P);
+	}
+	CHECK_OK(munmap(p, P));
+	CHECK_OK(close(fd));
+}
+
+/* The source ends in the middle of the page: what was reserved and not written is given back. */
+TEST(ext2_short, "ext2.short write into a page that grows afterwards")
+{
+	int fd = make_file(disk_dir(), "short", 0);
+	u8 *from = map_anon(2, PROT_READ | PROT_WRITE), *p;
+	struct stat st;
+
+	CHECK_OK(munmap(from + P, P));
+	CHECK_EQ(pwrite(fd, from + P - 10, P, 0), 10);
+	CHECK_OK(fstat(fd, &st));
+	CHECK_EQ(st.st_size, 10);
+	if (on_pteron())
+		CHECK_OP(st.st_blocks, <=, P / 512);
+	p = map_shared(fd, 1, PROT_READ | PROT_WRITE);
+	CHECK_OK(ftruncate(fd, P));
+	p[P - 1] = 7;
+	CHECK_OK(fstat(fd, &st));
+	if (on_pteron())
+		CHECK_EQ(st.st_blocks, P / 512);
+	CHECK_OK(fsync(fd));
+	CHECK_EQ(p[P - 1], 7);
+	CHECK_OK(munmap(p, P));
+	CHECK_OK(close(fd));
+}
+
 TEST(ext2_sync, "ext2.sync fsync fdatasync syncfs")
 {
 	const char *dir = disk_dir();
@@ -186,4 +239,27 @@ TEST(mount_errno, "mount.errno")
 	CHECK_OK(close(fd));
 	CHECK_OK(umount(path_in(dir, "m")));
 	CHECK_ERRNO(access(path_in(dir, "m/inside"), F_OK), ENOENT);
+}
+
+TEST(ext2_remount, "ext2.remount read-only is refused while a file is open for writing")
+{
+	char path[256];
+	int fd, reader;
+
+	PTERON_ONLY();
+	snprintf(path, sizeof(path), "%s/held", disk_dir());
+	fd = CHECK_OK(open(path, O_RDWR | O_CREAT | O_EXCL, 0600));
+	CHECK_EQ(write(fd, "held", 4), 4);
+	CHECK_ERRNO(mount("none", "/", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
+	CHECK_EQ(write(fd, "held", 4), 4);
+	CHECK_OK(close(fd));
+	reader = CHECK_OK(open(path, O_RDONLY));
+	CHECK_OK(mount("none", "/", NULL, MS_REMOUNT | MS_RDONLY, NULL));
+	CHECK_ERRNO(open(path, O_RDWR), EROFS);
+	CHECK_ERRNO(open(path, O_RDONLY | O_TRUNC), EROFS);
+	CHECK_ERRNO(truncate(path, 0), EROFS);
+	CHECK_OK(mount("none", "/", NULL, MS_REMOUNT, NULL));
+	CHECK_OK(close(reader));
+	CHECK_OK(truncate(path, 0));
+	CHECK_OK(unlink(path));
 }

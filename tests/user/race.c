@@ -190,7 +190,7 @@ void gate_pass(struct gate *g)
 
 /* -- one access ------------------------------------------------------------------------------------------------ */
 
-static void do_access(void *arg)
+void access_do(void *arg)
 {
 	struct access *a = arg;
 
@@ -202,7 +202,7 @@ static void do_access(void *arg)
 
 struct fault access_try(struct access *a)
 {
-	return try_call(do_access, a);
+	return try_call(access_do, a);
 }
 
 /* -- revoke races ------------------------------------------------------------------------------------------------ */
@@ -350,6 +350,15 @@ int mm_need(void)
 	return fd;
 }
 
+void mm_audit_clean(int mm, const char *when)
+{
+	struct mm_audit a = {0};
+
+	CHECK_OK(ioctl(mm, MM_IOC_AUDIT, &a));
+	if (a.errors)
+		FAIL("%s: %llu violations, the first: %s", when, (unsigned long long)a.errors, a.first);
+}
+
 struct mm_entry mm_entry_at(int mm, const volatile void *p, u64 flags)
 {
 	struct mm_entry e = {.addr = (uintptr_t)p, .flags = flags};
@@ -370,9 +379,9 @@ pid_t tid_now(void)
 	return (pid_t)syscall(SYS_gettid);
 }
 
-static void set_point(int mm, const char *point, u64 mode, pid_t tid)
+static void set_point(int mm, const char *point, u64 mode, pid_t tid, u64 skip)
 {
-	struct mm_sync_arm arm = {.mode = mode, .tid = (u64)tid, .hits = 1};
+	struct mm_sync_arm arm = {.mode = mode, .tid = (u64)tid, .skip = skip, .hits = 1};
 
 	snprintf(arm.name, sizeof(arm.name), "%s", point);
 	CHECK_OK(ioctl(mm, MM_IOC_SYNC_ARM, &arm));
@@ -380,12 +389,17 @@ static void set_point(int mm, const char *point, u64 mode, pid_t tid)
 
 void mm_arm(int mm, const char *point, pid_t tid)
 {
-	set_point(mm, point, MM_SYNC_PAUSE, tid);
+	set_point(mm, point, MM_SYNC_PAUSE, tid, 0);
+}
+
+void mm_arm_after(int mm, const char *point, pid_t tid, u64 skip)
+{
+	set_point(mm, point, MM_SYNC_PAUSE, tid, skip);
 }
 
 void mm_disarm(int mm, const char *point)
 {
-	set_point(mm, point, MM_SYNC_OFF, 0);
+	set_point(mm, point, MM_SYNC_OFF, 0, 0);
 }
 
 static struct mm_sync sync_call(int mm, unsigned long request, const char *point, u64 timeout_ms)
@@ -407,9 +421,9 @@ void mm_await(int mm, const char *point)
 		     (unsigned long long)s.expired);
 }
 
-u64 mm_paused(int mm, const char *point)
+struct mm_sync mm_look(int mm, const char *point)
 {
-	return sync_call(mm, MM_IOC_SYNC_WAIT, point, 0).paused;
+	return sync_call(mm, MM_IOC_SYNC_WAIT, point, 0);
 }
 
 void mm_release(int mm, const char *point)

@@ -57,6 +57,7 @@ struct access {
 	bool write;
 };
 struct fault access_try(struct access *a);
+void access_do(void *access); /* where a signal may end the test */
 
 /* -- revoke races -------------------------------------------------------------------------------------------- */
 /* One thread, then three, store into the page at @page without end while this one takes the permission down to @weaker and
@@ -80,13 +81,15 @@ void slow_unmount(void);
 /* -- /dev/mm ---------------------------------------------------------------------------------------------------- */
 int mm_open(void); /* or -1 */
 int mm_need(void); /* or SKIP */
+void mm_audit_clean(int mm, const char *when);
 struct mm_entry mm_entry_at(int mm, const volatile void *p, u64 flags);
 void mm_clear_young(int mm, void *p, size_t len);
 void mm_arm(int mm, const char *point, pid_t tid); /* pause the next arrival of @tid (0: anybody else) */
-void mm_await(int mm, const char *point);          /* until it is paused there; fails the test after 5 s */
+void mm_arm_after(int mm, const char *point, pid_t tid, u64 skip); /* the one after @skip arrivals */
+void mm_await(int mm, const char *point);                          /* until it is paused; fails the test after 4 s */
 void mm_release(int mm, const char *point);
 void mm_disarm(int mm, const char *point);
-u64 mm_paused(int mm, const char *point); /* threads paused there now */
+struct mm_sync mm_look(int mm, const char *point); /* who was there, who is */
 pid_t tid_now(void);
 
 #endif

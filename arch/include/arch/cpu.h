@@ -26,6 +26,7 @@ struct cpu {
 	struct arch_context *ctx;     /* machine state of the running thread; never NULL */
 	bool lazy;                    /* a thread without a tree runs: `loaded` is only borrowed, and may be dropped */
 	unsigned long tlb_shootdowns; /* flushes that this CPU asked of others; read by anyone */
+	unsigned long faults, major_faults; /* page faults that ended here; read by anyone */
 } __aligned(64);
 
 /* <asm/cpu.h>: this_cpu(), current_thread() as one-instruction inlines, cpu_relax(), irq_save(),

@@ -6,6 +6,28 @@
 #include <asm/machine.h>
 #include <asm/segments.h>
 #include "kernel/lib/errno.h"
+#include "kernel/lib/string.h"
+
+void tls_copy(struct arch_context *to, const struct arch_context *from)
+{
+	memcpy(to->tls, from->tls, sizeof(to->tls));
+}
+
+void tls_clear(struct arch_context *ctx)
+{
+	memset(ctx->tls, 0, sizeof(ctx->tls));
+}
+
+/* user_thread_start or entry.S reloads the selectors. */
+void tls_load(const struct arch_context *ctx)
+{
+	segments_load_tls(ctx->tls);
+}
+
+long arch_prctl(struct arch_context *ctx, unsigned long code, unsigned long arg)
+{
+	return -EINVAL;
+}
 
 /* Linux's struct user_desc. */
 struct user_desc {

@@ -50,6 +50,7 @@ static int alloc_in_group(struct ext2_fs *fs, u32 group, u32 bit, u32 *block)
 {
 	struct ext2_disk_group *d = ext2_group(fs, group);
 	u32 size = ext2_group_blocks(fs, group), found;
+	bool corrupt;
 	struct buffer *map;
 
 	if (!d->free_blocks)
@@ -57,12 +58,14 @@ static int alloc_in_group(struct ext2_fs *fs, u32 group, u32 bit, u32 *block)
 	map = buffer_read(&fs->cache, d->block_bitmap);
 	if (IS_ERR(map))
 		return (int)PTR_ERR(map);
-	found = bit_find_clear(map->data, min(bit, size), size);
+	found = bit_find_free(map->data, map->kept, min(bit, size), size);
 	if (found == size)
-		found = bit_find_clear(map->data, 0, min(bit, size));
-	if (found == min(bit, size) && (found == size || bit_get(map->data, found))) {
+		found = bit_find_free(map->data, map->kept, 0, size);
+	if (found == size) {
+		corrupt = !map->kept;
 		buffer_put(&fs->cache, map);
-		ext2_corrupt(fs, "free block count of group", group);
+		if (corrupt)
+			ext2_corrupt(fs, "free block count of group", group);
 		return 0;
 	}
 	*block = group_first(fs, group) + found;
@@ -70,7 +73,7 @@ static int alloc_in_group(struct ext2_fs *fs, u32 group, u32 bit, u32 *block)
 		buffer_put(&fs->cache, map);
 		return ext2_corrupt(fs, "block bitmap of group", group);
 	}
-	ext2_dirty(fs, map);
+	ext2_dirty_keep(fs, map, EXT2_COUNTS);
 	bit_set(map->data, found);
 	buffer_put(&fs->cache, map);
 	ext2_group_dirty(fs, group);
@@ -80,7 +83,7 @@ static int alloc_in_group(struct ext2_fs *fs, u32 group, u32 bit, u32 *block)
 	return 1;
 }
 
-int ext2_block_alloc(struct ext2_fs *fs, u32 goal, u32 *block)
+static int alloc_anywhere(struct ext2_fs *fs, u32 goal, u32 *block)
 {
 	u32 start = ext2_block_valid(fs, goal) ? goal - fs->first_data_block : 0;
 	u32 group = start / fs->blocks_per_group, bit = start % fs->blocks_per_group;
@@ -94,6 +97,15 @@ int ext2_block_alloc(struct ext2_fs *fs, u32 goal, u32 *block)
 		bit = 0;
 	}
 	return -ENOSPC;
+}
+
+int ext2_block_alloc(struct ext2_fs *fs, u32 goal, u32 *block)
+{
+	int err = alloc_anywhere(fs, goal, block);
+
+	if (err == -ENOSPC && ext2_commit_frees(fs))
+		err = alloc_anywhere(fs, goal, block);
+	return err;
 }
 
 void ext2_block_free(struct ext2_fs *fs, u32 block)
@@ -121,7 +133,7 @@ void ext2_block_free(struct ext2_fs *fs, u32 block)
 		ext2_corrupt(fs, "freeing free block", block);
 		return;
 	}
-	ext2_dirty(fs, map);
+	ext2_dirty_keep(fs, map, EXT2_COUNTS);
 	bit_unset(map->data, bit);
 	buffer_put(&fs->cache, map);
 	buffer_forget(&fs->cache, block);

@@ -4,6 +4,7 @@
 #ifndef KERNEL_FS_EXT2_BITMAP_H
 #define KERNEL_FS_EXT2_BITMAP_H
 
+#include "kernel/lib/mutation.h"
 #include "kernel/lib/types.h"
 
 static inline bool bit_get(const char *map, u32 bit)
@@ -35,6 +36,17 @@ static inline u32 bit_find_clear(const char *map, u32 from, u32 to)
 			bit++;
 	}
 	return to;
+}
+
+/* The same, also clear in @committed, if there is one: what was freed since the last commit must wait for the next. */
+static inline u32 bit_find_free(const char *map, const char *committed, u32 from, u32 to)
+{
+	u32 bit = bit_find_clear(map, from, to);
+
+	/* M151: what was freed is used again at once */
+	while (committed && bit < to && bit_get(committed, bit) && !MUTATION(151))
+		bit = bit_find_clear(map, bit + 1, to);
+	return bit;
 }
 
 #endif

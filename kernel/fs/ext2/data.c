@@ -5,6 +5,11 @@
  *
  * A page of 4 KiB is 1, 2 or 4 blocks, each anywhere on the disk or nowhere (a hole).  Consecutive blocks, also
  * of consecutive pages, travel in one request.
+ *
+ * page->private (page lock) counts the page's first blocks that are known to be on the disk: a store to a page that
+ * has all it needs wants nothing of meta, which all files share.  A block goes together with its page; where the page
+ * stays - the new last one after truncation, the one at which a write ended early - the count is corrected before
+ * (forget_blocks()).
  */
 #include "kernel/fs/ext2/ext2.h"
 #include "kernel/sync/completion.h"
@@ -31,6 +36,16 @@ static unsigned blocks_below(const struct ext2_fs *fs, const struct page *page, 
 	if (left <= 0)
 		return 0;
 	return (unsigned)min((left + fs->block_size - 1) >> fs->block_shift, (loff_t)blocks_per_page(fs));
+}
+
+/* These are @page's first @n blocks; 0: a hole. => page locked */
+static void remember_blocks(struct page *page, unsigned n, const u32 *block)
+{
+	unsigned known = 0;
+
+	while (known < n && block[known])
+		known++;
+	page->private = known;
 }
 
 /* The disk blocks of the first @n blocks of @page; 0: a hole. */
@@ -95,6 +110,7 @@ static int read_page(struct vm_object *obj, struct page *page)
 	}
 	if (err)
 		return err;
+	remember_blocks(page, n, block);
 	/* Beyond the end of file nothing but zeros is ever seen, whatever the disk has. */
 	zero_range(page, start >= size ? 0 : (unsigned)min(size - start, (loff_t)PAGE_SIZE), PAGE_SIZE);
 	page_set(page, PG_UPTODATE);
@@ -135,6 +151,8 @@ static int page_mkwrite(struct vm_object *obj, struct page *page)
 	bool new;
 	int err;
 
+	if (page->private >= n && !READ_ONCE(fs->sb->read_only))
+		return 0;
 	err = ext2_begin(fs);
 	if (err)
 		return err;
@@ -146,12 +164,34 @@ static int page_mkwrite(struct vm_object *obj, struct page *page)
 	mutex_unlock(&fs->meta);
 	if (err)
 		undo_reserve(inode, page, block, fresh);
+	else
+		remember_blocks(page, n, block);
 	return err;
+}
+
+/* The page that holds byte @at is about to lose its blocks beyond the end of file: it counts only what is left, and no
+ * request for it is under way any more. => inode lock */
+static void forget_blocks(struct inode *inode, loff_t at)
+{
+	struct vm_object *obj = &inode->obj;
+	struct page *page = pagecache_find(obj, (pgoff_t)((u64)at >> PAGE_SHIFT));
+
+	if (!page)
+		return;
+	page_lock(page);
+	if (page->object == obj)
+		page->private = min(page->private, (unsigned long)blocks_below(ext2_fs_of(inode), page, obj->size));
+	page_unlock(page);
+	page_wait_writeback(page);
+	page_put(page);
 }
 
 int ext2_write_begin(struct inode *inode, loff_t pos, size_t n)
 {
-	ext2_inode_of(inode)->reserve_end = pos + (loff_t)n;
+	struct ext2_inode *ei = ext2_inode_of(inode);
+
+	ei->reserve_start = pos;
+	ei->reserve_end = pos + (loff_t)n;
 	return 0;
 }
 
@@ -172,9 +212,11 @@ void ext2_write_end(struct inode *inode)
 	ei->reserve_end = 0;
 	if (!short_of)
 		return;
+	forget_blocks(inode, ei->reserve_start); /* if it has written nothing */
+	forget_blocks(inode, inode->obj.size);
 	if (ext2_begin(fs))
 		return;
-	(void)ext2_unmap_from(inode, size_in_blocks(inode));
+	(void)ext2_unmap(inode, size_in_blocks(inode), EXT2_END);
 	mutex_unlock(&fs->meta);
 }
 
@@ -209,28 +251,17 @@ static int reserve_old_tail(struct inode *inode, loff_t old, loff_t size)
 	return err;
 }
 
-/* A request for the page that holds the new end may be under way, with blocks that are about to be freed. */
-static void wait_for_tail(struct vm_object *obj, loff_t size)
-{
-	struct page *page = pagecache_find(obj, (pgoff_t)((u64)size >> PAGE_SHIFT));
-
-	if (!page)
-		return;
-	page_wait_writeback(page);
-	page_put(page);
-}
-
 static int shrink(struct inode *inode, loff_t size)
 {
 	struct ext2_fs *fs = ext2_fs_of(inode);
 	int err;
 
 	object_truncate(&inode->obj, size);
-	wait_for_tail(&inode->obj, size);
+	forget_blocks(inode, size);
 	err = ext2_begin(fs);
 	if (err)
 		return err;
-	err = ext2_unmap_from(inode, size_in_blocks(inode));
+	err = ext2_unmap(inode, size_in_blocks(inode), EXT2_END);
 	mutex_unlock(&fs->meta);
 	return err;
 }
@@ -424,6 +455,7 @@ static int sync_meta(struct vm_object *obj, bool data_only)
 }
 
 const struct object_ops ext2_data_ops = {.read_page = read_page,
+                                         .read_pages = mpage_read,
                                          .write_pages = write_pages,
                                          .page_mkwrite = page_mkwrite,
                                          .sync_meta = sync_meta,

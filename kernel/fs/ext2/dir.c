@@ -114,6 +114,18 @@ int ext2_dir_find(struct inode *dir, const char *name, u32 *ino)
 	return 0;
 }
 
+u32 ext2_dir_where(struct inode *dir, const char *name)
+{
+	struct place p;
+	u32 block;
+
+	if (find(dir, name, &p))
+		return 0;
+	block = p.buffer->block;
+	buffer_put(&ext2_fs_of(dir)->cache, p.buffer);
+	return block;
+}
+
 /* -- changes --------------------------------------------------------------------------------------------------- */
 
 static u8 file_type(const struct ext2_fs *fs, u32 mode)
@@ -186,12 +198,11 @@ static struct buffer *append_block(struct inode *dir)
 
 	if (err)
 		return ERR_PTR(err);
-	b = buffer_new(&fs->cache, block);
+	b = buffer_new(&fs->cache, block, EXT2_FRESH);
 	if (IS_ERR(b)) {
-		(void)ext2_unmap_from(dir, index);
+		(void)ext2_unmap(dir, index, EXT2_END);
 		return b;
 	}
-	ext2_dirty(fs, b);
 	((struct ext2_disk_dirent *)b->data)->rec_len = (u16)fs->block_size;
 	dir->obj.size += fs->block_size;
 	return b;
@@ -211,7 +222,7 @@ int ext2_dir_add(struct inode *dir, const char *name, u32 ino, u32 mode)
 			return (int)PTR_ERR(b);
 		e = make_room(dir, b, need);
 		if (e && !IS_ERR(e)) {
-			ext2_dirty(fs, b);
+			ext2_dirty(fs, b, EXT2_DIR);
 			entry_set(fs, e, name, ino, mode);
 		}
 		buffer_put(&fs->cache, b);
@@ -231,7 +242,7 @@ int ext2_dir_remove(struct inode *dir, const char *name)
 
 	if (err)
 		return err;
-	ext2_dirty(fs, p.buffer);
+	ext2_dirty(fs, p.buffer, EXT2_DIR);
 	if (p.before)
 		p.before->rec_len = (u16)(p.before->rec_len + p.entry->rec_len);
 	p.entry->inode = 0;
@@ -247,7 +258,7 @@ int ext2_dir_replace(struct inode *dir, const char *name, u32 ino, u32 mode)
 
 	if (err)
 		return err;
-	ext2_dirty(fs, p.buffer);
+	ext2_dirty(fs, p.buffer, EXT2_DIR);
 	p.entry->inode = ino;
 	p.entry->file_type = file_type(fs, mode);
 	buffer_put(&fs->cache, p.buffer);
@@ -298,6 +309,21 @@ int ext2_dir_is_empty(struct inode *dir)
 			return 0;
 	}
 	return 1;
+}
+
+bool ext2_dir_unwritten(struct inode *dir)
+{
+	bool unwritten = false;
+
+	for (u32 i = 0; i < dir_blocks(dir) && !unwritten; i++) {
+		struct buffer *b = dir_block(dir, i);
+
+		if (IS_ERR(b))
+			return false;
+		unwritten = b->dirty;
+		buffer_put(&ext2_fs_of(dir)->cache, b);
+	}
+	return unwritten;
 }
 
 /* -- reading: positions are byte offsets ------------------------------------------------------------------------- */

@@ -28,20 +28,22 @@ static int alloc_in_group(struct ext2_fs *fs, u32 group, bool is_dir, u64 *ino)
 	struct ext2_disk_group *d = ext2_group(fs, group);
 	struct buffer *map;
 	u32 bit = group == 0 ? fs->first_ino - 1 : 0;
+	bool corrupt;
 
 	if (!d->free_inodes)
 		return 0;
 	map = buffer_read(&fs->cache, d->inode_bitmap);
 	if (IS_ERR(map))
 		return (int)PTR_ERR(map);
-	bit = bit_find_clear(map->data, min(bit, fs->inodes_per_group), fs->inodes_per_group);
+	bit = bit_find_free(map->data, map->kept, min(bit, fs->inodes_per_group), fs->inodes_per_group);
 	if (bit == fs->inodes_per_group) {
+		corrupt = group && !map->kept; /* in group 0 the reserved ones may be what is counted */
 		buffer_put(&fs->cache, map);
-		if (group) /* in group 0 the reserved ones may be what is counted */
+		if (corrupt)
 			ext2_corrupt(fs, "free inode count of group", group);
 		return 0;
 	}
-	ext2_dirty(fs, map);
+	ext2_dirty_keep(fs, map, EXT2_COUNTS);
 	bit_set(map->data, bit);
 	buffer_put(&fs->cache, map);
 	ext2_group_dirty(fs, group);
@@ -53,7 +55,7 @@ static int alloc_in_group(struct ext2_fs *fs, u32 group, bool is_dir, u64 *ino)
 	return 1;
 }
 
-int ext2_inode_alloc(struct ext2_fs *fs, u64 parent_ino, bool is_dir, u64 *ino)
+static int alloc_anywhere(struct ext2_fs *fs, u64 parent_ino, bool is_dir, u64 *ino)
 {
 	u32 group = (u32)(parent_ino - 1) / fs->inodes_per_group;
 
@@ -67,6 +69,15 @@ int ext2_inode_alloc(struct ext2_fs *fs, u64 parent_ino, bool is_dir, u64 *ino)
 		group = (group + 1) % fs->groups;
 	}
 	return -ENOSPC;
+}
+
+int ext2_inode_alloc(struct ext2_fs *fs, u64 parent_ino, bool is_dir, u64 *ino)
+{
+	int err = alloc_anywhere(fs, parent_ino, is_dir, ino);
+
+	if (err == -ENOSPC && ext2_commit_frees(fs))
+		err = alloc_anywhere(fs, parent_ino, is_dir, ino);
+	return err;
 }
 
 void ext2_inode_free(struct ext2_fs *fs, u64 ino, bool is_dir)
@@ -84,7 +95,7 @@ void ext2_inode_free(struct ext2_fs *fs, u64 ino, bool is_dir)
 		ext2_corrupt(fs, "freeing free inode", ino);
 		return;
 	}
-	ext2_dirty(fs, map);
+	ext2_dirty_keep(fs, map, EXT2_COUNTS);
 	bit_unset(map->data, bit);
 	buffer_put(&fs->cache, map);
 	ext2_group_dirty(fs, group);

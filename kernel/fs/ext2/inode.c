@@ -8,8 +8,7 @@
 
 #include "kernel/fs/ext2/ext2.h"
 
-/* The inode's place: a referenced buffer, *@disk points into it. => meta */
-static struct buffer *table_read(struct ext2_fs *fs, u64 ino, struct ext2_disk_inode **disk)
+struct buffer *ext2_table_read(struct ext2_fs *fs, u64 ino, struct ext2_disk_inode **disk)
 {
 	u32 group = (u32)(ino - 1) / fs->inodes_per_group, index = (u32)(ino - 1) % fs->inodes_per_group;
 	u32 per_block = fs->block_size / fs->inode_size;
@@ -81,10 +80,10 @@ int ext2_store(struct inode *inode)
 	ASSERT(mutex_held(&fs->meta));
 	if (fs->sb->read_only)
 		return -EROFS;
-	b = table_read(fs, inode->ino, &d);
+	b = ext2_table_read(fs, inode->ino, &d);
 	if (IS_ERR(b))
 		return (int)PTR_ERR(b);
-	ext2_dirty(fs, b);
+	ext2_dirty_keep(fs, b, EXT2_TABLE);
 	store(inode, d);
 	buffer_put(&fs->cache, b);
 	if (inode->obj.size > 0x7fffffff && fs->super->rev_level && !(fs->super->feature_ro_compat & EXT2_RO_LARGE_FILE)) {
@@ -107,12 +106,18 @@ int ext2_setattr(struct inode *inode)
 
 /* -- operations ----------------------------------------------------------------------------------------------- */
 
-static const struct inode_ops file_inode_ops = {
-	.truncate = ext2_truncate, .setattr = ext2_setattr, .write_begin = ext2_write_begin, .write_end = ext2_write_end};
-static const struct inode_ops link_inode_ops = {
-	.readlink = ext2_readlink, .setattr = ext2_setattr, .write_begin = ext2_write_begin, .write_end = ext2_write_end};
+static const struct inode_ops file_inode_ops = {.truncate = ext2_truncate,
+                                                .setattr = ext2_setattr,
+                                                .write_begin = ext2_write_begin,
+                                                .write_end = ext2_write_end,
+                                                .extent = ext2_extent};
+static const struct inode_ops link_inode_ops = {.readlink = ext2_readlink,
+                                                .setattr = ext2_setattr,
+                                                .write_begin = ext2_write_begin,
+                                                .write_end = ext2_write_end,
+                                                .extent = ext2_extent};
 static const struct inode_ops special_inode_ops = {.setattr = ext2_setattr};
-static const struct file_ops file_fops = {.read = generic_read, .write = generic_write};
+static const struct file_ops file_fops = {.read = generic_read, .write = generic_write, .fallocate = ext2_fallocate};
 
 void ext2_set_ops(struct inode *inode)
 {
@@ -120,6 +125,7 @@ void ext2_set_ops(struct inode *inode)
 	bool data = S_ISREG(inode->mode) || S_ISLNK(inode->mode);
 
 	object_init(&inode->obj, data ? &ext2_data_ops : &ext2_nodata_ops, inode, data);
+	inode->obj.fs_err = &inode->super->wb_err;
 	inode->obj.size = size;
 	if (S_ISREG(inode->mode)) {
 		inode->ops = &file_inode_ops;
@@ -166,6 +172,14 @@ static int check_loaded(struct ext2_fs *fs, const struct inode *inode)
 	return 0;
 }
 
+/* Was the entry @d of @b free at the last commit? */
+static bool was_unused(const struct buffer *b, const struct ext2_disk_inode *d)
+{
+	if (!b->dirty || !b->kept)
+		return false;
+	return ((const struct ext2_disk_inode *)(b->kept + ((const char *)d - b->data)))->links == 0;
+}
+
 static struct inode *read_inode(struct super *sb, u64 ino)
 {
 	struct ext2_fs *fs = sb->private;
@@ -177,10 +191,12 @@ static struct inode *read_inode(struct super *sb, u64 ino)
 	if (!inode)
 		return ERR_PTR(-ENOMEM);
 	mutex_lock(&fs->meta);
-	b = table_read(fs, ino, &d);
+	b = ext2_table_read(fs, ino, &d);
 	err = IS_ERR(b) ? (int)PTR_ERR(b) : 0;
 	if (!err) {
 		load(inode, d);
+		if (was_unused(b, d))
+			ext2_inode_of(inode)->born = fs->epoch;
 		buffer_put(&fs->cache, b);
 		err = check_loaded(fs, inode);
 	}
@@ -219,12 +235,12 @@ struct inode *ext2_iget(struct super *sb, u64 ino)
 static int clear_entry(struct ext2_fs *fs, struct inode *inode)
 {
 	struct ext2_disk_inode *d;
-	struct buffer *b = table_read(fs, inode->ino, &d);
+	struct buffer *b = ext2_table_read(fs, inode->ino, &d);
 	u32 generation;
 
 	if (IS_ERR(b))
 		return (int)PTR_ERR(b);
-	ext2_dirty(fs, b);
+	ext2_dirty_keep(fs, b, EXT2_TABLE);
 	generation = d->generation + 1;
 	memset(d, 0, fs->inode_size);
 	d->generation = generation;
@@ -242,7 +258,10 @@ static int number_new(struct ext2_fs *fs, struct inode *dir, struct inode *inode
 		return err;
 	if (inode_is_live(dir->super, inode->ino))
 		return ext2_corrupt(fs, "inode bitmap: free and in use", inode->ino); /* and stays marked as used */
-	err = clear_entry(fs, inode);
+	ext2_inode_of(inode)->born = fs->epoch;
+	err = ext2_hold(fs, inode->ino);
+	if (!err)
+		err = clear_entry(fs, inode);
 	if (err)
 		ext2_inode_free(fs, inode->ino, is_dir);
 	return err;
@@ -291,7 +310,7 @@ static void drop_xattrs(struct ext2_fs *fs, struct inode *inode)
 	}
 	x = (struct ext2_disk_xattr *)b->data;
 	if (x->magic == EXT2_XATTR_MAGIC && x->refcount > 1) {
-		ext2_dirty(fs, b);
+		ext2_dirty(fs, b, EXT2_COUNTS);
 		x->refcount--;
 		buffer_put(&fs->cache, b);
 	} else {
@@ -327,12 +346,12 @@ static void delete_locked(struct ext2_fs *fs, struct inode *inode)
 	struct buffer *b;
 
 	if (has_blocks(inode))
-		(void)ext2_unmap_from(inode, 0);
+		(void)ext2_unmap(inode, 0, EXT2_END);
 	drop_xattrs(fs, inode);
 	inode->obj.size = 0;
-	b = table_read(fs, inode->ino, &d);
+	b = ext2_table_read(fs, inode->ino, &d);
 	if (!IS_ERR(b)) {
-		ext2_dirty(fs, b);
+		ext2_dirty_keep(fs, b, EXT2_TABLE);
 		store(inode, d);
 		d->dtime = (u32)vfs_now().sec;
 		buffer_put(&fs->cache, b);

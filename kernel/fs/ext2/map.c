@@ -85,7 +85,7 @@ static u32 *pointer_at(struct inode *inode, struct buffer *b, u32 slot)
 static void pointer_changed(struct ext2_fs *fs, struct inode *inode, struct buffer *b)
 {
 	if (b)
-		ext2_dirty(fs, b);
+		ext2_dirty(fs, b, EXT2_INDIRECT);
 	else
 		(void)ext2_store(inode);
 }
@@ -108,7 +108,7 @@ static int fill_path(struct inode *inode, const struct path *p, unsigned level, 
 		err = alloc_for(inode, &new);
 		if (err)
 			break;
-		next = level + 1 < p->depth ? buffer_new(&fs->cache, new) : NULL;
+		next = level + 1 < p->depth ? buffer_new(&fs->cache, new, EXT2_FRESH) : NULL;
 		if (IS_ERR(next)) {
 			ext2_block_free(fs, new);
 			inode->blocks -= sectors_per_block(fs);
@@ -187,15 +187,16 @@ static void free_one(struct inode *inode, u32 block)
 }
 
 /*
- * Free what lies below *@ptr, a tree of @height levels of indirect blocks (0: a data block), from its block
- * number @first on (0: all of it, and *@ptr too).  An indirect block that is not allocated is dropped unseen: it
+ * Free what lies below *@ptr, a tree of @height levels of indirect blocks (0: a data block): its blocks number
+ * @first to @end - 1, and, if these are all, *@ptr too.  An indirect block that is not allocated is dropped unseen: it
  * may have been freed a moment ago through another pointer, and a damaged file can lead to one block a thousand
  * million times.
  */
-static int free_tree(struct inode *inode, u32 *ptr, unsigned height, u64 first)
+static int free_tree(struct inode *inode, u32 *ptr, unsigned height, u64 first, u64 end)
 {
 	struct ext2_fs *fs = ext2_fs_of(inode);
 	struct buffer *b;
+	bool part = first > 0;
 	u64 span = 1;
 	int err = 0, e;
 	u32 *slots;
@@ -215,25 +216,26 @@ static int free_tree(struct inode *inode, u32 *ptr, unsigned height, u64 first)
 			return (int)PTR_ERR(b);
 		for (unsigned i = 1; i < height; i++)
 			span *= fs->addrs;
+		part |= end < span * fs->addrs;
 		slots = (u32 *)b->data;
-		for (u64 i = first / span; i < fs->addrs; i++) {
+		for (u64 i = first / span; i < fs->addrs && i * span < end; i++) {
 			if (!slots[i])
 				continue;
-			e = free_tree(inode, &slots[i], height - 1, i * span < first ? first - i * span : 0);
+			e = free_tree(inode, &slots[i], height - 1, i * span < first ? first - i * span : 0, end - i * span);
 			err = err ? err : e;
 		}
-		if (first || err)
-			ext2_dirty(fs, b);
+		if (part || err)
+			ext2_dirty(fs, b, EXT2_INDIRECT);
 		buffer_put(&fs->cache, b);
 	}
-	if (first || err)
+	if (part || err)
 		return err;
 	free_one(inode, *ptr);
 	*ptr = 0;
 	return 0;
 }
 
-int ext2_unmap_from(struct inode *inode, u32 first)
+int ext2_unmap(struct inode *inode, u32 first, u32 end)
 {
 	struct ext2_fs *fs = ext2_fs_of(inode);
 	struct ext2_inode *ei = ext2_inode_of(inode);
@@ -243,11 +245,12 @@ int ext2_unmap_from(struct inode *inode, u32 first)
 	ASSERT(mutex_held(&fs->meta));
 	if (inode->blocks == 0)
 		return 0;
-	for (u32 i = first; i < EXT2_NDIR; i++)
-		(void)free_tree(inode, &ei->block[i], 0, 0);
+	for (u32 i = first; i < EXT2_NDIR && i < end; i++)
+		(void)free_tree(inode, &ei->block[i], 0, 0, 1);
 	for (unsigned height = 1; height <= 3; height++) {
-		if (first < base + span) {
-			e = free_tree(inode, &ei->block[EXT2_NDIR + height - 1], height, first > base ? first - base : 0);
+		if (first < base + span && end > base) {
+			e = free_tree(inode, &ei->block[EXT2_NDIR + height - 1], height, first > base ? first - base : 0,
+			              end == EXT2_END ? base + span : end - base);
 			err = err ? err : e;
 		}
 		base += span;

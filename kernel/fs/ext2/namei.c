@@ -3,6 +3,13 @@
  *
  * Layer 9 (kernel/fs).  Locks: the VFS holds the inode locks; meta is taken here, for one step at a time.
  * A new inode has nlink 0 until its name is there: dropping it undoes everything.
+ *
+ * What a power cut may leave is decided by commit.c, within which these do not fit; they commit first:
+ *   - a name in a directory that is not on the disk yet: the file might get there without it
+ *   - a file that is not on the disk takes over the name of one that may be
+ *   - a file on the disk moves to another directory block: the old name must not go before the new one is there
+ *   - of two names one goes, and the other may not be on the disk yet
+ *   - a directory is removed that has names on the disk: their files must go first
  */
 #include "kernel/fs/ext2/ext2.h"
 
@@ -50,16 +57,35 @@ static struct inode *ext2_lookup(struct inode *dir, const char *name)
 	return ERR_PTR(err);
 }
 
+/* @dir is about to get a name, so it must be on the disk. => meta */
+static void commit_parent(struct inode *dir)
+{
+	if (ext2_is_new(dir))
+		(void)ext2_commit(ext2_fs_of(dir)); /* a disk that fails keeps no order */
+}
+
+/* @inode is about to lose a name; if it has more, one of them may be so new that it is not on the disk. => meta */
+static void commit_links(struct inode *inode)
+{
+	struct ext2_fs *fs = ext2_fs_of(inode);
+
+	if (inode->nlink > 1 && fs->link_epoch == fs->epoch)
+		(void)ext2_commit(fs);
+}
+
 /* Enter the new @inode, a directory with "." and "..". => meta */
 static int enter(struct inode *dir, const char *name, struct inode *inode)
 {
 	bool is_dir = S_ISDIR(inode->mode);
-	int err = is_dir ? ext2_dir_make_empty(inode, (u32)dir->ino) : 0;
+	int err;
 
+	commit_parent(dir);
+	err = is_dir ? ext2_dir_make_empty(inode, (u32)dir->ino) : 0;
 	if (!err)
 		err = ext2_dir_add(dir, name, (u32)inode->ino, inode->mode);
 	if (err)
 		return err;
+	ext2_still_new(inode);
 	inode->nlink = is_dir ? 2 : 1;
 	if (is_dir) {
 		dir->nlink++;
@@ -110,7 +136,9 @@ static int set_target(struct inode *inode, const char *target, size_t len)
 	n = object_write(&inode->obj, 0, target, len);
 	ext2_write_end(inode);
 	rwsem_write_unlock(&inode->lock);
-	return n == (ssize_t)len ? 0 : n < 0 ? (int)n : -ENOSPC;
+	if (n != (ssize_t)len)
+		return n < 0 ? (int)n : -ENOSPC;
+	return object_writeback(&inode->obj, 0, 0, true); /* before the inode: e2fsck stops at a link without a text */
 }
 
 static struct inode *ext2_symlink(struct inode *dir, const char *name, const char *target)
@@ -142,8 +170,11 @@ static int ext2_link(struct inode *dir, const char *name, struct inode *inode)
 	err = ext2_begin(fs);
 	if (err)
 		return err;
+	commit_parent(dir);
 	err = ext2_dir_add(dir, name, (u32)inode->ino, inode->mode);
 	if (!err) {
+		if (!ext2_is_new(inode))
+			fs->link_epoch = fs->epoch;
 		inode->nlink++;
 		inode->ctime = vfs_now();
 		err = ext2_store(inode);
@@ -169,6 +200,7 @@ static int ext2_unlink(struct inode *dir, const char *name, struct inode *inode)
 	err = ext2_begin(fs);
 	if (err)
 		return err;
+	commit_links(inode);
 	err = ext2_dir_remove(dir, name);
 	if (!err)
 		err = drop_link(inode);
@@ -198,6 +230,8 @@ static int ext2_rmdir(struct inode *dir, const char *name, struct inode *inode)
 		return err;
 	err = ext2_dir_is_empty(inode);
 	err = err < 0 ? err : err ? 0 : -ENOTEMPTY;
+	if (!err && !ext2_is_new(inode) && ext2_dir_unwritten(inode))
+		(void)ext2_commit(fs);
 	if (!err)
 		err = ext2_dir_remove(dir, name);
 	if (!err)
@@ -209,8 +243,10 @@ static int ext2_rmdir(struct inode *dir, const char *name, struct inode *inode)
 /* The new name leads to @inode, in @victim's place if there is one. => meta */
 static int rename_to(struct inode *to, const char *name, struct inode *inode, struct inode *victim)
 {
+	struct ext2_fs *fs = ext2_fs_of(to);
 	int err;
 
+	commit_parent(to);
 	if (!victim)
 		return ext2_dir_add(to, name, (u32)inode->ino, inode->mode);
 	if (S_ISDIR(victim->mode)) {
@@ -218,10 +254,24 @@ static int rename_to(struct inode *to, const char *name, struct inode *inode, st
 		if (err <= 0)
 			return err ? err : -ENOTEMPTY;
 	}
-	err = ext2_dir_replace(to, name, (u32)inode->ino, inode->mode);
+	if (ext2_is_new(inode))
+		(void)ext2_commit(fs);
+	commit_links(victim);
+	err = ext2_is_new(victim) ? 0 : ext2_hold(fs, victim->ino);
+	if (!err)
+		err = ext2_dir_replace(to, name, (u32)inode->ino, inode->mode);
 	if (err)
 		return err;
 	return S_ISDIR(victim->mode) ? drop_dir(to, victim) : drop_link(victim);
+}
+
+/* The old name of @inode goes, which is @to's @new_name now too. => meta */
+static int rename_from(struct inode *from, const char *name, struct inode *to, const char *new_name,
+                       struct inode *inode)
+{
+	if (!ext2_is_new(inode) && ext2_dir_where(from, name) != ext2_dir_where(to, new_name))
+		(void)ext2_commit(ext2_fs_of(from));
+	return ext2_dir_remove(from, name);
 }
 
 /* A directory changed its parent. => meta */
@@ -251,7 +301,7 @@ static int ext2_rename(struct inode *from, const char *name, struct inode *to, c
 		return err;
 	err = rename_to(to, new_name, inode, victim);
 	if (!err)
-		err = ext2_dir_remove(from, name);
+		err = rename_from(from, name, to, new_name, inode);
 	if (!err && moves)
 		err = reparent(from, to, inode);
 	if (!err) {

@@ -42,24 +42,31 @@ static int write_state(struct ext2_fs *fs, bool valid)
 
 	fs->super->state = (u16)((fs->super->state & ~EXT2_VALID_FS) | (valid ? EXT2_VALID_FS : 0));
 	fs->super->wtime = (u32)vfs_now().sec;
-	buffer_dirty(&fs->cache, fs->super_buffer);
+	buffer_dirty(&fs->cache, fs->super_buffer, EXT2_COUNTS);
 	err = buffer_write(&fs->cache, fs->super_buffer);
 	if (!err)
 		fs->marked_valid = valid;
+	fs->unflushed = true;
 	return err;
 }
 
-void ext2_dirty(struct ext2_fs *fs, struct buffer *b)
+void ext2_dirty(struct ext2_fs *fs, struct buffer *b, enum ext2_stage stage)
 {
 	ASSERT(mutex_held(&fs->meta) && !fs->sb->read_only);
 	if (fs->marked_valid)
 		(void)write_state(fs, false);
-	buffer_dirty(&fs->cache, b);
+	buffer_dirty(&fs->cache, b, stage);
+}
+
+void ext2_dirty_keep(struct ext2_fs *fs, struct buffer *b, enum ext2_stage stage)
+{
+	buffer_keep(&fs->cache, b);
+	ext2_dirty(fs, b, stage);
 }
 
 void ext2_super_dirty(struct ext2_fs *fs)
 {
-	ext2_dirty(fs, fs->super_buffer);
+	ext2_dirty(fs, fs->super_buffer, EXT2_COUNTS);
 }
 
 struct ext2_disk_group *ext2_group(struct ext2_fs *fs, u32 group)
@@ -72,7 +79,7 @@ struct ext2_disk_group *ext2_group(struct ext2_fs *fs, u32 group)
 
 void ext2_group_dirty(struct ext2_fs *fs, u32 group)
 {
-	ext2_dirty(fs, fs->desc_buffers[group / (fs->block_size / sizeof(struct ext2_disk_group))]);
+	ext2_dirty(fs, fs->desc_buffers[group / (fs->block_size / sizeof(struct ext2_disk_group))], EXT2_COUNTS);
 }
 
 u32 ext2_group_blocks(const struct ext2_fs *fs, u32 group)
@@ -98,27 +105,11 @@ bool ext2_group_has_super(const struct ext2_fs *fs, u32 group)
 
 /* -- sync ------------------------------------------------------------------------------------------------------ */
 
-int ext2_sync_meta(struct ext2_fs *fs)
-{
-	int err = 0, flush;
-
-	mutex_lock(&fs->meta);
-	if (!list_empty(&fs->cache.dirty))
-		err = buffer_sync(&fs->cache);
-	mutex_unlock(&fs->meta);
-	flush = block_flush(fs->dev);
-	return err ? err : flush;
-}
-
 /* => meta */
 static int sync_locked(struct ext2_fs *fs)
 {
-	int err = 0;
+	int err = ext2_commit(fs);
 
-	if (!list_empty(&fs->cache.dirty))
-		err = buffer_sync(&fs->cache);
-	if (!err)
-		err = block_flush(fs->dev);
 	if (!err && !fs->marked_valid && fs->was_valid && !fs->orphans) {
 		err = write_state(fs, true);
 		if (!err)
@@ -319,6 +310,7 @@ static void fs_free(struct ext2_fs *fs)
 	kfree(fs->desc_buffers);
 	if (fs->super_buffer)
 		buffer_put(&fs->cache, fs->super_buffer);
+	ext2_drop_held(fs);
 	buffer_cache_destroy(&fs->cache);
 	kfree(fs);
 }
@@ -397,6 +389,8 @@ static struct super *ext2_mount(const char *source, bool read_only)
 	if (!fs)
 		return ERR_PTR(-ENOMEM);
 	fs->dev = dev;
+	fs->epoch = 1;
+	list_init(&fs->held);
 	mutex_init(&fs->meta, LOCK_FS_META);
 	err = read_geometry(fs);
 	if (err) {

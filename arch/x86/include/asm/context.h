@@ -29,6 +29,15 @@ struct arch_context {
 	u8 fpu_space[FPU_STATE_SIZE + 16]; /* FXSAVE image, aligned by fpu_area() */
 };
 
+/* What stack_switch() pops, lowest address first; kernel_thread_start() then calls fn(arg). */
+struct switch_frame {
+#if BITS == 64
+	u64 r15, r14, r13, arg, fn, bp, ip; /* arg in R12, fn in RBX */
+#else
+	u32 di, arg, fn, bp, ip; /* arg in ESI, fn in EBX */
+#endif
+};
+
 /* The 16-byte aligned FXSAVE image inside @ctx. */
 static inline void *fpu_area(struct arch_context *ctx)
 {

@@ -40,6 +40,12 @@ long user_string(char *dst, const char *src, size_t n);
 
 /* -- {32,64}/frame.c, signal.c ------------------------------------------------------------------------------------------- */
 #define EFLAGS_USER_BITS 0x50dd5 /* AC RF OF DF TF SF ZF AF PF CF: what ring 3 may set in a signal frame */
+void frame_set_user_segments(struct trap_frame *tf);
+
+/* -- {32,64}/tls.c: of a thread that runs in ring 3 -------------------------------------------------------------------- */
+void tls_copy(struct arch_context *to, const struct arch_context *from);
+void tls_clear(struct arch_context *ctx);
+void tls_load(const struct arch_context *ctx); /* into this CPU. => interrupts off */
 
 /* -- cpu/fpu.c ------------------------------------------------------------------------------------------------- */
 void fpu_init(void);

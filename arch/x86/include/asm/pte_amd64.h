@@ -14,6 +14,7 @@
 
 #include "kernel/lib/assert.h"
 #include "kernel/lib/mutation.h"
+#include "kernel/lib/syncpoint.h"
 #include "kernel/lib/types.h"
 
 typedef u64 __attribute__((may_alias)) pteval_t;

@@ -13,10 +13,12 @@
  *   hw_pte_set()           low := 0, high, low.  The first store is for lockless readers: without it they could
  *                          pair the old low word of one page-less entry with the high word of the next.
  *   hw_pte_get()           low, high: under the table's lock only A and D, in the low word, can change.
- *   hw_pte_get_lockless()  low, high, low again until the low words agree.  Two different present values with
- *                          equal low words cannot replace one another under the reader: between them comes a TLB
- *                          shootdown, which waits for a reader that has interrupts off.  Low word 0: empty, whatever
- *                          hw_pte_set() is just storing above it.
+ *   hw_pte_get_lockless()  low, high, low again until the low words agree.  Between two present values comes a TLB
+ *                          shootdown, which waits for a reader that has interrupts off; but where the lock is let go
+ *                          before the flush (MADV_DONTNEED of clean entries), the same page may be back at once, and
+ *                          the high word read in between was empty: who acts on the value looks at the entry again
+ *                          (tests/protocol/pae.pml, NO_SHOOTDOWN).
+ *                          Low word 0: empty, whatever hw_pte_set() is just storing above it.
  *   clear, exchange        cmpxchg8b.
  *
  * x86 keeps stores in order and loads in order; barrier() stops the compiler.
@@ -26,6 +28,7 @@
 
 #include "kernel/lib/assert.h"
 #include "kernel/lib/mutation.h"
+#include "kernel/lib/syncpoint.h"
 #include "kernel/lib/types.h"
 
 typedef u64 __attribute__((may_alias, aligned(8))) pteval_t;
@@ -69,12 +72,20 @@ static inline pte_t hw_pte_get_lockless(struct hw_pte *hw)
 	do {
 		low = READ_ONCE(half[0]);
 		barrier();
+		SYNC_POINT("entry-half-read");
 		if (MUTATION(20))
 			x86_mutation_delay();
 		high = READ_ONCE(half[1]);
 		barrier();
 	} while (low != READ_ONCE(half[0]) && !MUTATION(20)); /* M20: no second look */
 	return x86_pte(low ? low | (u64)high << 32 : 0);
+}
+
+/* One word of a user's entry for a page is stored.  (Some of the kernel's are set by the context switch.) */
+static inline void x86_half_set(pte_t pte)
+{
+	if (pte.pteval & X86_PTE_US)
+		SYNC_POINT("entry-half-set");
 }
 
 static inline void hw_pte_set(struct hw_pte *hw, pte_t pte)
@@ -84,6 +95,7 @@ static inline void hw_pte_set(struct hw_pte *hw, pte_t pte)
 	ASSERT(!pte_accessible(hw_pte_get(hw)));
 	if (MUTATION(20)) { /* M20: the entry is live before it is complete */
 		WRITE_ONCE(half[0], (u32)X86_VAL(pte));
+		x86_half_set(pte);
 		x86_mutation_delay();
 		WRITE_ONCE(half[1], (u32)(X86_VAL(pte) >> 32));
 		return;
@@ -91,6 +103,7 @@ static inline void hw_pte_set(struct hw_pte *hw, pte_t pte)
 	WRITE_ONCE(half[0], 0);
 	barrier();
 	WRITE_ONCE(half[1], (u32)(X86_VAL(pte) >> 32));
+	x86_half_set(pte);
 	barrier();
 	WRITE_ONCE(half[0], (u32)X86_VAL(pte));
 }
@@ -111,13 +124,14 @@ static inline pte_t hw_pte_get_and_clear(struct hw_pte *hw)
 
 static inline bool hw_pte_test_and_clear_young(struct hw_pte *hw)
 {
-	if (!pte_young(hw_pte_get(hw)))
-		return false;
-	if (MUTATION(21)) { /* M21: load, then a plain store */
-		u32 old = READ_ONCE(*(x86_half_t *)hw);
+	pte_t old = hw_pte_get(hw);
 
+	if (!pte_young(old))
+		return false;
+	SYNC_POINT("young-seen");
+	if (MUTATION(21)) { /* M21: load, then a plain store */
 		x86_mutation_delay();
-		WRITE_ONCE(*(x86_half_t *)hw, old & (u32)~X86_PTE_A);
+		WRITE_ONCE(*(x86_half_t *)hw, (u32)(old.pteval & ~X86_PTE_A));
 		return true;
 	}
 	return __atomic_fetch_and((x86_half_t *)hw, (u32)~X86_PTE_A, __ATOMIC_SEQ_CST) & X86_PTE_A;

@@ -28,6 +28,7 @@
 
 #include "kernel/lib/assert.h"
 #include "kernel/lib/mutation.h"
+#include "kernel/lib/syncpoint.h"
 #include "kernel/lib/types.h"
 
 typedef u64 __attribute__((may_alias)) pteval_t;
@@ -465,6 +466,7 @@ static inline bool hw_pte_test_and_clear_young(struct hw_pte *hw)
 		old = hw_pte_get_lockless(hw);
 		if (!pte_young(old))
 			return false;
+		SYNC_POINT("young-seen");
 		if (MUTATION(21)) { /* M21: load, then a plain store */
 			for (unsigned i = 0; i < 200; i++)
 				barrier();

@@ -35,13 +35,14 @@ static inline bool hw_pte_cmpxchg(struct hw_pte *hw, pte_t old, pte_t new)
 
 static inline bool hw_pte_test_and_clear_young(struct hw_pte *hw)
 {
-	if (!pte_young(hw_pte_get(hw)))
-		return false;
-	if (MUTATION(21)) { /* M21: load, then a plain store */
-		pteval_t old = X86_VAL(hw_pte_get(hw));
+	pte_t old = hw_pte_get(hw);
 
+	if (!pte_young(old))
+		return false;
+	SYNC_POINT("young-seen");
+	if (MUTATION(21)) { /* M21: load, then a plain store */
 		x86_mutation_delay();
-		WRITE_ONCE(*(pteval_t *)hw, old & ~X86_PTE_A);
+		WRITE_ONCE(*(pteval_t *)hw, X86_VAL(old) & ~X86_PTE_A);
 		return true;
 	}
 	return __atomic_fetch_and((pteval_t *)hw, ~X86_PTE_A, __ATOMIC_SEQ_CST) & X86_PTE_A;

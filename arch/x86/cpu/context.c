@@ -1,23 +1,17 @@
 /*
- * context.c - a thread's machine state: making it and switching it.  Layer 1 (i386).
+ * context.c - a thread's machine state: making it and switching it.  Layer 1 (x86).
+ * Where thread-local storage is differs: arch/x86/{32,64}/tls.c.
  */
 #include <arch/context.h>
 #include <asm/kmap.h>
 #include <asm/machine.h>
-#include <asm/segments.h>
-#include "kernel/lib/errno.h"
 #include "kernel/lib/string.h"
 
-/* What stack_switch() pops, lowest address first. */
-struct switch_frame {
-	u32 di, si, bx, bp, ip;
-};
-
-static void stack_prepare(struct arch_context *ctx, void *top, void (*start)(void), u32 bx, u32 si)
+static void stack_prepare(struct arch_context *ctx, void *top, void (*start)(void), void (*fn)(void *), void *arg)
 {
 	struct switch_frame *frame = (struct switch_frame *)top - 1;
 
-	*frame = (struct switch_frame){.bx = bx, .si = si, .ip = (u32)start};
+	*frame = (struct switch_frame){.fn = (vaddr_t)fn, .arg = (vaddr_t)arg, .ip = (vaddr_t)start};
 	ctx->sp = frame;
 }
 
@@ -25,7 +19,7 @@ void arch_context_init_kernel(struct arch_context *ctx, void *stack_top, void (*
 {
 	memset(ctx, 0, sizeof(*ctx));
 	ctx->stack_top = (vaddr_t)stack_top;
-	stack_prepare(ctx, stack_top, kernel_thread_start, (u32)entry, (u32)arg);
+	stack_prepare(ctx, stack_top, kernel_thread_start, entry, arg);
 }
 
 void arch_context_init_user(struct arch_context *ctx, void *stack_top, const struct trap_frame *regs,
@@ -42,10 +36,10 @@ void arch_context_init_user(struct arch_context *ctx, void *stack_top, const str
 			fpu_save(ctx);
 		else
 			memcpy(fpu_area(ctx), fpu_area((struct arch_context *)from), FPU_STATE_SIZE);
-		memcpy(ctx->tls, from->tls, sizeof(ctx->tls));
+		tls_copy(ctx, from);
 	}
 	*frame = *regs;
-	stack_prepare(ctx, frame, user_thread_start, 0, 0);
+	stack_prepare(ctx, frame, user_thread_start, NULL, NULL);
 }
 
 void arch_context_switch(struct arch_context *prev, struct arch_context *next)
@@ -56,7 +50,7 @@ void arch_context_switch(struct arch_context *prev, struct arch_context *next)
 	segments_set_stack(next->stack_top);
 	if (next->has_user) {
 		fpu_load(next);
-		segments_load_tls(next->tls); /* user_thread_start or entry.S reloads the selectors */
+		tls_load(next);
 	}
 	arch_kmap_switch(prev, next);
 	stack_switch(&prev->sp, next->sp);
@@ -73,14 +67,9 @@ void arch_context_exec(struct arch_context *ctx)
 	unsigned long flags = irq_save();
 
 	ctx->has_user = true;
-	memset(ctx->tls, 0, sizeof(ctx->tls));
-	segments_load_tls(ctx->tls);
+	tls_clear(ctx);
+	tls_load(ctx);
 	fpu_reset(ctx);
 	fpu_load(ctx);
 	irq_restore(flags);
-}
-
-long arch_prctl(struct arch_context *ctx, unsigned long code, unsigned long arg)
-{
-	return -EINVAL;
 }

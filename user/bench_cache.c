@@ -1,0 +1,135 @@
+/*
+ * bench_cache.c - file pages and the disk: a cold sequential pass over a mapping, a dirtying pass with msync, write
+ * with fsync.  Each pass is over 4 MiB; requests are counted by /proc/diskstats.
+ *
+ * Under -icount shift=0 one nanosecond is one instruction, so the process's CPU time is what it executed, in the
+ * kernel too; waiting for the disk is not in it, nor are interrupts that come meanwhile.  The ticks of a pass include
+ * the disk's own time.  The requests are exact.
+ */
+#define _GNU_SOURCE
+#include "user/bench.h"
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGES 1024ul
+
+struct disk {
+	unsigned long long requests, sectors;
+};
+
+/* Reads and writes of all disks so far. */
+static struct disk disk_now(void)
+{
+	unsigned long long r, rs, w, ws;
+	struct disk d = {0, 0};
+	FILE *f = fopen("/proc/diskstats", "r");
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*d %*d %*s %llu %*d %llu %*d %llu %*d %llu", &r, &rs, &w, &ws) == 4) {
+			d.requests += r + w;
+			d.sectors += rs + ws;
+		}
+	if (f)
+		fclose(f);
+	return d;
+}
+
+struct pass {
+	const char *name;
+	uint64_t began, cpu;
+	struct disk before;
+};
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static struct pass begin(const char *name)
+{
+	struct pass p = {.name = name, .before = disk_now()};
+
+	p.cpu = cpu_ns();
+	p.began = ticks();
+	return p;
+}
+
+static void end(struct pass p)
+{
+	uint64_t took = ticks() - p.began, cpu = cpu_ns() - p.cpu;
+	struct disk d = disk_now();
+
+	d.requests -= p.before.requests;
+	d.sectors -= p.before.sectors;
+	printf("bench %s_per_page %llu insns\n", p.name, (unsigned long long)(cpu / PAGES));
+	printf("bench %s_elapsed_per_page %llu ticks\n", p.name, (unsigned long long)(took / PAGES));
+	printf("bench %s_requests %llu requests\n", p.name, d.requests);
+	printf("bench %s_request_kib %llu KiB\n", p.name, d.requests ? d.sectors / 2 / d.requests : 0);
+	fflush(stdout);
+}
+
+static void drop_caches(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+
+	sync();
+	if (fd < 0 || write(fd, "1\n", 2) != 2)
+		perror("drop_caches");
+	close(fd);
+}
+
+static void write_pass(int fd)
+{
+	static char buf[16 * 1024];
+	struct pass p;
+
+	memset(buf, 'w', sizeof(buf));
+	p = begin("cache_write_fsync");
+	for (size_t i = 0; i < PAGES * PAGE; i += sizeof(buf))
+		if (pwrite(fd, buf, sizeof(buf), (off_t)i) != sizeof(buf))
+			perror("write");
+	fsync(fd);
+	end(p);
+}
+
+static void map_passes(int fd)
+{
+	volatile uint8_t *m = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	struct pass p;
+
+	if (m == MAP_FAILED)
+		return;
+	drop_caches();
+	p = begin("cache_map_read");
+	for (size_t i = 0; i < PAGES; i++)
+		(void)m[i * PAGE];
+	end(p);
+	p = begin("cache_map_dirty_msync");
+	for (size_t i = 0; i < PAGES; i++)
+		m[i * PAGE] = (uint8_t)i;
+	msync((void *)m, PAGES * PAGE, MS_SYNC);
+	end(p);
+	munmap((void *)m, PAGES * PAGE);
+}
+
+void bench_cache(void)
+{
+	int fd = disk_file();
+
+	if (fd < 0)
+		return;
+	write_pass(fd);
+	map_passes(fd);
+	close(fd);
+}

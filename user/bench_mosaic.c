@@ -1,0 +1,107 @@
+/*
+ * bench_mosaic.c - a window of 65,536 pages in permuted order: what it costs to build, fork and drop, and its memory.
+ */
+#define _GNU_SOURCE
+#include "user/bench.h"
+
+#include "user/kmem.h"
+
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MAP_CHGPROT 0x20000
+#define TILES 65536ul
+
+static bool per_page; /* the kernel has MAP_CHGPROT */
+
+static size_t place(size_t i)
+{
+	return i * 40503u % TILES;
+}
+
+static int tile_prot(size_t i)
+{
+	static const int prots[] = {RW, PROT_READ, PROT_NONE};
+
+	return per_page ? prots[i % 3] : 0;
+}
+
+static long remap(uint8_t *p, size_t i, size_t pgoff, int flags)
+{
+	return syscall(SYS_remap_file_pages, p + i * PAGE, PAGE, tile_prot(i), pgoff, flags | (per_page ? MAP_CHGPROT : 0));
+}
+
+static unsigned long long grown(long long before, long long after, size_t pages)
+{
+	return after > before ? (unsigned long long)(after - before) / pages : 0;
+}
+
+/* What the mosaic took out of free memory, page tables apart: that counts everything, whatever it is called. */
+static void mosaic_memory(const struct kmem *a, const struct kmem *b, size_t pages)
+{
+	unsigned long long all = grown(b->free_bytes, a->free_bytes, pages);
+	unsigned long long tables = grown(a->table_bytes, b->table_bytes, pages);
+
+	if (a->free_bytes < 0 || b->free_bytes < 0 || a->table_bytes < 0 || b->table_bytes < 0)
+		return;
+	put("mosaic_kernel_bytes_per_page", "", all > tables ? all - tables : 0, "bytes");
+	put("mosaic_page_table_bytes_per_page", "", tables, "bytes");
+	put("mosaic_slab_bytes_per_page", "", grown(a->slab_bytes, b->slab_bytes, pages), "bytes");
+}
+
+/* How many entries could be remapped; each maps its page at once if that is in memory. */
+static size_t build_mosaic(uint8_t *p)
+{
+	size_t done = 0;
+
+	per_page = syscall(SYS_remap_file_pages, p, PAGE, PROT_READ, (size_t)0, MAP_CHGPROT | MAP_NONBLOCK) == 0;
+	while (done < TILES && remap(p, done, place(done), MAP_NONBLOCK) == 0)
+		done++;
+	return done;
+}
+
+void bench_mosaic(void)
+{
+	struct kmem before, after;
+	bool all = kmem_read().free_bytes > (400l << 20);
+	int fd = memfd(TILES, all);
+	uint8_t *p = map(TILES, RW, MAP_SHARED, fd);
+	size_t done;
+
+	for (size_t i = 0; i < 1024 && !all; i++) /* those that are remapped below are in memory in any case */
+		if (pwrite(fd, &i, sizeof(i), (off_t)place(i * 61) * (off_t)PAGE) != sizeof(i))
+			die("pwrite");
+	before = kmem_read();
+	done = build_mosaic(p);
+	after = kmem_read();
+	put("mosaic_pages", "", done, "pages");
+	put("mosaic_all_in_memory", "", all, "flag");
+	put("mosaic_vmas", "", kmem_maps_lines(p, TILES * PAGE), "vmas");
+	mosaic_memory(&before, &after, done);
+	if (done < TILES) { /* Linux, at its limit of vmas: make room, or every remap fails */
+		done -= 256;
+		munmap(p + done * PAGE, 256 * PAGE);
+	}
+	for (size_t i = 0; i < 1024; i++) { /* another entry comes to show a page that is in memory */
+		size_t tile = (i * 97 + 13) % done, pgoff = place(i * 61);
+		uint8_t *at = p + tile * PAGE;
+		int prot = tile_prot(tile), flags = per_page ? MAP_CHGPROT : 0;
+		long failed;
+
+		TIME(failed = syscall(SYS_remap_file_pages, at, PAGE, prot, pgoff, flags));
+		if (failed)
+			die("remap_file_pages");
+	}
+	report("remap_resident_page", 1);
+	for (int i = 0; i < 4; i++) {
+		pid_t pid;
+
+		TIME(pid = fork(); if (pid == 0) _exit(0));
+		waitpid(pid, NULL, 0);
+	}
+	report("mosaic_fork_per_page", done);
+	TIME(munmap(p, TILES * PAGE));
+	report("mosaic_munmap_per_page", done);
+	close(fd);
+}
