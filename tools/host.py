@@ -45,7 +45,8 @@ VARIANTS = {
     "tsan": ["-DKASAN=0", "-fsanitize=thread", "-Wno-tsan", "--param=tsan-distinguish-volatile=1"],
     "coverage": ["-DKASAN=0", "-DCOVERAGE", "--coverage"],
 }
-FILES = ["kernel/fs/*.c", "kernel/fs/ext2/*.c", "kernel/dev/block.c", "kernel/dev/random.c", "arch/host/disk/*.c"]  # with: files
+FILES = ["kernel/fs/*.c", "kernel/fs/ext2/*.c", "kernel/dev/block.c", "kernel/dev/stable.c",
+         "kernel/dev/random.c", "arch/host/disk/*.c"]  # with: files
 COMMON = ["kernel/lib/*.c", "kernel/sync/*.c", "kernel/main/panic.c", "arch/host/os/*.c"]  # know no entries
 SOURCES = ["mm/*/*.c", "arch/host/*.c", "arch/host/sim/*.c", "arch/x86/mm/pte_view.c", "tests/contract/*.c"]
 LEFT_OUT = ["mm/debug/kasan.c", "kernel/lib/ubsan.c", "kernel/lib/ksyms.c", "kernel/lib/stack_guard.c", "kernel/lib/tap.c",

@@ -40,10 +40,10 @@ static __unused u64 each_fails(const char *what, long (*op)(void), void (*unchan
 
 /* -- races in a chosen order ------------------------------------------------------------------------------------------- */
 
-/* The next thread, not the current one, that comes to the point stops there. */
-static __unused void race_arm(const char *name)
+/* The next thread, not the current one, that comes to the point stops there; @skip arrivals go by. */
+static __unused void race_arm(const char *name, unsigned skip)
 {
-	struct mm_sync_arm arm = {.mode = MM_SYNC_PAUSE};
+	struct mm_sync_arm arm = {.mode = MM_SYNC_PAUSE, .skip = skip};
 
 	strcpy(arm.name, name);
 	CHECK(sync_point_arm(&sync_point_arm, &arm) == 0);
@@ -67,15 +67,20 @@ static __unused void race_release(const char *name)
 	sync_point_disarm_all(&sync_point_arm);
 }
 
-/* @fn on another CPU, in the current space, stopped at @name. */
-static __unused struct sim_thread *race_begin(const char *name, void (*fn)(void *), void *arg)
+/* @fn on another CPU, in the current space, stopped at @name when it comes there after @skip other times. */
+static __unused struct sim_thread *race_begin_after(const char *name, unsigned skip, void (*fn)(void *), void *arg)
 {
 	struct sim_thread *t;
 
-	race_arm(name);
+	race_arm(name, skip);
 	t = sim_spawn(sim_mm(), 1, fn, arg);
 	race_wait(name);
 	return t;
+}
+
+static __unused struct sim_thread *race_begin(const char *name, void (*fn)(void *), void *arg)
+{
+	return race_begin_after(name, 0, fn, arg);
 }
 
 static __unused void race_end(const char *name, struct sim_thread *t)

@@ -94,10 +94,10 @@ static void major_and_minor(void *arg)
 	struct mm *mm = enter_space();
 	vaddr_t a = map_pages(2, MAP_SHARED, f, 0);
 
-	CHECK(fault(a, FAULT_READ) == FAULT_OK && mm->major_faults == 1);
+	CHECK(fault(a, FAULT_READ) == FAULT_OK && mm->major_faults == 1 && mm->minor_faults == 0);
 	CHECK(mm_munmap(mm, a, P(2)) == 0);
 	a = map_pages(2, MAP_SHARED, f, 0);
-	CHECK(fault(a, FAULT_READ) == FAULT_OK && mm->major_faults == 1 && mm->minor_faults >= 2);
+	CHECK(fault(a, FAULT_READ) == FAULT_OK && mm->major_faults == 1 && mm->minor_faults == 1);
 	sim_file_put(f);
 }
 

@@ -146,7 +146,7 @@ static void reserves(void *arg)
 	CHECK(low_free() == 0 && page_alloc_cached(false) == 0);
 	CHECK(!page_alloc(0, GFP_KERNEL) && !page_alloc(0, GFP_KERNEL | GFP_ZERO) && !page_alloc(3, GFP_KERNEL));
 	let_go();
-	CHECK(sim_free_pages() == free);
+	CHECK(sim_free_pages() >= free); /* more: slab caches gave back what they kept, too */
 }
 
 /* Before memory is out, every CPU gives back what it keeps. */

@@ -4,6 +4,7 @@
  *
  * machine: amd64
  */
+#include "mm/object/readahead.h"
 #include "tests/unit/sim_laws.h"
 
 #define PAGES 4
@@ -21,7 +22,9 @@ static void file(pgoff_t pages)
 
 static ssize_t read_user(loff_t pos, vaddr_t to, size_t n)
 {
-	return object_read_user(obj, pos, (void *)to, n);
+	struct readahead ra = {.mode = READAHEAD_RANDOM};
+
+	return object_read_user(obj, pos, (void *)to, n, &ra);
 }
 
 static ssize_t write_user(loff_t pos, vaddr_t from, size_t n)

@@ -158,7 +158,7 @@ static void late_store(void *arg)
 	storer = sim_spawn(mm, 2, store_late, NULL);
 	while (READ_ONCE(step) < 1)
 		sim_yield();
-	dropper = race_begin(place, drop_two, NULL);
+	dropper = race_begin_after(place, 1, drop_two, NULL); /* the first flush is that of the file page */
 	WRITE_ONCE(step, 2);
 	sim_join(storer);
 	race_end(place, dropper);

@@ -8,6 +8,7 @@
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/err.h"
 #include "kernel/lib/string.h"
+#include "mm/object/readahead.h"
 
 struct block {
 	unsigned long reads, writes;
@@ -23,6 +24,7 @@ struct sim_file {
 	int refs; /* atomic; 0: dying */
 	enum sim_file_kind kind;
 	struct vm_object obj;
+	struct readahead readahead;
 	struct mutex inode_lock;
 	struct mutex disk_lock; /* what follows */
 	struct block *blocks;
@@ -360,7 +362,12 @@ static int ref_fsync(struct file *file, pgoff_t first, pgoff_t last)
 	return object_fsync(&((struct sim_file *)file)->obj, first, last, true);
 }
 
-static const struct mm_file_ops ops = {.get = ref_get, .put = ref_put, .fsync = ref_fsync};
+static struct readahead *ref_readahead(struct file *file)
+{
+	return &((struct sim_file *)file)->readahead;
+}
+
+static const struct mm_file_ops ops = {.get = ref_get, .put = ref_put, .fsync = ref_fsync, .readahead = ref_readahead};
 
 void file_init(void)
 {
