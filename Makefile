@@ -7,6 +7,7 @@
 
 ARCH   ?= x86_64
 PAGING ?= $(if $(filter i386,$(ARCH)),pae,4level)
+BENCH_BUILD := $(or $(BUILD),release)
 BUILD  ?= debug
 SAN    ?=
 RAW    ?=
@@ -187,6 +188,7 @@ debug: setup
 	@tools/debug.py
 exec: setup
 	@tools/exec.py
+bench: BUILD := $(BENCH_BUILD)
 bench: setup
 	@tools/bench.py
 check: setup
