@@ -16,7 +16,7 @@ from build import host
 
 LONG = bool(host.option("LONG"))
 SEED = int(host.option("SEED", "1"), 0)
-SECONDS = int(host.option("SECONDS", "5"))  # of random sequences for each format
+SECONDS = int(host.option("MODEL_SECONDS", "2"))  # of random sequences for each format
 PIECES = 8  # of the long run of one format
 MUTATIONS = {1: "amd64", 2: "amd64", 4: "amd64", 5: "amd64", 14: "amd64", 15: "amd64", 16: "amd64", 17: "amd64", 20: "pae"}
 SLOW_MUTATIONS = {21: "pae"}  # (the machine has no point between the halves of M21 on other formats)
