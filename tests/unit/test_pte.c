@@ -7,9 +7,9 @@
 #include <asm/pte_layout.h>
 #include <arch/pgtable.h>
 #include "kernel/lib/assert.h"
-#include "kernel/lib/printk.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/views.h"
+#include "tests/unit/pte_printk.h"
 
 /* The specification's limits (section 8; the 4-byte swap slot pays two bits for "no access" and "exclusive"). */
 #if defined(PTE_FORMAT_amd64)
@@ -24,35 +24,6 @@ STATIC_ASSERT(PTE_FILE_PGOFF_MAX == 0xffffffff && PTE_SWAP_SLOT_MAX == 0xfffffff
 STATIC_ASSERT(PTE_FILE_PGOFF_MAX == ((u64)1 << 28) - 1 && PTE_SWAP_SLOT_MAX == ((u64)1 << 21) - 1);
 STATIC_ASSERT(PTE_SWAP_TYPE_MAX == 2);
 #endif
-
-int vprintf(const char *fmt, va_list ap);
-__noreturn void exit(int status);
-
-int vprintk(const char *fmt, va_list ap)
-{
-	return vprintf(fmt, ap);
-}
-
-int printk(const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vprintk(fmt, ap);
-	va_end(ap);
-	return n;
-}
-
-void panic(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vprintk(fmt, ap);
-	va_end(ap);
-	exit(2);
-}
 
 /* These need the machine: reported as skipped. */
 bool contract_geometry(void)

@@ -15,44 +15,16 @@
  */
 #include <asm/pte_view.h>
 #include "kernel/lib/assert.h"
-#include "kernel/lib/printk.h"
 #include "tests/contract/views.h"
+#include "tests/unit/pte_printk.h"
 
 #define MAX_THREADS 64
 #define WIDE (sizeof(pteval_t) == 8)
 
-int vprintf(const char *fmt, va_list ap);
-__noreturn void exit(int status);
 int strcmp(const char *a, const char *b);
 int atoi(const char *text);
 int pthread_create(unsigned long *thread, const void *attr, void *(*start)(void *), void *arg);
 int pthread_join(unsigned long thread, void **result);
-
-int vprintk(const char *fmt, va_list ap)
-{
-	return vprintf(fmt, ap);
-}
-
-int printk(const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vprintk(fmt, ap);
-	va_end(ap);
-	return n;
-}
-
-void panic(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vprintk(fmt, ap);
-	va_end(ap);
-	exit(2);
-}
 
 /* -- one value ------------------------------------------------------------------------------------------------- */
 struct tally {
