@@ -176,6 +176,9 @@ enum sim_file_kind {
 /* Reference owned by the caller.  A DISK file's page n is full of words n << 16 | 0xf11e at first, if @filled.
  * NULL: no memory (only with a failpoint armed). */
 struct sim_file *sim_file_create(enum sim_file_kind kind, loff_t size, bool filled);
+/* Read ahead from now on (mm/object/readahead.h); until then every page is read when it is needed, one by one.
+ * => a DISK file that nobody else uses yet */
+void sim_file_batched(struct sim_file *file);
 void sim_file_get(struct sim_file *file);
 void sim_file_put(struct sim_file *file); /* the last one: writes nothing back. => may sleep */
 struct vm_object *sim_file_object(struct sim_file *file);
@@ -191,6 +194,7 @@ int sim_file_sync(struct sim_file *file); /* 0, -EIO, -ENOSPC */
 bool sim_disk_read(struct sim_file *file, pgoff_t pgoff, void *page);
 unsigned long sim_disk_writes(struct sim_file *file, pgoff_t pgoff); /* how often that page was written */
 unsigned long sim_disk_reads(struct sim_file *file, pgoff_t pgoff);
+unsigned long sim_disk_requests(struct sim_file *file); /* that read ahead: each for consecutive pages */
 /* Each transfer takes so long (simulated time, the thread or the completion waits); 0. */
 void sim_disk_delay(struct sim_file *file, u64 ns);
 /* The next @n writes / reads of any page / reservations (page_mkwrite) fail with @err (negative); n 0: none. */

@@ -26,6 +26,7 @@ static struct wait_queue throttled = WAIT_QUEUE_INIT(throttled); /* who waits fo
 static bool wanted;                                              /* somebody asked for a round */
 static int waiting;                                              /* throttled threads */
 static unsigned rounds;                                          /* ended */
+static unsigned needed;                                          /* so many must have ended for the last who waits */
 
 /* Neither is given (0): @otherwise percent. */
 static unsigned long limit(unsigned long bytes, unsigned long percent, unsigned otherwise, unsigned long total)
@@ -71,6 +72,15 @@ static bool may_go_on(unsigned since)
 	return unwritten() <= READ_ONCE(hard_pages) || atomic_read(&rounds) - since >= 2;
 }
 
+/* The flusher is not to sleep before @end rounds have ended. */
+static void need_rounds(unsigned end)
+{
+	unsigned old = atomic_read(&needed);
+
+	while ((int)(end - old) > 0 && !atomic_try_cmpxchg(&needed, &old, end))
+		;
+}
+
 void dirty_throttle_slow(void)
 {
 	unsigned since = atomic_read(&rounds);
@@ -79,15 +89,17 @@ void dirty_throttle_slow(void)
 	if (unwritten() <= READ_ONCE(hard_pages))
 		return;
 	dirty_count(&dirty_stat.throttled, 1);
+	need_rounds(since + 2);
 	atomic_inc(&waiting);
 	wake_up_all(&flusher);
 	(void)wait_event_killable(&throttled, may_go_on(since));
 	atomic_dec(&waiting);
 }
 
+/* Who has been let go may not have run yet: he needs no further round, and the flusher must not keep his CPU. */
 static bool work_to_do(void)
 {
-	return READ_ONCE(wanted) || atomic_read(&waiting) > 0;
+	return READ_ONCE(wanted) || (atomic_read(&waiting) > 0 && (int)(atomic_read(&needed) - atomic_read(&rounds)) > 0);
 }
 
 void dirty_wait_for_work(void)

@@ -45,17 +45,16 @@ static bool is_cached(struct vm_object *obj, pgoff_t index)
 	return page != NULL;
 }
 
-/* False: no memory for more. */
+/* False: no memory for more. A page that is there, or that somebody else makes just now, ends the request. */
 static bool batch_add(struct batch *b, pgoff_t index)
 {
-	struct page *page;
+	struct page *page = ERR_PTR(-EEXIST);
 
-	if (b->nr == BATCH || is_cached(b->obj, index))
+	if (b->nr == BATCH)
 		batch_submit(b);
-	if (is_cached(b->obj, index))
-		return true;
-	page = pagecache_create_locked(b->obj, index, GFP_USER | GFP_NOWARN);
-	if (IS_ERR(page)) { /* somebody was faster, or it would be a bad time */
+	if (!is_cached(b->obj, index))
+		page = pagecache_create_locked(b->obj, index, GFP_USER | GFP_NOWARN);
+	if (IS_ERR(page)) {
 		batch_submit(b);
 		return PTR_ERR(page) == -EEXIST;
 	}

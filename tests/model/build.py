@@ -25,7 +25,8 @@ def program(main, fmt, variant="asan"):
     objects = [host.compile_object(s, f"{base}/{s[:-2]}.o", flags) for s in sources] + [host.machine(fmt, variant, host.pool.map)]
     binary = f"{base}/{main.replace('/', '-')}"
     if not os.path.exists(binary) or os.stat(binary).st_mtime_ns < newest(objects):
-        host.run(["gcc", *[f for f in flags if f.startswith(("-fsanitize", "--coverage", "-pthread"))], *objects, "-o", binary])
+        with host.replaced(binary) as new:
+            host.run(["gcc", *[f for f in flags if f.startswith(("-fsanitize", "--coverage", "-pthread"))], *objects, "-o", new])
     return binary
 
 

@@ -5,6 +5,7 @@
  */
 #include "mm/object/pagecache.h"
 
+#include "mm/service/pin.h"
 #include "tests/unit/sim_laws.h"
 
 #define PAGES 6
@@ -162,6 +163,228 @@ static void punch(void *arg)
 	sim_file_put(f);
 }
 
+/* -- zeros --------------------------------------------------------------------------------------------------------------------------- */
+static u64 word_at(loff_t pos)
+{
+	u64 word = 0;
+
+	CHECK(sim_file_read(f, pos, &word, sizeof(word)) == sizeof(word));
+	return word;
+}
+
+/* Just these bytes, in the file, in its mappings, and on the disk. */
+static void zero(void *arg)
+{
+	u64 page[PAGE_SIZE / sizeof(u64)];
+
+	file_mapped_twice(SIM_FILE_DISK);
+	CHECK(object_zero(obj, P(2) + 16, P(2) + 32) == 0);
+	CHECK(load_word(shared + P(2) + 8) == FILLED(2) && load_word(shared + P(2) + 16) == 0);
+	CHECK(load_word(private + P(2) + 24) == 0 && load_word(shared + P(2) + 32) == FILLED(2));
+	CHECK(object_zero(obj, P(3), P(4)) == 0 && sim_file_sync(f) == 0);
+	CHECK(sim_disk_read(f, 2, page) && page[1] == FILLED(2) && page[2] == 0 && page[3] == 0 && page[4] == FILLED(2));
+	CHECK(sim_disk_read(f, 3, page) && page[0] == 0 && page[PAGE_SIZE / 8 - 1] == 0 && disk_word(f, 4) == FILLED(4));
+	sim_file_put(f);
+}
+
+/* Nothing asked is nothing done, and what is zero already gets no block. */
+static void zero_for_nothing(void *arg)
+{
+	f = sim_file_create(SIM_FILE_DISK, P(PAGES), false);
+	obj = sim_file_object(f);
+	CHECK(object_zero(obj, 8, 8) == 0 && object_zero(obj, 8, 0) == 0 && obj->nr_pages == 0);
+	sim_disk_fail_reserve(f, 1, -ENOSPC);
+	CHECK(object_zero(obj, 0, P(1)) == 0 && sim_file_sync(f) == 0 && sim_disk_writes(f, 0) == 0);
+	sim_file_put(f);
+}
+
+static long zero_page_1(void)
+{
+	return object_zero(obj, P(1), P(1) + 8);
+}
+
+static void nothing_cached(void)
+{
+	CHECK(obj->nr_pages == 0);
+}
+
+/* The caller hears why not; then it is as it was. */
+static void zero_fails(void *arg)
+{
+	f = sim_file_create(SIM_FILE_DISK, P(PAGES), true);
+	obj = sim_file_object(f);
+	sim_disk_fail_reads(f, 1, -EIO);
+	CHECK(zero_page_1() == -EIO);
+	sim_disk_fail_reserve(f, 1, -ENOSPC);
+	CHECK(zero_page_1() == -ENOSPC && word_at(P(1)) == FILLED(1));
+	CHECK(sim_file_sync(f) == 0 && sim_disk_writes(f, 1) == 0);
+	pagecache_drop(obj, 0, ~0UL);
+	CHECK(each_fails("page_alloc", zero_page_1, nothing_cached) >= 1 && word_at(P(1)) == 0 &&
+	      word_at(P(1) + 8) == FILLED(1));
+	sim_file_put(f);
+}
+
+/* -- holes whose blocks are given away --------------------------------------------------------------------------------------- */
+struct look {
+	vaddr_t va;
+	bool mapped;
+};
+
+static void look_at(void *arg)
+{
+	struct look *l = arg;
+
+	l->mapped = kind_at(l->va) == PTE_KIND_PAGE;
+}
+
+/* By another thread: who holds invalidate_lock may not take the address space's lock. */
+static bool mapped(vaddr_t va)
+{
+	struct look l = {.va = va};
+
+	sim_join(sim_spawn(mm, 2, look_at, &l));
+	return l.mapped;
+}
+
+static unsigned freed;
+static int freed_result;
+
+/* The range is nowhere; a reader brings a page of it in once more. */
+static int free_blocks(struct vm_object *o, pgoff_t first, pgoff_t last)
+{
+	struct page *page;
+
+	CHECK(o == obj && first == 2 && last == 3 && freed++ == 0);
+	for (unsigned i = 0; i < PAGES; i++)
+		CHECK(cached(i) == (i != 2 && i != 3) && mapped(shared + P(i)) == (i != 2 && i != 3));
+	page = pagecache_read(o, 2);
+	page_put(page);
+	return freed_result;
+}
+
+static void load_page_2(void *arg)
+{
+	CHECK(load_word(shared + P(2)) == FILLED(2) && freed == 1);
+}
+
+static struct sim_thread *faulter;
+
+static int free_while_they_fault(struct vm_object *o, pgoff_t first, pgoff_t last)
+{
+	faulter = sim_spawn(mm, 1, load_page_2, NULL);
+	sim_sleep(1000000);
+	CHECK(!mapped(shared + P(2)) && freed == 0);
+	freed = 1;
+	return 0;
+}
+
+static void punch_blocks(void *arg)
+{
+	static const int results[] = {0, -EIO};
+
+	file_mapped_twice(SIM_FILE_DISK);
+	for (unsigned i = 0; i < ARRAY_SIZE(results); i++) {
+		for (unsigned page = 0; page < PAGES; page++)
+			store_word(shared + P(page), page + 1);
+		freed = 0;
+		freed_result = results[i];
+		CHECK(object_punch_blocks(obj, 2, 3, free_blocks) == results[i] && freed == 1);
+		CHECK(!cached(2) && !cached(3) && load_word(shared + P(1)) == 2 && load_word(shared + P(4)) == 5);
+	}
+	sim_file_put(f);
+}
+
+/* Who faults while the blocks are being freed waits until they are. */
+static void punch_keeps_faults_out(void *arg)
+{
+	file_mapped_twice(SIM_FILE_DISK);
+	CHECK(load_word(shared + P(2)) == FILLED(2));
+	freed = 0;
+	CHECK(object_punch_blocks(obj, 2, 2, free_while_they_fault) == 0);
+	sim_join(faulter);
+	sim_file_put(f);
+}
+
+/* -- pages that must not be in memory for a while ------------------------------------------------------------------------------ */
+
+/* Written, in no mapping and not cached; just the range; private copies stay. */
+static void evict(void *arg)
+{
+	file_mapped_twice(SIM_FILE_DISK);
+	for (unsigned i = 0; i < PAGES; i++)
+		store_word(shared + P(i), i + 1);
+	store_word(private + P(3), 100);
+	CHECK(load_word(private + P(2)) == 3);
+	CHECK(object_evict_begin(obj, 2, 3) == 0);
+	for (unsigned i = 0; i < PAGES; i++) {
+		bool out = i == 2 || i == 3;
+
+		CHECK(cached(i) == !out && sim_disk_writes(f, i) == out && (!out || disk_word(f, i) == i + 1));
+		CHECK(mapped(shared + P(i)) == !out);
+	}
+	CHECK(!mapped(private + P(2)) && mapped(private + P(3)));
+	object_evict_end(obj);
+	CHECK(load_word(shared + P(2)) == 3 && load_word(private + P(2)) == 3 && load_word(private + P(3)) == 100);
+	sim_file_put(f);
+}
+
+/* Who wants one waits, and then sees what is there by then. */
+static void evicted_until_the_end(void *arg)
+{
+	file_mapped_twice(SIM_FILE_DISK);
+	CHECK(load_word(shared + P(2)) == FILLED(2) && object_evict_begin(obj, 2, 2) == 0);
+	freed = 0;
+	faulter = sim_spawn(mm, 1, load_page_2, NULL);
+	sim_sleep(1000000);
+	CHECK(!cached(2) && sim_disk_reads(f, 2) == 1);
+	freed = 1;
+	object_evict_end(obj);
+	sim_join(faulter);
+	CHECK(cached(2) && sim_disk_reads(f, 2) == 2);
+	sim_file_put(f);
+}
+
+/* It has failed: the pages are in the cache as before, and nobody is kept out. */
+static bool still_in(u64 word)
+{
+	return cached(2) && load_word(shared + P(2)) == word && load_word(shared + P(5)) == FILLED(5);
+}
+
+/* A device that stores into a page of the range cannot be stopped; one that reads, or stores elsewhere, is no matter. */
+static void evict_pinned(void *arg)
+{
+	struct page *page;
+
+	file_mapped_twice(SIM_FILE_DISK);
+	store_word(shared + P(2), 7);
+	CHECK(load_word(shared + P(3)) == FILLED(3));
+	CHECK(pin_user_pages(mm, shared + P(2), 1, PIN_WRITE, &page) == 1);
+	CHECK(object_evict_begin(obj, 0, 2) == -EBUSY && still_in(7));
+	CHECK(object_evict_begin(obj, 2, ~0UL) == -EBUSY && still_in(7));
+	CHECK(object_evict_begin(obj, 0, 1) == 0);
+	object_evict_end(obj);
+	CHECK(object_evict_begin(obj, 3, ~0UL) == 0 && !cached(3));
+	object_evict_end(obj);
+	unpin_user_pages(&page, 1, PIN_WRITE, true);
+	CHECK(pin_user_pages(mm, shared + P(2), 1, 0, &page) == 1);
+	CHECK(object_evict_begin(obj, 2, 2) == 0 && !cached(2) && disk_word(f, 2) == 7);
+	object_evict_end(obj);
+	unpin_user_pages(&page, 1, 0, false);
+	sim_file_put(f);
+}
+
+static void evict_unwritten(void *arg)
+{
+	file_mapped_twice(SIM_FILE_DISK);
+	store_word(shared + P(2), 7);
+	sim_disk_fail_writes(f, 1, -EIO);
+	CHECK(object_evict_begin(obj, 2, 3) == -EIO && still_in(7) && disk_word(f, 2) == FILLED(2));
+	CHECK(object_evict_begin(obj, 2, 3) == 0 && disk_word(f, 2) == 7);
+	object_evict_end(obj);
+	CHECK(load_word(shared + P(2)) == 7);
+	sim_file_put(f);
+}
+
 /* -- while others are there --------------------------------------------------------------------------------------------------------- */
 static void store_and_load(void *arg)
 {
@@ -205,6 +428,15 @@ int main(int argc, char **argv)
 	CASE(tail_cannot_be_had);
 	CASE(nonlinear);
 	CASE(punch);
+	CASE(zero);
+	CASE(zero_for_nothing);
+	CASE_CALM(zero_fails);
+	CASE(punch_blocks);
+	CASE_CALM(punch_keeps_faults_out);
+	CASE(evict);
+	CASE_CALM(evicted_until_the_end);
+	CASE(evict_pinned);
+	CASE(evict_unwritten);
 	CASE(against_faults);
 	return sim_end();
 }

@@ -30,6 +30,7 @@ struct sim_file {
 	struct block *blocks;
 	pgoff_t nr_blocks;
 	u64 delay;
+	unsigned long requests; /* for several pages, to read them ahead */
 	struct failure writes, reads, reservations;
 };
 
@@ -137,6 +138,25 @@ static int disk_read_page(struct vm_object *obj, struct page *page)
 	return err;
 }
 
+static void count_request(struct sim_file *f)
+{
+	mutex_lock(&f->disk_lock);
+	f->requests++;
+	mutex_unlock(&f->disk_lock);
+}
+
+static void disk_read_pages(struct vm_object *obj, struct page **pages, unsigned n)
+{
+	count_request(file_of(obj));
+	for (unsigned i = 0; i < n; i++) {
+		ASSERT(pages[i]->index == pages[0]->index + i);
+		ASSERT(page_test(pages[i], PG_LOCKED) && !page_test(pages[i], PG_UPTODATE));
+		(void)disk_read_page(obj, pages[i]);
+		page_unlock(pages[i]);
+		page_put(pages[i]);
+	}
+}
+
 static void disk_write_pages(struct vm_object *obj, struct page **pages, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -177,6 +197,15 @@ static const struct object_ops disk_ops = {
 	.release = file_release,
 };
 
+static const struct object_ops batched_ops = {
+	.read_page = disk_read_page,
+	.read_pages = disk_read_pages,
+	.write_pages = disk_write_pages,
+	.page_mkwrite = disk_reserve,
+	.hold = file_hold,
+	.release = file_release,
+};
+
 static int zero_read_page(struct vm_object *obj, struct page *page)
 {
 	page_zero(page);
@@ -202,6 +231,12 @@ struct sim_file *sim_file_create(enum sim_file_kind kind, loff_t size, bool fill
 		fill_disk(f, (pgoff_t)((size + (loff_t)PAGE_SIZE - 1) >> PAGE_SHIFT));
 	atomic_inc(&files);
 	return f;
+}
+
+void sim_file_batched(struct sim_file *f)
+{
+	ASSERT(f->kind == SIM_FILE_DISK);
+	f->obj.ops = &batched_ops;
 }
 
 void sim_file_get(struct sim_file *f)
@@ -317,6 +352,16 @@ unsigned long sim_disk_writes(struct sim_file *f, pgoff_t index)
 unsigned long sim_disk_reads(struct sim_file *f, pgoff_t index)
 {
 	return count_of(f, index, false);
+}
+
+unsigned long sim_disk_requests(struct sim_file *f)
+{
+	unsigned long n;
+
+	mutex_lock(&f->disk_lock);
+	n = f->requests;
+	mutex_unlock(&f->disk_lock);
+	return n;
 }
 
 void sim_disk_delay(struct sim_file *f, u64 ns)
