@@ -35,7 +35,8 @@ enum page_flag {
 	PG_ANON_EXCLUSIVE, /* belongs to one mapping only: a write may reuse it, a pin may hold it */
 	PG_LRU,
 	PG_ACTIVE,
-	PG_SWAPBACKED, /* has no file to be written to (anonymous, tmpfs) */
+	PG_SWAPBACKED, /* has no file to be written to (anonymous, tmpfs); anonymous without it: MADV_FREE gave it up */
+	PG_SWAPCACHE,  /* anonymous, has a slot: private = which */
 	PG_TABLE,      /* holds page-table entries */
 	PG_SLAB,
 	PG_BUDDY,    /* first page of a free block; private = its order */

@@ -38,6 +38,7 @@ struct rmap_link {
 };
 #define RMAP_SHARED 1u      /* a shared mapping */
 #define RMAP_KEEP_GRANTS 2u /* the entries' own grants count: a dropped page leaves a file entry */
+#define RMAP_LOCKED 4u      /* mlocked: the pages stay */
 
 /*
  * The off-position entries of one page table into one object: a hash table by page offset whose buckets are small
