@@ -71,6 +71,8 @@ void swap_read_done(struct page *page, int error)
 	if (!error) {
 		page_set(page, PG_UPTODATE);
 		count(&swap_pages_in);
+	} else if (error != -ENOMEM) { /* no memory for a request says nothing about the device */
+		page_set(page, PG_ERROR);
 	}
 	page_unlock(page);
 	swap_drop_unused(page);
@@ -166,7 +168,7 @@ static bool await(struct page *page, swap_entry_t entry, int *err)
 		if (!good && page_test(page, PG_SWAPCACHE)) {
 			swap_cache_remove(page);
 			page_put(page);
-			*err = -EIO;
+			*err = page_test(page, PG_ERROR) ? -EIO : -ENOMEM;
 		}
 	}
 	page_unlock(page);
@@ -185,7 +187,7 @@ struct page *swap_read(swap_entry_t entry)
 			if (await(page, entry, &err))
 				return page;
 			page_put(page);
-			if (err && (asked || err != -EIO))
+			if (err && (asked || err == -EINTR))
 				return ERR_PTR(err);
 			continue; /* it left the cache meanwhile */
 		}
