@@ -23,6 +23,15 @@ static void count(unsigned long *counter)
 	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 
+/* Does an entry refer to it, does it exist at all? */
+static bool wanted(swap_entry_t entry)
+{
+	struct page *page;
+	unsigned n;
+
+	return swap_slot_look(entry, &n, &page) && n;
+}
+
 /* -- out ------------------------------------------------------------------------------------------------------------ */
 
 void swap_submit(struct swap_io *io)
@@ -50,8 +59,23 @@ void swap_write(struct swap_io *io, struct page *page)
 	io->pages[io->nr++] = page;
 }
 
+/* Who referred to it may have gone while it was written. */
+static void drop_if_unwanted(swap_entry_t entry)
+{
+	struct page *page = wanted(entry) ? NULL : swap_find(entry);
+
+	if (page) {
+		swap_drop_unused(page);
+		page_put(page);
+	}
+}
+
+/* Our reference goes first: who waits for the end wants to find nobody's but his own and the cache's, which keeps the page
+ * as long as it is under writeback. */
 void swap_write_done(struct page *page, int error)
 {
+	swap_entry_t entry = swap_page_entry(page);
+
 	if (error) {
 		page_set(page, PG_ERROR);
 		page_set(page, PG_DIRTY);
@@ -59,9 +83,9 @@ void swap_write_done(struct page *page, int error)
 		page_clear(page, PG_ERROR);
 		count(&swap_pages_out);
 	}
-	page_end_writeback(page);
-	swap_drop_unused(page); /* who referred to it may have gone meanwhile */
 	page_put(page);
+	page_end_writeback(page);
+	drop_if_unwanted(entry);
 }
 
 /* -- in -------------------------------------------------------------------------------------------------------------- */
@@ -144,15 +168,6 @@ void swap_prefetch(swap_entry_t entry)
 		page_put(page);
 	else
 		(void)read_window(entry);
-}
-
-/* Does an entry refer to it, does it exist at all? */
-static bool wanted(swap_entry_t entry)
-{
-	struct page *page;
-	unsigned n;
-
-	return swap_slot_look(entry, &n, &page) && n;
 }
 
 /* Wait for a page that was found: true if it is there. Else *@err. => referenced */
