@@ -58,8 +58,10 @@ struct vm_object {
 	errseq_t *fs_err;             /* and for whoever watches its file system; NULL: nobody can */
 	unsigned long wb_failures;    /* pages that could not be written; pages_lock */
 	unsigned long nr_writeback;   /* pages under writeback; pages_lock */
-	struct list dirty_link;       /* on the flusher's list while any page is dirty; flusher lock */
-	u64 dirtied_at;               /* when the list was joined, ns */
+	int syncing;                  /* so many write and wait; atomic */
+	struct list dirty_link;       /* on the list of dirty_list.c while anything is to be written; flusher lock */
+	u64 dirtied_at;               /* when it joined, or the flusher last took it up, ns; flusher lock */
+	u64 dirty_number;             /* its number on the list; flusher lock */
 };
 
 #define RADIX_MARK_DIRTY 0

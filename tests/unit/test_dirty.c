@@ -419,14 +419,14 @@ static void held_back(void *arg)
 	sim_file_put(f);
 }
 
-/* A disk that takes nothing does not stop the writers for good. */
+/* A disk that takes nothing does not stop the writers for good, nor the flusher: it fails at once, so that all of a
+ * round and more happens at one moment of the clock. */
 static void broken_disk(void *arg)
 {
 	struct sim_thread *t;
 
 	file();
 	set_limits(P(2), P(1));
-	sim_disk_delay(f, MS); /* time passes, or the page put back on the list would belong to the same round */
 	sim_disk_fail_writes(f, ~0u, -EIO);
 	t = sim_spawn(NULL, 1, flusher_thread, NULL);
 	for (pgoff_t i = 0; i < 6; i++)
