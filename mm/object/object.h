@@ -94,6 +94,10 @@ ssize_t object_write(struct vm_object *obj, loff_t pos, const void *buf, size_t 
 
 /* How many of the @n bytes at @pos, all below the size, are at hand: cached, or to be had without a device. */
 size_t object_ready(struct vm_object *obj, loff_t pos, size_t n);
+/* How many of the @n bytes at @pos can be written, as things are, without waiting for a device: their pages are dirty
+ * already, so they have all that writing them back needs, and are not on their way; or the file has no device.
+ * 0 too if so much is dirty that a writer would be held back. */
+size_t object_ready_for_write(struct vm_object *obj, loff_t pos, size_t n);
 
 /* -- writeback ------------------------------------------------------------------------------------------- */
 

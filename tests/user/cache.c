@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -262,8 +263,34 @@ TEST(cache_rwf, "cache.RWF_NOWAIT reads what is there, RWF_APPEND writes at the 
 	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 64 * P + 16);
 	CHECK_OK(fstat(fd, &st));
 	CHECK_EQ(st.st_size, 64 * P + 16);
-	CHECK_ERRNO(pwritev2(fd, &iov, 1, 0, RWF_NOWAIT), EOPNOTSUPP);
 	CHECK_EQ(file_tag(fd, 0), 0);
+}
+
+TEST(cache_rwf_write, "cache.RWF_NOWAIT writes into pages that need nothing")
+{
+	static u8 buf[4 * 4096];
+	struct iovec iov = {buf, sizeof(buf)};
+	int fd, tmp = tagged_memfd(1);
+	u64 v = 7;
+
+	PTERON_ONLY();
+	fd = cold_file("rwfw", 8);
+	CHECK_ERRNO(pwritev2(fd, &iov, 1, 0, RWF_NOWAIT), EAGAIN); /* not in memory */
+	CHECK_EQ(file_tag(fd, 0), 0);
+	CHECK_ERRNO(pwritev2(fd, &iov, 1, 0, RWF_NOWAIT), EAGAIN); /* clean: may need a block */
+	CHECK_EQ(pwrite(fd, &v, 8, 0), 8);
+	CHECK_EQ(pwrite(fd, &v, 8, P), 8);
+	set_tag(buf, 0, 100);
+	set_tag(buf, 1, 101);
+	CHECK_EQ(pwritev2(fd, &iov, 1, 0, RWF_NOWAIT), 2 * P); /* as far as they are */
+	CHECK_EQ(file_tag(fd, 0), 100);
+	CHECK_EQ(file_tag(fd, 1), 101);
+	CHECK_EQ(file_tag(fd, 2), 2);
+	CHECK_ERRNO(pwritev2(fd, &iov, 1, 8 * (off_t)P, RWF_NOWAIT), EAGAIN); /* the file would grow */
+	CHECK_ERRNO(pwritev2(fd, &iov, 1, 0, RWF_NOWAIT | RWF_DSYNC), EAGAIN);
+	CHECK_EQ(pwritev2(tmp, &iov, 1, 0, RWF_NOWAIT), sizeof(buf)); /* has no device */
+	CHECK_EQ(pwritev2(tmp, &iov, 1, 0, RWF_NOWAIT | RWF_APPEND), sizeof(buf));
+	CHECK_EQ(file_tag(tmp, 4), 100);
 }
 
 /* -- limits ------------------------------------------------------------------------------------------------------ */
@@ -405,6 +432,49 @@ TEST(cache_age, "cache.age what is old is written without being asked for")
 		sleep_ms(100);
 	CHECK_EQ(vmstat("nr_dirty"), 0);
 	CHECK_EQ(meminfo_kb("Dirty"), 0);
+}
+
+/* The device that has "/", read past the file system. */
+static int root_device(void)
+{
+	char line[256], source[128], where[128], type[32];
+	FILE *f = fopen("/proc/mounts", "r");
+	int fd = -1;
+
+	while (f && fd < 0 && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%127s %127s %31s", source, where, type) == 3 && !strcmp(where, "/") && !strcmp(type, "ext2"))
+			fd = open(source, O_RDONLY);
+	if (f)
+		fclose(f);
+	return CHECK_OK(fd);
+}
+
+static u32 free_inodes_on_disk(int device)
+{
+	u32 n;
+
+	CHECK_EQ(pread(device, &n, sizeof(n), 1024 + 16), sizeof(n)); /* of the super block */
+	return n;
+}
+
+TEST_SECONDS(cache_meta_age, "cache.age metadata is written without being asked for", 60)
+{
+	struct statfs st;
+	int device;
+	u32 before;
+
+	PTERON_ONLY();
+	device = root_device();
+	sync();
+	before = free_inodes_on_disk(device);
+	for (int i = 0; i < 3; i++)
+		CHECK_OK(close(make_file(disk_dir(), (const char *const[]){"m1", "m2", "m3"}[i], 0)));
+	CHECK_OK(statfs(disk_dir(), &st));
+	CHECK_OP(st.f_ffree, <, before);
+	for (int i = 0; i < 200 && free_inodes_on_disk(device) != st.f_ffree; i++)
+		sleep_ms(100);
+	CHECK_EQ(free_inodes_on_disk(device), st.f_ffree);
+	CHECK_OK(close(device));
 }
 
 TEST(cache_osync, "cache.O_DSYNC writes its own range and nothing else")
