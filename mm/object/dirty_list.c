@@ -4,7 +4,8 @@
  * Layer 5b (mm/object).  Interface: pagecache.h.  Lock: list_lock (LOCK_FLUSHER), a leaf.
  *
  * An object stays on the list until all is written, also while somebody is writing it: who comes meanwhile and
- * wants everything written (sync) finds it here and waits too.  The list is in the order of joining, and each member
+ * wants everything written (sync) finds it here and waits too.  Only a walk takes it off, so that one store after each
+ * fsync does not take the lock that all objects share.  The list is in the order of joining, and each member
  * bears its number, so a walk sees every member of the moment when it began once, whoever leaves and joins
  * meanwhile: also if a disk fails at once and the clock stands still.
  */
@@ -59,6 +60,15 @@ void dirty_list_settle(struct vm_object *obj)
 	dirty_list_leave(obj);
 	if (anything_to_write(obj))
 		dirty_list_join(obj);
+}
+
+void dirty_list_renew(struct vm_object *obj)
+{
+	if (list_empty(&obj->dirty_link) || anything_to_write(obj))
+		return;
+	spin_lock(&list_lock);
+	obj->dirtied_at = arch_clock_ns();
+	spin_unlock(&list_lock);
 }
 
 void dirty_walk_begin(struct dirty_walk *w)

@@ -18,6 +18,7 @@ static void write_objects(struct dirty_walk *w, bool wait)
 	dirty_walk_begin(w);
 	while ((obj = dirty_walk_next(w))) {
 		object_writeback(obj, 0, ~0UL, wait);
+		dirty_list_settle(obj);
 		obj->ops->release(obj);
 	}
 }

@@ -48,6 +48,8 @@ void pagecache_dirty_from_pte(struct page *page);
 void dirty_list_join(struct vm_object *obj);
 /* Take it off if there is nothing left to write. */
 void dirty_list_settle(struct vm_object *obj);
+/* If there is nothing left to write: what becomes dirty from now on is young. */
+void dirty_list_renew(struct vm_object *obj);
 /* The object dies: take it off. */
 void dirty_list_leave(struct vm_object *obj);
 

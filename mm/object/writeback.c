@@ -170,7 +170,7 @@ int object_writeback(struct vm_object *obj, pgoff_t first, pgoff_t last, bool wa
 		object_wait_writeback(obj, first, last);
 		atomic_dec(&obj->syncing);
 	}
-	dirty_list_settle(obj);
+	dirty_list_renew(obj);
 	return READ_ONCE(obj->wb_failures) == failures ? 0 : errseq_last(&obj->wb_err);
 }
 
