@@ -43,9 +43,15 @@ static void print_place(struct proc_buf *b, const struct pte_run *r)
 	proc_write(b, "\n", 1);
 }
 
+/* Of "start-end": 12 digits reach the end of a 64-bit program's addresses. */
+#define RANGE_WIDTH ((int)(sizeof(vaddr_t) == 8 ? 25 : 17))
+
 static void print_run(struct proc_buf *b, const struct pte_run *r)
 {
-	proc_printf(b, "%08lx-%08lx %8lu %-9s %c%c%c%c %c%c%c%c %4u ", r->start, r->end, run_pages(r), run_kind(r),
+	char range[40];
+
+	snprintf(range, sizeof(range), "%08lx-%08lx", r->start, r->end);
+	proc_printf(b, "%-*s %8lu %-9s %c%c%c%c %c%c%c%c %4u ", RANGE_WIDTH, range, run_pages(r), run_kind(r),
 	            r->grant & GRANT_R ? 'r' : '-', r->grant & GRANT_W ? 'w' : '-', r->grant & GRANT_X ? 'x' : '-',
 	            r->shared ? 's' : 'p', r->kind == PTE_KIND_PAGE ? 'R' : '-', r->dirty ? 'D' : '-', r->young ? 'Y' : '-',
 	            r->write ? 'W' : '-', r->pins);
@@ -54,10 +60,8 @@ static void print_run(struct proc_buf *b, const struct pte_run *r)
 
 static void print_head(struct proc_buf *b)
 {
-	const int width = (int)(2 * sizeof(void *)) + (sizeof(void *) == 8 ? 9 : 1);
-
-	proc_printf(b, "# %-*s %8s %-9s %s %s %4s %s\n", width - 2, "address", "pages", "kind", "prot", "RDYW", "pins",
-	            "offset");
+	proc_printf(b, "# %-*s %8s %-9s %s %s %4s %s\n", RANGE_WIDTH - 2, "address", "pages", "kind", "prot", "RDYW",
+	            "pins", "offset");
 }
 
 /* What fits; the cursor is where the last run ended, and 0 only before the head. */
