@@ -120,8 +120,9 @@ $(OUT)/kernel.elf: $(OUT)/ksyms.o $(OUT)/kernel.pass1
 # Everything of ring 3: ordinary static Linux programs, by the tool chain's own libc.  Objects: $(OUT)/user-obj.
 UOBJ := $(OUT)/user-obj
 UFLAGS := -std=gnu11 -O1 -g -pthread -Wall -Wextra -Werror -iquote . -D_FILE_OFFSET_BITS=64
-SUITE := $(patsubst %.c,$(UOBJ)/%.o,$(filter-out tests/user/bigfile.c,$(sort $(wildcard tests/user/*.c))))
-UPROGRAMS := $(addprefix $(OUT)/user/,init sh demo suite reverse64m bench poweroff reboot)
+UMK := $(addprefix $(UOBJ)/user/,umk_window.o umk_mmu.o umk_guest.o umk_run.o kmem.o)
+SUITE := $(patsubst %.c,$(UOBJ)/%.o,$(filter-out tests/user/bigfile.c,$(sort $(wildcard tests/user/*.c)))) $(UMK)
+UPROGRAMS := $(addprefix $(OUT)/user/,init sh demo suite reverse64m bench umk poweroff reboot)
 
 user: $(UPROGRAMS)
 
@@ -134,7 +135,8 @@ $(OUT)/user/poweroff: $(UOBJ)/user/poweroff.o
 $(OUT)/user/reboot: $(UOBJ)/user/poweroff.o
 $(OUT)/user/sh: $(addprefix $(UOBJ)/user/,sh.o applets.o)
 $(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o demo_steps.o ptes.o kmem.o)
-$(OUT)/user/bench: $(patsubst %.c,$(UOBJ)/%.o,$(sort $(wildcard user/bench*.c)) user/kmem.c)
+$(OUT)/user/bench: $(patsubst %.c,$(UOBJ)/%.o,$(sort $(wildcard user/bench*.c))) $(UMK)
+$(OUT)/user/umk: $(UOBJ)/user/umk.o $(UMK)
 $(OUT)/user/reverse64m: $(UOBJ)/tests/user/bigfile.o
 $(OUT)/user/suite: $(SUITE)
 $(UPROGRAMS):
