@@ -163,7 +163,7 @@ iso: setup
 		print(machine.make_iso(machine.from_environment(), 'build/pteron.iso', ''))"
 
 # -- what people type ------------------------------------------------------------------------------------------
-export ARCH PAGING BUILD SAN FW SMP MEM TESTS ACCEL ICOUNT APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS
+export ARCH PAGING BUILD SAN FW SMP MEM TESTS T N ACCEL ICOUNT APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS
 
 help:
 	@echo 'make run      boot Pteron with a shell on this terminal (Ctrl-A X leaves)'
@@ -174,6 +174,7 @@ help:
 	@echo 'make debug    QEMU halted and a gdb connected to it'
 	@echo 'make exec     run one static Linux program     PROG=./a.out ARGS=... WITH=dir'
 	@echo 'make bench    costs in guest instructions'
+	@echo 'make profile  hottest functions of an operation T=mosaic/remap_resident_page  N=16'
 	@echo 'make iso      a hybrid boot image (BIOS and UEFI)'
 	@echo 'each with     ARCH=x86_64|i386 PAGING=4level|pae|2level|scrambled FW=direct|bios|uefi SMP=1 MEM=512 BUILD=debug|release'
 
@@ -193,6 +194,9 @@ exec: setup
 bench: BUILD := $(BENCH_BUILD)
 bench: setup
 	@tools/bench.py
+profile: BUILD := $(BENCH_BUILD)
+profile: setup
+	@tools/profile.py
 check: setup
 	@tools/check.py
 host: setup
@@ -200,4 +204,4 @@ host: setup
 clean:
 	rm -rf build
 
-.PHONY: kernel root ramdisk iso help setup run test guest debug exec bench check host clean user
+.PHONY: kernel root ramdisk iso help setup run test guest debug exec bench profile check host clean user
