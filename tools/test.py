@@ -180,6 +180,7 @@ def smp_lanes():
     for arch, paging in FORMATS:
         out.append(guest_lane(machine(arch, paging, smp=4), "T0-20*", 20 * 100, f"storms-{arch}-{paging}",
                               ("suite.storms=20", "suite.storm=60")))
+        out.append(guest_lane(machine(arch, paging), "T0-28*", 3600, f"guest-mmu-{arch}-{paging}", ("suite.guest=1000000",)))
     return out
 
 
