@@ -100,13 +100,18 @@ static long ioctl_clean(const struct call *c)
 	return debug_clean(c->mm, c->arg);
 }
 
+static long ioctl_reap(const struct call *c)
+{
+	return debug_reap(c->mm, c->arg);
+}
+
 static const void *mutation_owner; /* the last file that switched one on; a test's affair, so no lock */
 
 static long ioctl_mutate(const struct call *c)
 {
 	struct mm_mutate *arg = c->arg;
 
-	if (arg->n > 99)
+	if (arg->n > MM_MUTATION_MAX)
 		return -EINVAL;
 	arg->old = mutation_active;
 	mutation_owner = arg->n ? c->owner : NULL;
@@ -137,6 +142,7 @@ static const struct {
 	{MM_IOC_CLEAN, ioctl_clean},
 	{MM_IOC_MUTATE, ioctl_mutate},
 	{MM_IOC_PLANT, ioctl_plant},
+	{MM_IOC_REAP, ioctl_reap},
 };
 
 static long dev_mm_ioctl(struct file *f, unsigned cmd, unsigned long user)
