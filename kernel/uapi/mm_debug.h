@@ -99,7 +99,7 @@ enum mm_trace_event {
 	MM_TRACE_MARK,      /* MM_IOC_TRACE_MARK of a program: va, pfn, old, new as given */
 	MM_TRACE_LOCK,      /* a lock is asked for: va = which one, pfn = rank (line of /proc/lock_waits), old = how it is
 	                     * asked for, new = depth of interrupts; mm = the tree that the CPU uses, 0: a kernel thread */
-	MM_TRACE_NOTIFY, /* every subscriber has forgotten [va, new): va, old = 0 */
+	MM_TRACE_NOTIFY,    /* every subscriber has forgotten [va, new): va, old = 0 */
 	MM_TRACE_EVENTS
 };
 /* old, new: an entry, decoded into one word that is the same on every format:

@@ -24,7 +24,7 @@ struct model_pin {
 struct drive {
 	struct oracle o;
 	struct mm *mm[MODEL_SPACES];
-	struct mm *scratch; /* user memory for results of system calls */
+	struct mm *scratch;                     /* user memory for results of system calls */
 	struct mirrored mirrored[MODEL_SPACES]; /* exact mode */
 	struct sim_file *file[MODEL_FILES];
 	struct model_pin pin[MODEL_PINS];
