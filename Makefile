@@ -100,7 +100,7 @@ LDFLAGS := -m $(LDEMU) -nostdlib -static -z max-page-size=0x1000 -z noexecstack 
 LIBGCC := $(if $(filter 32,$(BITS)),$(shell $(CC) -print-libgcc-file-name))
 LDFORMAT := $(if $(filter 64,$(BITS)),elf64-x86-64,elf32-i386)
 
-$(OUT)/linker.ld: linker.ld arch/x86/include/asm/layout.h arch/x86/include/asm/offsets.h
+$(OUT)/linker.ld: linker.ld arch/x86/include/asm/layout.h arch/x86/include/asm/user_layout.h arch/x86/include/asm/offsets.h
 	@mkdir -p $(@D)
 	$(CC) -E -P -undef -x c $(INCLUDE) $(DEFS) $(call format_of,$<) -DLD_FORMAT=$(LDFORMAT) $< -o $@
 

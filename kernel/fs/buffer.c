@@ -308,14 +308,6 @@ static bool launch(struct buffer_cache *c, struct flight *f, struct buffer *b)
 	return true;
 }
 
-bool buffer_any_dirty(const struct buffer_cache *c)
-{
-	for (unsigned i = 0; i < BUFFER_STAGES; i++)
-		if (!list_empty(&c->dirty[i]))
-			return true;
-	return false;
-}
-
 int buffer_sync(struct buffer_cache *c, unsigned stage)
 {
 	struct list todo = LIST_INIT(todo);

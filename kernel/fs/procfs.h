@@ -29,7 +29,6 @@ typedef int proc_store_t(const char *text, size_t n);
 /* /proc/@path ("meminfo", "sys/vm/max_map_count"); missing directories are made. @store may be NULL. */
 void proc_register_rw(const char *path, proc_show_t *show, proc_store_t *store);
 void proc_register(const char *path, proc_show_t *show);
-void proc_register_link(const char *path, const char *target);
 
 /* -- /proc/<pid> -------------------------------------------------------------------------------------------- */
 enum proc_pid_kind {

@@ -151,7 +151,7 @@ static loff_t seek_data(struct inode *inode, loff_t off, int whence)
 	return whence == SEEK_DATA ? off : size; /* everything counts as data */
 }
 
-loff_t generic_llseek(struct file *f, loff_t off, int whence)
+static loff_t generic_llseek(struct file *f, loff_t off, int whence)
 {
 	switch (whence) {
 	case SEEK_SET:

@@ -233,8 +233,6 @@ int vfs_rename(struct dentry *from_cwd, const char *from, struct dentry *to_cwd,
 /* The same with RENAME_NOREPLACE (-EEXIST); other flags: -EINVAL. */
 int vfs_rename_flags(struct dentry *from_cwd, const char *from, struct dentry *to_cwd, const char *to, unsigned flags);
 ssize_t vfs_readlink(struct dentry *cwd, const char *path, char *buf, size_t n);
-/* The same for a dentry that was looked up without following. -EINVAL: not a link. */
-ssize_t dentry_readlink(struct dentry *d, char *buf, size_t n);
 int vfs_truncate(struct dentry *cwd, const char *path, loff_t size);
 int vfs_mount(const char *source, const char *target, const char *type, unsigned long flags);
 int vfs_umount(const char *target);
@@ -256,9 +254,6 @@ int inode_chown(struct inode *inode, u32 uid, u32 gid); /* (u32)-1: leave */
 /* NULL: leave as it is. Both NULL: both now. */
 int inode_utimens(struct inode *inode, const struct timespec64 *atime, const struct timespec64 *mtime);
 int vfs_chmod(struct dentry *cwd, const char *path, u32 mode);
-int vfs_chown(struct dentry *cwd, const char *path, u32 uid, u32 gid, bool follow);
-int vfs_utimens(struct dentry *cwd, const char *path, const struct timespec64 *atime, const struct timespec64 *mtime,
-                bool follow);
 /* access(2) for root: R_OK, W_OK (-EROFS), X_OK (-EACCES without any x bit, or noexec). */
 int inode_access(struct inode *inode, unsigned mask);
 struct timespec64 vfs_now(void); /* the time of day */

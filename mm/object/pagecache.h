@@ -17,6 +17,11 @@ static inline pgoff_t object_size_pages(const struct vm_object *obj)
  * => nothing maps them any more; may sleep */
 void pagecache_drop(struct vm_object *obj, pgoff_t first, pgoff_t last);
 
+/* The first page at or after *@index that has @mark (RADIX_MARK_*, or PAGECACHE_ANY), referenced; *@index: where it is.
+ * NULL: none up to @last. => any context */
+#define PAGECACHE_ANY (~0u)
+struct page *pagecache_next(struct vm_object *obj, unsigned long *index, pgoff_t last, unsigned mark);
+
 /* Let go of pages in [first, last] that are clean, idle and not in use by anybody; how many. They can be read again.
  * => may sleep, no locks held */
 unsigned long pagecache_shed(struct vm_object *obj, pgoff_t first, pgoff_t last);

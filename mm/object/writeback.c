@@ -132,20 +132,6 @@ void object_writeback_done(struct vm_object *obj, struct page *page, int error)
 	page_put(page);
 }
 
-/* The next page at or after *@index with @mark, referenced; NULL beyond @last. */
-static struct page *next_marked(struct vm_object *obj, unsigned long *index, pgoff_t last, unsigned mark)
-{
-	unsigned long flags = spin_lock_irqsave(&obj->pages_lock);
-	struct page *page = radix_next_marked(&obj->pages, index, mark);
-
-	if (page && *index <= last)
-		page_get(page);
-	else
-		page = NULL;
-	spin_unlock_irqrestore(&obj->pages_lock, flags);
-	return page;
-}
-
 /* Prepare @page for I/O; true if it must be written. @wait: also when it is already being written. */
 static bool prepare_for_io(struct vm_object *obj, struct page *page, bool wait)
 {
@@ -189,7 +175,7 @@ static void write_range(struct vm_object *obj, pgoff_t first, pgoff_t last, bool
 	unsigned long index = first;
 	struct page *page;
 
-	for (; (page = next_marked(obj, &index, last, RADIX_MARK_DIRTY)); index++) {
+	for (; (page = pagecache_next(obj, &index, last, RADIX_MARK_DIRTY)); index++) {
 		/* Never wait for one page's I/O while holding others back: submit them first. */
 		if (wait && page_test(page, PG_WRITEBACK))
 			batch_submit(&b);
@@ -207,7 +193,7 @@ void object_wait_writeback(struct vm_object *obj, pgoff_t first, pgoff_t last)
 	unsigned long index = first;
 	struct page *page;
 
-	for (; (page = next_marked(obj, &index, last, RADIX_MARK_WRITEBACK)); index++) {
+	for (; (page = pagecache_next(obj, &index, last, RADIX_MARK_WRITEBACK)); index++) {
 		page_wait_writeback(page);
 		page_put(page);
 		if (index == last)

@@ -51,7 +51,10 @@ struct page {
 	int pins_w; /* outstanding write pins */
 	int pins_r; /* outstanding read pins */
 	struct vm_object *object;
-	pgoff_t index;
+	union {
+		pgoff_t index;
+		unsigned long nr_below; /* PG_TABLE: its entries that name a table; pt->lock, read also by who frees tables */
+	};
 	struct list link;
 	union {
 		unsigned long private; /* buddy: order; slab: its own; cached: its file system's, page lock */

@@ -92,7 +92,6 @@ struct ext2_disk_group *ext2_group(struct ext2_fs *fs, u32 group);
 void ext2_group_dirty(struct ext2_fs *fs, u32 group);
 void ext2_super_dirty(struct ext2_fs *fs);
 u32 ext2_group_blocks(const struct ext2_fs *fs, u32 group);
-bool ext2_group_has_super(const struct ext2_fs *fs, u32 group);
 
 /* -- commit.c (=> meta held) ---------------------------------------------------------------------------------- */
 /* Make every change of metadata durable, and everything that was written before: 0 or the first error. */
@@ -177,6 +176,5 @@ extern const struct file_ops ext2_dir_fops;
 
 /* -- namei.c ------------------------------------------------------------------------------------------------------ */
 extern const struct inode_ops ext2_dir_inode_ops;
-ssize_t ext2_readlink(struct inode *inode, char *buf, size_t n);
 
 #endif
