@@ -17,6 +17,7 @@
 #include <arch/phys.h>
 #include <arch/smp.h>
 #include <arch/upcall.h>
+#include <arch/vm.h>
 
 #include "kernel/dev/block.h"
 #include "kernel/dev/pci.h"
@@ -26,6 +27,7 @@
 #include "kernel/fs/dev_edu.h"
 #include "kernel/fs/dev_mirror.h"
 #include "kernel/fs/dev_mm.h"
+#include "kernel/fs/dev_vmm.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
@@ -67,6 +69,8 @@ static void devices_init(void)
 	dev_block_init();
 	dev_edu_init();
 	dev_mirror_init();
+	if (ARCH_HAS_GUESTS)
+		dev_vmm_init();
 	if (DEBUG)
 		dev_mm_init();
 }

@@ -236,17 +236,17 @@ static int copy_vma(struct mm *child, struct vma *from)
 		return err;
 	}
 	vma_attach(to);
-	mmu_notify_start(&range, &from->mm->pt, from->start, from->end, MMU_PROTECT_PAGE);
 	if (needs_copy(from)) {
+		mmu_notify_start(&range, &from->mm->pt, from->start, from->end, MMU_PROTECT_PAGE);
 		if (from->link.nonlinear)
 			rwsem_write_lock(&from->object->maps.lock);
 		err = copy_entries(&c);
 		if (from->link.nonlinear)
 			rwsem_write_unlock(&from->object->maps.lock);
+		if (c.write_protected)
+			pgtable_flush_range(&from->mm->pt, from->start, from->end);
+		mmu_notify_end(&range);
 	}
-	if (c.write_protected)
-		pgtable_flush_range(&from->mm->pt, from->start, from->end);
-	mmu_notify_end(&range);
 	discard_spares(&c);
 	return err;
 }
