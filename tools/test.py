@@ -67,14 +67,14 @@ def words(glob, *more):
 
 
 def repeat_command(m, glob, *more):
-    return (f"make guest ARCH={m.arch} PAGING={m.paging} {f'SAN={m.san} ' if m.san else ''}FW={m.fw} SMP={m.smp} MEM={m.mem} TESTS='{glob}' "
+    return (f"make guest ARCH={m.arch} PAGING={m.paging} {f'SAN={m.san} ' if m.san else ''}{f'DISK={m.disk} ' if m.disk != 'virtio' else ''}FW={m.fw} SMP={m.smp} MEM={m.mem} TESTS='{glob}' "
             f"APPEND='{' '.join([f'suite.seed={SEED}', *more])}'")
 
 
 def guest_lane(m, glob, seconds, name=None, more=(), repeat=None):
     """The ring-3 suite (and the contract tests) on one machine."""
     name = name or f"guest-{m.arch}-{m.paging}-{m.fw}"
-    m = dataclasses.replace(m, cmdline=f"root=vda suite.slow=vdb {words(glob, *more)}", iso=f"{LOGS}/{name}.iso")
+    m = dataclasses.replace(m, cmdline=f"root={m.disk_name(0)} suite.slow={m.disk_name(1)} {words(glob, *more)}", iso=f"{LOGS}/{name}.iso")
 
     def run():
         if m.fw != "direct":
@@ -170,6 +170,10 @@ FEW = "mm*,cow*,T0-01*,T0-07*,T0-18[st],T0-19s,T4-07s,T4-10,T4-11"
 MORE = "mm*,cow*,thread*,T0-01*,T0-07*,T0-18*,T0-19*,T4-07*,T4-10*,T4-11*,T4-15*"
 
 
+# What runs with its root on an NVMe disk: what uses disks.
+ON_NVME = "mm*,disk*,ext2*,cache*,direct*,T0-17*,T0-2[345]*,T1-14*,T1-21*"
+
+
 def smp_lanes():
     """The suite on four CPUs on every format, the adversarial one too; less of it on other numbers of them."""
     out = []
@@ -195,6 +199,8 @@ def lanes():
     ]
     for arch, paging in FORMATS:
         out.append(bigfile_lane(arch, paging))
+    for arch, paging in FORMATS[:2]:
+        out.append(guest_lane(machine(arch, paging, smp=4, disk="nvme"), ON_NVME, 240, f"nvme-{arch}-{paging}"))
     out.append(guest_lane(machine("i386", "pae", mem="6144"), "mm*,T0-01*,T1-01*", 200, "guest-i386-pae-6G"))
     for arch, paging in FORMATS:
         out.append(guest_lane(machine(arch, paging, fw="bios", smp=2), "T0-01*,T0-07*,mm*", 120))
