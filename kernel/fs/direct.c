@@ -13,6 +13,7 @@
  */
 #include "kernel/dev/block.h"
 #include "kernel/fs/vfs_internal.h"
+#include "kernel/lib/syncpoint.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sync/completion.h"
 #include "mm/object/pagecache.h"
@@ -232,6 +233,7 @@ static int read_chunk(struct chunk *c, char *user, size_t n)
 	err = note_holes(c);
 	if (!err)
 		err = object_writeback(&c->inode->obj, page_of(c->pos), page_of(c->pos + (loff_t)c->bytes - 1), true);
+	SYNC_POINT("direct-read");
 	if (!err)
 		err = chunk_move(c);
 	chunk_unpin(c);

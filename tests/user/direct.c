@@ -3,6 +3,7 @@
  */
 #define _GNU_SOURCE
 #include "disk.h"
+#include "puppet.h"
 #include "race.h"
 
 #include <fcntl.h>
@@ -211,54 +212,51 @@ static void read_into_map(unsigned me, void *arg)
 	}
 }
 
-struct hole {
-	int fd, direct;
-	u8 *p;
-	u32 go, round, stop;
-};
+static u8 half[2048] __attribute__((aligned(4096)));
 
-/* One thread makes a hole and reads its second half past the cache; the other stores into the first half meanwhile. */
-static void read_or_fill(unsigned me, void *arg)
+/* The second half of the page, past the cache. @arg: the description */
+static void read_half(void *arg)
 {
-	static u8 buf[2048] __attribute__((aligned(4096)));
-	struct hole *h = arg;
-
-	for (u32 i = 1; i <= 2000; i++) {
-		if (me) {
-			SPIN_UNTIL(LOAD(h->go) >= i || LOAD(h->stop));
-			for (u32 k = i * 7 % 400; k; k--)
-				__asm__ volatile("pause");
-			*(volatile u8 *)h->p = (u8)i;
-			STORE(h->round, i);
-			continue;
-		}
-		memset(h->p, 0xda, P);
-		CHECK_OK(fsync(h->fd));
-		CHECK_OK(fallocate(h->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, P));
-		if (i % 8 == 0)
-			CHECK_OK(fsync(h->fd)); /* the block may be had again */
-		memset(buf, 1, sizeof(buf));
-		STORE(h->go, i);
-		CHECK_EQ(pread(h->direct, buf, sizeof(buf), 2048), sizeof(buf));
-		for (size_t k = 0; k < sizeof(buf); k++)
-			CHECK_EQ(buf[k], 0);
-		SPIN_UNTIL(LOAD(h->round) >= i);
-	}
+	memset(half, 1, sizeof(half));
+	CHECK_EQ(pread(*(int *)arg, half, sizeof(half), 2048), sizeof(half));
 }
 
-TEST_SECONDS(direct_hole, "direct.read of a hole that gets its block meanwhile", 120)
+/* A page that was full becomes a hole, and its block may be had again. */
+static void make_hole(int fd, u8 *p)
 {
-	struct hole h = {.go = 0};
+	memset(p, 0xda, P);
+	CHECK_OK(fsync(fd));
+	CHECK_OK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, P));
+	CHECK_OK(fsync(fd));
+}
 
-	PTERON_ONLY(); /* Linux's ext2 does not promise it */
-	h.fd = make_file(disk_dir(), "hole", 0);
-	CHECK_OK(ftruncate(h.fd, P));
-	h.direct = CHECK_OK(open(path_in(disk_dir(), "hole"), O_RDWR | O_DIRECT));
-	h.p = map_shared(h.fd, 1, PROT_READ | PROT_WRITE);
-	crew_run(2, read_or_fill, &h);
-	CHECK_OK(munmap(h.p, P));
-	CHECK_OK(close(h.direct));
-	CHECK_OK(close(h.fd));
+TEST(direct_hole, "direct.read of a hole that gets its block meanwhile")
+{
+	struct puppet reader = {0};
+	int fd, direct, mm = mm_need();
+	u8 *p;
+
+	puppet_need(1);
+	fd = make_file(disk_dir(), "hole", 0);
+	CHECK_OK(ftruncate(fd, P));
+	direct = direct_open("hole");
+	p = map_shared(fd, 1, PROT_READ | PROT_WRITE);
+	puppet_start(&reader, 1);
+	for (int i = 0; i < 8; i++) {
+		make_hole(fd, p);
+		mm_arm(mm, "direct-read", reader.tid);
+		puppet_tell(&reader, read_half, &direct);
+		mm_await(mm, "direct-read");
+		*(volatile u8 *)p = 1; /* in the first half: the page is dirty, with a block that still holds other things */
+		mm_release(mm, "direct-read");
+		CHECK_NOFAULT(puppet_wait(&reader));
+		for (size_t k = 0; k < sizeof(half); k++)
+			CHECK_EQ(half[k], 0);
+	}
+	puppet_stop(&reader);
+	CHECK_OK(munmap(p, P));
+	CHECK_OK(close(direct));
+	CHECK_OK(close(fd));
 }
 
 TEST(T1_21, "T1-21 O_DIRECT into a mapping under writeback")
