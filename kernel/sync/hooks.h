@@ -33,6 +33,12 @@ bool sync_wake(struct thread *thread);
 bool sync_signal_pending(void); /* current: a signal wants to be delivered */
 bool sync_fatal_pending(void);  /* current: it is being killed */
 
+/* What the current thread may do for memory: a word of its own, of SYNC_MEMORY_* bits. */
+enum sync_memory {
+	SYNC_MEMORY_RESERVE = 1, /* it is about to free memory: it may use the reserve, and does not reclaim to get any */
+};
+unsigned *sync_memory_rights(void);
+
 /* Held locks of the current thread (of the boot code before there are threads). Debug builds. */
 struct lock_context *sync_lock_context(void);
 

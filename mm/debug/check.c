@@ -127,6 +127,7 @@ static void audit_pass(struct audit *a)
 		audit_entries(a, mm);
 	}
 	audit_pages(a);
+	audit_lists(a);
 	audit_memory(a);
 	thaw_all();
 }

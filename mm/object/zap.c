@@ -18,6 +18,7 @@
 #include "kernel/lib/mutation.h"
 #include "mm/object/pagecache.h"
 #include "mm/pgtable/pte_trace.h"
+#include "mm/phys/lru.h"
 
 /* The entry at @va no longer stands for @pgoff. */
 static void forget_offset(struct zap *z, vaddr_t va, pgoff_t pgoff)
@@ -65,6 +66,7 @@ static void zap_page(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
 	if (!page_test(page, PG_ANON))
 		zap_cached(z, hw, va, pte, page);
 	__atomic_fetch_sub(&page->mapcount, 1, __ATOMIC_SEQ_CST);
+	lru_rescue(page);
 	pgtable_account(z->gather->pt, -1);
 	mmu_gather_page(z->gather, va, page);
 }

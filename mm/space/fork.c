@@ -15,6 +15,7 @@
  * Nothing that may fail happens under a PTL: tables, index nodes and the copies of pinned pages are made before.
  */
 #include "kernel/lib/assert.h"
+#include "mm/phys/lru.h"
 #include "mm/phys/slab.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
@@ -97,6 +98,7 @@ static void copy_pinned(struct copy *c, struct hw_pte *to, vaddr_t va, struct pa
 	copy->flags |= BIT(PG_ANON) | BIT(PG_ANON_EXCLUSIVE) | BIT(PG_SWAPBACKED) | BIT(PG_UPTODATE);
 	copy->index = vma_pgoff(c->to, va);
 	child_gets(c, to, copy, pte_mkdirty(pte_mk_page(page_to_pfn(copy), pte_grant(pte))));
+	lru_add(copy);
 }
 
 /* Share the page read-only; returns false if a spare page is needed first. */

@@ -200,7 +200,7 @@ static void own_stack_merges(void *arg)
 static unsigned reclaims;
 static unsigned long asked;
 
-static unsigned long reclaim(unsigned long nr)
+static unsigned long reclaim(unsigned long nr, enum gfp gfp)
 {
 	reclaims++;
 	asked = nr;
@@ -211,7 +211,7 @@ static unsigned long reclaim(unsigned long nr)
 	return 8;
 }
 
-static unsigned long reclaim_nothing(unsigned long nr)
+static unsigned long reclaim_nothing(unsigned long nr, enum gfp gfp)
 {
 	reclaims++;
 	return 0;
