@@ -152,11 +152,36 @@ static int refresh(struct file *f, struct content *c)
 	return 0;
 }
 
+/* What is not kept: a page's worth at a time, as much as there is. */
+static ssize_t read_raw(const struct proc_node *node, char *user, size_t n, loff_t *pos)
+{
+	void *buf = kmalloc(PROC_CHUNK, GFP_KERNEL);
+	size_t done = 0;
+	ssize_t r = buf ? 0 : -ENOMEM;
+
+	while (buf && done < n) {
+		r = node->pid_entry->read(node->pid, (u64)*pos, buf, min(n - done, (size_t)PROC_CHUNK));
+		if (r > 0 && copy_to_user(user + done, buf, (size_t)r))
+			r = -EFAULT;
+		if (r <= 0)
+			break;
+		done += (size_t)r;
+		*pos += r;
+	}
+	kfree(buf);
+	return done ? (ssize_t)done : r;
+}
+
 static ssize_t file_read_text(struct file *f, void *user, size_t n, loff_t *pos)
 {
+	const struct proc_node *node = proc_node_of(f->inode);
 	struct content *c = f->private;
 	ssize_t r;
-	int err = *pos == 0 || !READ_ONCE(c->made) ? refresh(f, c) : 0;
+	int err;
+
+	if (!node->entry && node->pid_entry->read)
+		return read_raw(node, user, n, pos);
+	err = *pos == 0 || !READ_ONCE(c->made) ? refresh(f, c) : 0;
 
 	if (err)
 		return err;

@@ -41,6 +41,12 @@ static inline void vm_count(enum vm_event event, unsigned long n)
 	__atomic_fetch_add(&vm_event_counts[this_cpu()->id][event], n, __ATOMIC_RELAXED);
 }
 
+/* Pages in use, by what they are: all frame records looked at, so nothing has to be counted all the time. */
+struct vm_census {
+	unsigned long anon, mapped, shmem; /* mapped anonymous ones; cached and mapped; tmpfs, mapped or not */
+};
+void vm_census(struct vm_census *census); /* => may sleep */
+
 const char *vm_event_name(enum vm_event event);
 unsigned long vm_event_sum(enum vm_event event);
 

@@ -5,6 +5,7 @@
  */
 #include "kernel/lib/err.h"
 #include "mm/object/readahead.h"
+#include "mm/service/pageout.h"
 #include "mm/space/mm.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
@@ -115,7 +116,7 @@ static int madvise_willneed(struct mm *mm, vaddr_t start, vaddr_t end)
 static bool known_advice(int advice)
 {
 	return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) || advice == MADV_DONTFORK || advice == MADV_DOFORK ||
-	       advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
+	       advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
 }
 
 int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice)
@@ -144,6 +145,10 @@ int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice)
 		return madvise_flags(mm, addr, end, VM_DONTCOPY, 0);
 	case MADV_DOFORK:
 		return madvise_flags(mm, addr, end, 0, VM_DONTCOPY);
+	case MADV_COLD:
+		return madvise_cold(mm, addr, end);
+	case MADV_PAGEOUT:
+		return madvise_pageout(mm, addr, end);
 	case MADV_POPULATE_READ:
 		return madvise_populate(mm, addr, end, FAULT_READ);
 	case MADV_POPULATE_WRITE:

@@ -154,7 +154,7 @@ static void wake_background(void)
 
 void reclaim_wait(void)
 {
-	*sync_memory_rights() |= SYNC_MEMORY_RESERVE;
+	*sync_memory_rights() |= SYNC_MEMORY_RECLAIM;
 	WRITE_ONCE(running, true);
 	wait_event(&background, READ_ONCE(wanted));
 	WRITE_ONCE(wanted, false);
@@ -211,13 +211,13 @@ static unsigned long reclaim_once(unsigned long nr, enum gfp gfp)
 	unsigned *rights = sync_memory_rights();
 
 	swap_io_init(&s.evict.swap);
-	*rights |= SYNC_MEMORY_RESERVE;
+	__atomic_fetch_or(rights, SYNC_MEMORY_RECLAIM, __ATOMIC_RELAXED);
 	for (s.priority = PRIORITY_FIRST; s.evict.freed < nr; s.priority--) {
 		shrink_all(&s);
 		if (!s.priority)
 			break;
 	}
-	*rights &= ~(unsigned)SYNC_MEMORY_RESERVE;
+	__atomic_fetch_and(rights, ~(unsigned)SYNC_MEMORY_RECLAIM, __ATOMIC_RELAXED);
 	return s.evict.freed;
 }
 
