@@ -298,6 +298,21 @@ void vfs_shutdown(void)
 	mutex_unlock(&mount_lock);
 }
 
+bool device_is_mounted(const char *name)
+{
+	bool found = false;
+	struct super *sb;
+
+	mutex_lock(&mount_lock);
+	list_for_each_entry(sb, &supers, link) {
+		const char *source = strncmp(sb->source, "/dev/", 5) ? sb->source : sb->source + 5;
+
+		found |= sb->has_device && !strcmp(source, name);
+	}
+	mutex_unlock(&mount_lock);
+	return found;
+}
+
 void mounts_show_each(void (*show)(void *ctx, const char *source, const char *target, const struct super *sb),
                       void *ctx)
 {

@@ -13,6 +13,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sync/lock_waits.h"
+#include "kernel/fs/swapfile.h"
 #include "mm/object/dirty.h"
 #include "mm/object/swap.h"
 #include "mm/phys/lru.h"
@@ -259,4 +260,5 @@ void procfs_register_system(void)
 	proc_register("stat", stat_show);
 	proc_register("cpuinfo", cpuinfo_show);
 	procfs_register_vm();
+	swapfile_init();
 }

@@ -28,7 +28,7 @@ static void vmstat_events(struct proc_buf *b)
 	struct swap_stat swap;
 
 	swap_stat(&swap);
-	proc_printf(b, "nr_swapcached %lu\npswpin %lu\npswpout %lu\n", swap.cached, swap.in, swap.out);
+	proc_printf(b, "nr_swapcached %lu\n", swap.cached);
 	for (unsigned e = 0; e < VM_EVENT_COUNT; e++)
 		proc_printf(b, "%s %lu\n", vm_event_name((enum vm_event)e), vm_event_sum((enum vm_event)e));
 }
@@ -36,6 +36,7 @@ static void vmstat_events(struct proc_buf *b)
 static int vmstat_show(struct proc_buf *b)
 {
 	unsigned long faults, major;
+	struct swap_stat swap;
 	struct phys_stat phys;
 
 	phys_stat(&phys);
@@ -48,6 +49,8 @@ static int vmstat_show(struct proc_buf *b)
 	            READ_ONCE(dirty_stat.throttled));
 	proc_printf(b, "nr_foll_pin_acquired %lu\nnr_foll_pin_released %lu\n", READ_ONCE(pin_acquired),
 	            READ_ONCE(pin_released));
+	swap_stat(&swap);
+	proc_printf(b, "pswpin %lu\npswpout %lu\n", swap.in, swap.out);
 	proc_printf(b, "pgfault %lu\npgmajfault %lu\ntlb_shootdowns %lu\n", faults, major, pgtable_shootdowns());
 	vmstat_lists(b);
 	vmstat_events(b);

@@ -49,7 +49,7 @@ static unsigned long pages_of(struct process *p, unsigned long *rss, unsigned lo
 	spin_lock(&p->fs_lock);
 	if (p->mm) {
 		*rss = READ_ONCE(p->mm->pt.nr_pages);
-		*swap = 0;
+		*swap = READ_ONCE(p->mm->pt.nr_swap);
 		*tables = READ_ONCE(p->mm->pt.nr_tables);
 	}
 	spin_unlock(&p->fs_lock);

@@ -191,6 +191,22 @@ bool lru_change(struct page *page, unsigned long set, unsigned long clear)
 	return true;
 }
 
+void lru_rotate(struct page *page)
+{
+	unsigned long irq;
+	struct lru *lru = lock_list(page, &irq);
+	unsigned long flags;
+
+	if (!lru)
+		return;
+	flags = flags_of(page);
+	if (!lru_is_active(lru_list_of(flags)) && !(flags & BIT(PG_UNEVICTABLE))) {
+		list_move_tail(&page->link, &lru->lists[lru_list_of(flags)]);
+		vm_count(VM_PGROTATED, 1);
+	}
+	spin_unlock_irqrestore(&lru->lock, irq);
+}
+
 void lru_rescue_slow(struct page *page)
 {
 	if (lru_change(page, 0, BIT(PG_UNEVICTABLE)))

@@ -88,6 +88,9 @@ static inline bool lru_has_no_way_out(const struct page *page)
 	return page_test(page, PG_SWAPBACKED) && !page_test(page, PG_ANON);
 }
 
+/* To the old end of its list: it can go now. Nothing happens to an active or isolated one. => any context; referenced */
+void lru_rotate(struct page *page);
+
 /* No longer locked in memory by the mapping that is going: let reclaim look at it again. */
 void lru_rescue_slow(struct page *page);
 static inline void lru_rescue(struct page *page)

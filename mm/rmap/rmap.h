@@ -55,6 +55,7 @@ struct nonlinear_index {
 	struct object_maps *maps;
 	struct list link; /* maps->nonlinear */
 	unsigned users;   /* vmas that share it; maps->lock */
+	unsigned locked;  /* of these, how many are mlocked; maps->lock */
 };
 
 struct nonlinear_node {
@@ -112,10 +113,22 @@ struct rmap_hit {
 	vaddr_t va;
 	struct hw_pte *hw;
 	pte_t pte;
+	unsigned flags; /* RMAP_*, of the range; off position: what the entry needs */
 };
 typedef bool rmap_visit_t(const struct rmap_hit *hit, void *ctx);
 /* Every entry that maps cached page @page, which is page @index of the object. => page locked; may sleep */
 void rmap_walk_file(struct object_maps *maps, struct page *page, rmap_visit_t *visit, void *ctx);
+/* The same for who reclaims and may hold maps->lock himself: false, and nothing was visited, if it is taken. */
+bool rmap_try_walk_file(struct object_maps *maps, struct page *page, rmap_visit_t *visit, void *ctx);
+
+/* For mm/rmap: visit the entries at which the links of @tree show page @index; false: a visit stopped the walk.
+ * => the tree's lock held */
+struct rmap_walk {
+	struct page *page;
+	rmap_visit_t *visit;
+	void *ctx;
+};
+bool rmap_walk_links(const struct rmap_walk *w, const struct itree_root *tree, pgoff_t index);
 
 /* Write-protect and clean every mapping of @page, flush; returns true if any entry was dirty or writable.
  * => page locked */

@@ -16,14 +16,8 @@
 #include "mm/pgtable/pte_trace.h"
 #include "mm/rmap/rmap.h"
 
-struct walk {
-	struct page *page;
-	rmap_visit_t *visit;
-	void *ctx;
-};
-
 /* Visit the entry at @va if it maps the page. Returns false to stop the walk. */
-static bool visit_candidate(const struct walk *w, struct pgtable *pt, vaddr_t va)
+static bool visit_candidate(const struct rmap_walk *w, struct pgtable *pt, vaddr_t va, unsigned flags)
 {
 	struct pt_slot slot = pt_lock(pt, va);
 	bool more = true;
@@ -33,7 +27,7 @@ static bool visit_candidate(const struct walk *w, struct pgtable *pt, vaddr_t va
 	pte_t pte = hw_pte_get(slot.hw);
 
 	if (pte_has_page(pte) && pte_pfn(pte) == page_to_pfn(w->page)) {
-		struct rmap_hit hit = {.pt = pt, .va = va, .hw = slot.hw, .pte = pte};
+		struct rmap_hit hit = {.pt = pt, .va = va, .hw = slot.hw, .pte = pte, .flags = flags};
 
 		more = w->visit(&hit, w->ctx);
 	}
@@ -41,40 +35,57 @@ static bool visit_candidate(const struct walk *w, struct pgtable *pt, vaddr_t va
 	return more;
 }
 
-static bool walk_linear(const struct walk *w, struct object_maps *maps, pgoff_t index)
+bool rmap_walk_links(const struct rmap_walk *w, const struct itree_root *tree, pgoff_t index)
 {
-	for (struct itree_node *n = itree_first(&maps->linear, index, index); n; n = itree_next(n, index, index)) {
+	struct itree_node *n;
+
+	itree_for_each(n, tree, index, index) {
 		struct rmap_link *link = container_of(n, struct rmap_link, node);
 
-		if (!visit_candidate(w, link->pt, rmap_link_va(link, index)))
+		if (!visit_candidate(w, link->pt, rmap_link_va(link, index), link->flags))
 			return false;
 	}
 	return true;
 }
 
-static bool walk_nonlinear(const struct walk *w, struct object_maps *maps, pgoff_t index)
+static bool walk_nonlinear(const struct rmap_walk *w, struct object_maps *maps, pgoff_t index)
 {
 	struct nonlinear_index *idx;
 
 	list_for_each_entry(idx, &maps->nonlinear, link) {
+		unsigned flags = RMAP_SHARED | RMAP_KEEP_GRANTS | (idx->locked ? RMAP_LOCKED : 0);
 		struct nonlinear_node *n = nonlinear_index_find(idx, index);
 
 		for (; n; n = nonlinear_index_find_next(n))
-			if (!visit_candidate(w, idx->pt, n->va))
+			if (!visit_candidate(w, idx->pt, n->va, flags))
 				return false;
 	}
 	return true;
 }
 
-void rmap_walk_file(struct object_maps *maps, struct page *page, rmap_visit_t *visit, void *ctx)
+/* => maps->lock held; gives it back */
+static void walk_file(struct object_maps *maps, struct page *page, rmap_visit_t *visit, void *ctx)
 {
-	struct walk w = {.page = page, .visit = visit, .ctx = ctx};
+	struct rmap_walk w = {.page = page, .visit = visit, .ctx = ctx};
 
 	ASSERT(page_test(page, PG_LOCKED));
-	rwsem_read_lock(&maps->lock);
-	if (walk_linear(&w, maps, page->index))
+	if (rmap_walk_links(&w, &maps->linear, page->index))
 		walk_nonlinear(&w, maps, page->index);
 	rwsem_read_unlock(&maps->lock);
+}
+
+void rmap_walk_file(struct object_maps *maps, struct page *page, rmap_visit_t *visit, void *ctx)
+{
+	rwsem_read_lock(&maps->lock);
+	walk_file(maps, page, visit, ctx);
+}
+
+bool rmap_try_walk_file(struct object_maps *maps, struct page *page, rmap_visit_t *visit, void *ctx)
+{
+	if (!rwsem_read_trylock(&maps->lock))
+		return false;
+	walk_file(maps, page, visit, ctx);
+	return true;
 }
 
 /*

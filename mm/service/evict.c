@@ -44,6 +44,11 @@ static bool pinned(const struct page *page)
 	return __atomic_load_n(&page->pins_w, __ATOMIC_SEQ_CST) || __atomic_load_n(&page->pins_r, __ATOMIC_SEQ_CST);
 }
 
+static bool only_ours(const struct page *page)
+{
+	return __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 1;
+}
+
 static bool is_anon(const struct page *page)
 {
 	return page_test(page, PG_ANON);
@@ -69,29 +74,28 @@ static enum verdict judge_use(const struct evict *e, struct page *page)
 static enum verdict push_anon(struct evict *e, struct page *page)
 {
 	bool lazy = !page_test(page, PG_SWAPBACKED);
+	enum unmap_result unmapped;
 
+	if (!page_test(page, PG_SWAPCACHE) && only_ours(page))
+		return FREE; /* its last entry went while it was isolated */
 	if (!lazy && !page_test(page, PG_SWAPCACHE) && !swap_add(page))
 		return ACTIVATE;
-	switch (page_unmap(page)) {
-	case UNMAP_LOCKED:
-		return UNEVICTABLE;
-	case UNMAP_MAPPED:
-		return ACTIVATE;
-	default:
-		break;
+	unmapped = page_unmap(page);
+	if (unmapped != UNMAP_DONE || pinned(page)) {
+		(void)swap_try_free(page);
+		return unmapped == UNMAP_LOCKED ? UNEVICTABLE : ACTIVATE;
 	}
-	if (pinned(page))
-		return ACTIVATE;
 	if (page_test(page, PG_SWAPCACHE)) {
-		if (page_test(page, PG_DIRTY)) {
-			swap_write(&e->swap, page);
-			return SENT;
-		}
-		return swap_evict(page) ? FREE : KEEP;
+		if (!page_test(page, PG_DIRTY))
+			return swap_evict(page) ? FREE : KEEP;
+		page_set(page, PG_RECLAIM);
+		swap_write(&e->swap, page);
+		e->written++;
+		return SENT;
 	}
-	if (__atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) != 1)
+	if (!only_ours(page))
 		return KEEP;
-	vm_count(VM_PGLAZYFREED, 1);
+	vm_count(VM_PGLAZYFREED, lazy);
 	return FREE;
 }
 
@@ -165,6 +169,10 @@ static void put_back(struct evict *e, struct page *page, enum verdict v)
 		page_put(page);
 		return;
 	}
+	if (v == SENT && e->wait) { /* it is looked at once more when it is written */
+		list_add_tail(&page->link, &e->sent);
+		return;
+	}
 	if (v == ACTIVATE && !page_test(page, PG_UNEVICTABLE) && !page_test_and_set(page, PG_ACTIVE))
 		vm_count(VM_PGACTIVATE, 1);
 	if (v != SENT)
@@ -183,6 +191,7 @@ static int write_around(struct evict *e, struct page *page)
 		page_unlock(page);
 		return -EAGAIN;
 	}
+	page_set(page, PG_RECLAIM);
 	page_unlock(page);
 	err = object_writeback(obj, first, last, e->wait);
 	obj->ops->release(obj);
@@ -222,7 +231,7 @@ static void evict_one(struct evict *e, struct page *page)
 	e->freed++;
 }
 
-void evict_pages(struct evict *e, struct list *pages)
+static void evict_each(struct evict *e, struct list *pages)
 {
 	while (!list_empty(pages)) {
 		struct page *page = list_first_entry(pages, struct page, link);
@@ -231,6 +240,27 @@ void evict_pages(struct evict *e, struct list *pages)
 		evict_one(e, page);
 	}
 	swap_submit(&e->swap);
+}
+
+/* Those on their way to swap, once they have arrived. */
+static void evict_sent(struct evict *e)
+{
+	struct page *page;
+
+	list_for_each_entry(page, &e->sent, link)
+		page_wait_writeback(page);
+	e->wait = false;
+	evict_each(e, &e->sent);
+	e->wait = true;
+}
+
+void evict_pages(struct evict *e, struct list *pages)
+{
+	list_init(&e->sent);
+	swap_io_init(&e->swap);
+	evict_each(e, pages);
+	if (e->wait)
+		evict_sent(e);
 }
 
 /* -- from active to inactive -------------------------------------------------------------------------------------------------- */

@@ -172,7 +172,6 @@ void reclaim_round(void)
 	struct scan s = {.evict = {.background = true}, .wanted = ~0ul};
 	unsigned long caches = 0;
 
-	swap_io_init(&s.evict.swap);
 	vm_count(VM_PAGEOUTRUN, 1);
 	for (s.priority = PRIORITY_FIRST; (s.classes = classes_short()); s.priority--) {
 		s.wanted = s.evict.freed + 8 * CLUSTER;
@@ -210,7 +209,6 @@ static unsigned long reclaim_once(unsigned long nr, enum gfp gfp)
 	struct scan s = {.classes = classes_for(gfp), .wanted = nr};
 	unsigned *rights = sync_memory_rights();
 
-	swap_io_init(&s.evict.swap);
 	__atomic_fetch_or(rights, SYNC_MEMORY_RECLAIM, __ATOMIC_RELAXED);
 	for (s.priority = PRIORITY_FIRST; s.evict.freed < nr; s.priority--) {
 		shrink_all(&s);

@@ -6,6 +6,7 @@
  *   the page                                   what happens
  *   anonymous, exclusive                       reuse: RW in place
  *   anonymous, ours is the only reference      becomes exclusive, reuse
+ *   the same, but for its slot                 the slot is given back first, under the page lock
  *   anonymous, shared after fork               copy
  *   zero page, cached file page                copy
  *
@@ -13,12 +14,15 @@
  */
 #include "mm/space/fault.h"
 
-static bool may_reuse(const struct page *page)
+#include "mm/object/swap.h"
+
+/* @ours: references that the caller holds. */
+static bool may_reuse(const struct page *page, int ours)
 {
 	if (!page_test(page, PG_ANON))
 		return false;
 	return page_test(page, PG_ANON_EXCLUSIVE) || (__atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) == 1 &&
-	                                              __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 1);
+	                                              __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 1 + ours);
 }
 
 /* => PTL held */
@@ -56,14 +60,19 @@ static void replace(struct fault *f, struct pt_slot slot, pte_t seen, struct pag
 	struct page *old = pfn_to_page(pte_pfn(seen));
 
 	__atomic_fetch_sub(&old->mapcount, 1, __ATOMIC_SEQ_CST);
+	if (page_test(old, PG_SWAPCACHE))
+		swap_drop_unused(old);
 	page_put(old);
 }
 
 /* A fresh page with the content of @old, which the caller holds (NULL: the zero page). */
 static struct page *copy_of(const struct fault *f, struct page *old)
 {
-	struct page *copy = page_alloc(0, old ? GFP_USER : GFP_USER | GFP_ZERO);
+	struct page *copy;
 
+	if (vma_anon_prepare(f->vma))
+		return NULL;
+	copy = page_alloc(0, old ? GFP_USER : GFP_USER | GFP_ZERO);
 	if (!copy)
 		return NULL;
 	if (old)
@@ -90,6 +99,26 @@ static enum fault_result copy_and_replace(struct fault *f, pte_t seen, struct pa
 	return FAULT_OK;
 }
 
+/* The page is ours alone once the swap cache lets go of it: true, and the fault is resolved. => @page referenced */
+static bool reuse_swapped(struct fault *f, pte_t seen, struct page *page)
+{
+	struct pt_slot slot;
+	bool freed, done = false;
+
+	if (!page_test(page, PG_SWAPCACHE) || !page_try_lock(page))
+		return false;
+	freed = !page_test(page, PG_WRITEBACK) && swap_try_free(page);
+	slot = freed ? fault_lock_same(f, seen) : (struct pt_slot){0};
+	if (slot.hw) {
+		done = may_reuse(page, 1);
+		if (done)
+			reuse(f, slot, seen, page);
+		pt_unlock(slot);
+	}
+	page_unlock(page);
+	return done;
+}
+
 enum fault_result fault_cow(struct fault *f, pte_t seen)
 {
 	struct pt_slot slot = fault_lock_same(f, seen);
@@ -100,7 +129,7 @@ enum fault_result fault_cow(struct fault *f, pte_t seen)
 		return FAULT_OK;
 	if (!pte_special(seen)) {
 		page = pfn_to_page(pte_pfn(seen));
-		if (may_reuse(page)) {
+		if (may_reuse(page, 0)) {
 			reuse(f, slot, seen, page);
 			pt_unlock(slot);
 			return FAULT_OK;
@@ -108,6 +137,10 @@ enum fault_result fault_cow(struct fault *f, pte_t seen)
 		page_get(page);
 	}
 	pt_unlock(slot);
+	if (page && reuse_swapped(f, seen, page)) {
+		page_put(page);
+		return FAULT_OK;
+	}
 	result = copy_and_replace(f, seen, page);
 	if (page)
 		page_put(page);
