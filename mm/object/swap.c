@@ -28,7 +28,8 @@ unsigned long swap_pages_in, swap_pages_out;
 
 static struct mutex setup_lock = MUTEX_INIT(setup_lock, LOCK_SWAP_SETUP); /* which areas are in use */
 static int lowest_prio = SWAP_PRIO_DEFAULT;                               /* setup_lock */
-static unsigned turn;                                                     /* slots given so far; atomic, a hint */
+static unsigned turn;                                                     /* whose it is; a hint, as is ... */
+static unsigned turn_left;                                                /* for how many slots */
 
 #define for_each_area(area) for ((area) = swap_areas; (area) < swap_areas + SWAP_AREAS; (area)++)
 
@@ -75,10 +76,10 @@ static swap_entry_t take_slot(struct swap_area *area)
 	return slot ? swap_entry(area, slot) : (swap_entry_t){0};
 }
 
-/* The area whose turn it is; NULL: all are full or closed. Read without locks: take_slot() looks again. */
-static struct swap_area *best_area(void)
+/* The first area from @first on, in turn, of those with the highest priority; NULL: all are full or closed. Read without
+ * locks: take_slot() looks again. */
+static struct swap_area *best_area(unsigned first)
 {
-	unsigned first = READ_ONCE(turn) / SWAP_BATCH;
 	struct swap_area *best = NULL;
 
 	for (unsigned i = 0; i < SWAP_AREAS; i++) {
@@ -90,6 +91,19 @@ static struct swap_area *best_area(void)
 	return best;
 }
 
+static struct swap_area *next_area(void)
+{
+	unsigned now = READ_ONCE(turn), left = READ_ONCE(turn_left);
+	struct swap_area *area = best_area(left ? now : now + 1);
+
+	if (area && (!left || area != &swap_areas[now])) {
+		WRITE_ONCE(turn, (unsigned)(area - swap_areas));
+		left = SWAP_BATCH;
+	}
+	WRITE_ONCE(turn_left, left - 1);
+	return area;
+}
+
 swap_entry_t swap_slot_alloc(void)
 {
 	swap_entry_t entry = {0};
@@ -97,9 +111,8 @@ swap_entry_t swap_slot_alloc(void)
 
 	if (FAILPOINT("swap_slot"))
 		return entry;
-	while (!entry.v && (area = best_area()))
+	while (!entry.v && (area = next_area()))
 		entry = take_slot(area);
-	__atomic_fetch_add(&turn, 1, __ATOMIC_RELAXED);
 	return entry;
 }
 
@@ -355,5 +368,5 @@ void swap_stat(struct swap_stat *st)
 
 bool swap_has_room(void)
 {
-	return best_area() != NULL;
+	return best_area(0) != NULL;
 }

@@ -178,6 +178,8 @@ static bool await(struct page *page, swap_entry_t entry, int *err)
 
 struct page *swap_read(swap_entry_t entry)
 {
+	bool asked = false; /* an error that we find is the answer to our own question, not a neighbour's read-ahead */
+
 	for (;;) {
 		struct page *page = swap_find(entry);
 		int err = 0;
@@ -186,12 +188,13 @@ struct page *swap_read(swap_entry_t entry)
 			if (await(page, entry, &err))
 				return page;
 			page_put(page);
-			if (err)
+			if (err && (asked || err != -EIO))
 				return ERR_PTR(err);
 			continue; /* it left the cache meanwhile */
 		}
 		if (!wanted(entry))
 			return NULL;
+		asked = true;
 		err = read_window(entry);
 		if (err)
 			return ERR_PTR(err);

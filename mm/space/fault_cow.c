@@ -99,6 +99,30 @@ static enum fault_result copy_and_replace(struct fault *f, pte_t seen, struct pa
 	return FAULT_OK;
 }
 
+/* The page is about to differ from what its slot has: if it has one and nobody else wants that, it is free. */
+static void forget_slot(const struct fault *f, struct page *page)
+{
+	if (f->access != FAULT_WRITE || !page_test(page, PG_SWAPCACHE) || !page_try_lock(page))
+		return;
+	(void)swap_try_free(page);
+	page_unlock(page);
+}
+
+/* => PTL held; gives it back */
+static void reuse_mapped(struct fault *f, struct pt_slot slot, pte_t seen, struct page *page)
+{
+	bool swapped = page_test(page, PG_SWAPCACHE);
+
+	if (swapped)
+		page_get(page);
+	reuse(f, slot, seen, page);
+	pt_unlock(slot);
+	if (swapped) {
+		forget_slot(f, page);
+		page_put(page);
+	}
+}
+
 /* The page is ours alone once the swap cache lets go of it: true, and the fault is resolved. => @page referenced */
 static bool reuse_swapped(struct fault *f, pte_t seen, struct page *page)
 {
@@ -130,8 +154,7 @@ enum fault_result fault_cow(struct fault *f, pte_t seen)
 	if (!pte_special(seen)) {
 		page = pfn_to_page(pte_pfn(seen));
 		if (may_reuse(page, 0)) {
-			reuse(f, slot, seen, page);
-			pt_unlock(slot);
+			reuse_mapped(f, slot, seen, page);
 			return FAULT_OK;
 		}
 		page_get(page);
