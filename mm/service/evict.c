@@ -88,6 +88,8 @@ static enum verdict push_anon(struct evict *e, struct page *page)
 	if (page_test(page, PG_SWAPCACHE)) {
 		if (!page_test(page, PG_DIRTY))
 			return swap_evict(page) ? FREE : KEEP;
+		if (e->written_once)
+			return KEEP; /* it could not be written, or somebody stored meanwhile */
 		page_set(page, PG_RECLAIM);
 		swap_write(&e->swap, page);
 		e->written++;
@@ -169,7 +171,7 @@ static void put_back(struct evict *e, struct page *page, enum verdict v)
 		page_put(page);
 		return;
 	}
-	if (v == SENT && e->wait) { /* it is looked at once more when it is written */
+	if (v == SENT && e->wait && !e->written_once) { /* it is looked at once more when it is written */
 		list_add_tail(&page->link, &e->sent);
 		return;
 	}
@@ -249,9 +251,13 @@ static void evict_sent(struct evict *e)
 
 	list_for_each_entry(page, &e->sent, link)
 		page_wait_writeback(page);
-	e->wait = false;
+	/* The end of a write gives the page's lock and a reference back a moment after it has woken us. */
+	list_for_each_entry(page, &e->sent, link)
+		for (unsigned i = 0; i < 100 && __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) > 2; i++)
+			cpu_relax();
+	e->written_once = true;
 	evict_each(e, &e->sent);
-	e->wait = true;
+	e->written_once = false;
 }
 
 void evict_pages(struct evict *e, struct list *pages)

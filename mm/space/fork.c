@@ -240,7 +240,7 @@ static bool needs_copy(const struct vma *vma)
 static int copy_vma(struct mm *child, struct vma *from)
 {
 	struct copy c = {.from = from};
-	struct vma *to = vma_alloc(child, from->start, from->end, from->flags & ~VM_LOCKED);
+	struct vma *to = vma_alloc(child, from->start, from->end, from->flags & ~(unsigned)(VM_LOCKED | VM_LOCKONFAULT));
 	int err = 0;
 
 	if (!to)
