@@ -33,6 +33,13 @@ ROWS = {
     "cow_reuse_fault": ("copy-on-write fault: reuse", 1587, None),
     "fork_exit_wait": ("fork, exit, wait", 127000, None),
     "fork_exit_wait_1024_pages": ("fork, exit, wait with 1,024 pages", 547000, None),
+    "fork_exit_wait_16384_pages": ("fork, exit, wait with 16,384 pages", None, None),
+    "mprotect_per_page": ("mprotect, per touched page", None, None),
+    "mremap_per_page": ("mremap, per touched page", None, None),
+    "swap_out_per_page": ("swap 1,024 pages out, per page", None, None),
+    "swap_out_request_kib": ("device requests for it, mean KiB", None, None),
+    "swap_in_per_page": ("stores to these, per page", None, None),
+    "swap_in_request_kib": ("device requests for it, mean KiB", None, None),
     "file_read_fault": ("shared file read fault", 2211, None),
     "file_write_fault": ("shared file write fault", 2451, None),
     "write_fault_after_msync": ("write fault after msync", 2893, None),
@@ -55,7 +62,7 @@ ROWS = {
     "mosaic_munmap_per_page": ("munmap of it, per page", 4290, None),
 }
 
-TIMED = "null signal pipe anon mprotect cow fork file msync cache mosaic"
+TIMED = "null signal pipe anon mprotect cow fork file msync cache swap mosaic"
 
 # What user/bench_crew.h calls the kinds of faults, and who makes them.
 KINDS = {

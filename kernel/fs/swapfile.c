@@ -419,6 +419,25 @@ int swapfile_off(struct dentry *dentry)
 	return 0;
 }
 
+bool swapfile_uses(const char *device)
+{
+	const struct block_device *dev = block_find(device);
+	bool used = false;
+
+	mutex_lock(&swap_files_lock);
+	for (unsigned type = 0; dev && type < SWAP_AREAS; type++)
+		used |= swap_files[type] && S_ISBLK(swap_files[type]->inode->mode) && swap_files[type]->dev == dev;
+	mutex_unlock(&swap_files_lock);
+	return used;
+}
+
+void swapfile_shutdown(void)
+{
+	for (unsigned type = 0; type < SWAP_AREAS; type++)
+		if (swap_files[type])
+			(void)swapfile_off(swap_files[type]->dentry);
+}
+
 /* -- /proc/swaps --------------------------------------------------------------------------------------------------------------- */
 
 static void show_file(struct proc_buf *b, const struct swap_file *f, const struct swap_area_stat *st, char *path)

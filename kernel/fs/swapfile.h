@@ -11,6 +11,8 @@
 int swapfile_on(struct dentry *dentry, unsigned flags);
 /* swapoff(2): 0, -EINVAL (not in use), -ENOMEM, -EINTR. => the same */
 int swapfile_off(struct dentry *dentry);
-void swapfile_init(void); /* /proc/swaps */
+bool swapfile_uses(const char *device); /* "vda" or "/dev/vda" is in use. => may sleep */
+void swapfile_shutdown(void);           /* the machine stops: nothing is in use any more. => no process runs */
+void swapfile_init(void);               /* /proc/swaps */
 
 #endif

@@ -76,33 +76,37 @@ static void check_page(struct audit *a, swap_entry_t entry, const struct page *p
 		            page_to_pfn(page), page->private, page->flags, page->refs);
 }
 
-static void check_slot(struct audit *a, swap_entry_t entry)
+/* Does anything hold the slot? */
+static bool check_slot(struct audit *a, swap_entry_t entry)
 {
 	struct page *page;
 	unsigned count;
 	u16 *found = tally(a, entry);
 
 	if (!found || !swap_slot_look(entry, &count, &page))
-		return;
+		return false;
 	if (count != *found)
 		audit_error(a, "slot %lx counts %u entries, %u refer to it", entry.v, count, *found);
 	if (page)
 		check_page(a, entry, page);
+	return count || page;
 }
 
 static void check_area(struct audit *a, unsigned type)
 {
 	struct swap_area_stat st;
-	unsigned long slot = 0, used = 0;
+	unsigned long slot = 0, used = 0, held = 0;
 
 	if (!swap_area_stat(type, &st))
 		return;
 	for (slot = 0; slot < st.slots; slot++)
-		check_slot(a, (swap_entry_t){swap_word(type, slot)});
+		held += check_slot(a, (swap_entry_t){swap_word(type, slot)});
 	for (slot = 0; swap_area_next_used(type, &slot); slot++)
 		used++;
 	if (used != st.used)
 		audit_error(a, "swap area %u counts %lu slots as taken and has %lu", type, st.used, used);
+	if (used != held)
+		audit_error(a, "swap area %u has %lu slots taken, but entries and cached pages for %lu", type, used, held);
 }
 
 void audit_swap(struct audit *a)

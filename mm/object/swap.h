@@ -104,7 +104,7 @@ struct swap_ops {
 	void (*read)(void *host, unsigned long slot, struct page **pages, unsigned n);
 	void (*write)(void *host, unsigned long slot, struct page **pages, unsigned n);
 };
-void swap_read_done(struct page *page, int error);
+void swap_read_done(struct page *page, int error); /* -ENOMEM: the device was not even asked */
 void swap_write_done(struct page *page, int error);
 
 #define SWAP_AREAS (PTE_SWAP_TYPE_MAX + 1)

@@ -24,6 +24,15 @@ static void count(unsigned long *counter)
 	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 
+/* Does an entry refer to it, does it exist at all? */
+static bool wanted(swap_entry_t entry)
+{
+	struct page *page;
+	unsigned n;
+
+	return swap_slot_look(entry, &n, &page) && n;
+}
+
 /* -- out ------------------------------------------------------------------------------------------------------------ */
 
 void swap_submit(struct swap_io *io)
@@ -51,8 +60,23 @@ void swap_write(struct swap_io *io, struct page *page)
 	io->pages[io->nr++] = page;
 }
 
+/* Who referred to it may have gone while it was written. */
+static void drop_if_unwanted(swap_entry_t entry)
+{
+	struct page *page = wanted(entry) ? NULL : swap_find(entry);
+
+	if (page) {
+		swap_drop_unused(page);
+		page_put(page);
+	}
+}
+
+/* Our reference goes first: who waits for the end wants to find nobody's but his own and the cache's, which keeps the page
+ * as long as it is under writeback. */
 void swap_write_done(struct page *page, int error)
 {
+	swap_entry_t entry = swap_page_entry(page);
+
 	if (error) {
 		page_set(page, PG_ERROR);
 		page_set(page, PG_DIRTY);
@@ -60,9 +84,9 @@ void swap_write_done(struct page *page, int error)
 		page_clear(page, PG_ERROR);
 		count(&swap_pages_out);
 	}
-	page_end_writeback(page);
-	swap_drop_unused(page); /* who referred to it may have gone meanwhile */
 	page_put(page);
+	page_end_writeback(page);
+	drop_if_unwanted(entry);
 }
 
 /* -- in -------------------------------------------------------------------------------------------------------------- */
@@ -72,6 +96,8 @@ void swap_read_done(struct page *page, int error)
 	if (!error) {
 		page_set(page, PG_UPTODATE);
 		count(&swap_pages_in);
+	} else if (error != -ENOMEM) { /* no memory for a request says nothing about the device */
+		page_set(page, PG_ERROR);
 	}
 	page_unlock(page);
 	swap_drop_unused(page);
@@ -147,15 +173,6 @@ void swap_prefetch(swap_entry_t entry)
 		(void)read_window(entry);
 }
 
-/* Does an entry refer to it, does it exist at all? */
-static bool wanted(swap_entry_t entry)
-{
-	struct page *page;
-	unsigned n;
-
-	return swap_slot_look(entry, &n, &page) && n;
-}
-
 /* Wait for a page that was found: true if it is there. Else *@err. => referenced */
 static bool await(struct page *page, swap_entry_t entry, int *err)
 {
@@ -169,7 +186,7 @@ static bool await(struct page *page, swap_entry_t entry, int *err)
 		if (!good && page_test(page, PG_SWAPCACHE)) {
 			swap_cache_remove(page);
 			page_put(page);
-			*err = -EIO;
+			*err = page_test(page, PG_ERROR) ? -EIO : -ENOMEM;
 		}
 	}
 	page_unlock(page);
@@ -188,7 +205,7 @@ struct page *swap_read(swap_entry_t entry)
 			if (await(page, entry, &err))
 				return page;
 			page_put(page);
-			if (err && (asked || err != -EIO))
+			if (err && (asked || err == -EINTR))
 				return ERR_PTR(err);
 			continue; /* it left the cache meanwhile */
 		}

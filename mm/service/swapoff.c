@@ -4,10 +4,10 @@
  * Layer 7 (mm/service).  Interface: swapoff.h.  Lock order: mm_list_lock; or mm->lock (read), page lock, PTL.
  *
  *   1. the area gives no more slots
- *   2. every address space is looked through; what refers to the area is mapped again, as a read fault would.  A child of
- *      fork(2) comes behind its parent in the list, so an entry that was copied is met after its original
+ *   2. every address space that there is now is looked through; what refers to the area is mapped again, as by a read fault
  *   3. pages that are cached and belong to nobody's entry any more give their slots back
- *   4. nothing is left: done.  Else somebody was in between (an exec, an exit under way): once more
+ *   4. nothing is left: done.  Else a fork has copied an entry before we came to it, or an exit is under way: once more.
+ *      Only what was not brought back yet can be copied, so this comes to an end
  */
 #include "mm/service/swapoff.h"
 
@@ -108,18 +108,31 @@ static int unswap_mm(struct mm *mm, unsigned type)
 
 /* -- all of them ------------------------------------------------------------------------------------------------------- */
 
-/* The address space after @mm (NULL: the first), with a reference; @mm's is given back. */
-static struct mm *next_mm(struct mm *mm)
+/* The youngest address space there is: who forks all the time must not keep us walking for ever. */
+static unsigned long last_serial(void)
 {
-	struct list *l;
-	struct mm *next = NULL;
+	unsigned long serial = 0;
 
 	mutex_lock(&mm_list_lock);
-	for (l = mm ? mm->all_link.next : mm_list.next; l != &mm_list; l = l->next) {
-		next = container_of(l, struct mm, all_link);
-		if (mm_try_get(next))
+	if (!list_empty(&mm_list))
+		serial = container_of(mm_list.prev, struct mm, all_link)->serial;
+	mutex_unlock(&mm_list_lock);
+	return serial;
+}
+
+/* The address space after @mm (NULL: the first), none younger than @last, with a reference; @mm's is given back. */
+static struct mm *next_mm(struct mm *mm, unsigned long last)
+{
+	struct mm *next = NULL, *at;
+	struct list *l;
+
+	mutex_lock(&mm_list_lock);
+	for (l = mm ? mm->all_link.next : mm_list.next; !next && l != &mm_list; l = l->next) {
+		at = container_of(l, struct mm, all_link);
+		if (at->serial > last)
 			break;
-		next = NULL;
+		if (mm_try_get(at))
+			next = at;
 	}
 	mutex_unlock(&mm_list_lock);
 	if (mm)
@@ -129,9 +142,10 @@ static struct mm *next_mm(struct mm *mm)
 
 static int unswap_all(unsigned type)
 {
+	unsigned long last = last_serial();
 	struct mm *mm = NULL;
 
-	while ((mm = next_mm(mm))) {
+	while ((mm = next_mm(mm, last))) {
 		int err = unswap_mm(mm, type);
 
 		SYNC_POINT("swapoff-mm");

@@ -29,7 +29,10 @@ void mm_init_subsystem(void)
 /* => the mm is empty: it joins before anything is mapped and leaves after all is unmapped */
 static void list_join(struct mm *mm)
 {
+	static unsigned long serial; /* mm_list_lock */
+
 	mutex_lock(&mm_list_lock);
+	mm->serial = ++serial;
 	list_add_tail(&mm->all_link, &mm_list);
 	mutex_unlock(&mm_list_lock);
 }

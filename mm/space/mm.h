@@ -113,6 +113,7 @@ struct mm {
 	struct file *exe;                         /* /proc/self/exe */
 	unsigned long minor_faults, major_faults; /* atomic */
 	struct list all_link;                     /* mm_list */
+	unsigned long serial;                     /* grows along mm_list */
 };
 
 /* Every address space, oldest first (so a parent comes before its child): for swapoff and the auditor. */

@@ -37,7 +37,7 @@ static u32 store(void)
 static u32 store_and_out(void)
 {
 	*(volatile u32 *)p = 78;
-	CHECK_EQ(swap_out(p, 1), 1); /* in another slot now */
+	swap_out(p, 1); /* in another slot now; the reader who found it in the first keeps it in memory */
 	return 78;
 }
 
@@ -58,23 +58,13 @@ static u32 drop(void)
 	return 0;
 }
 
-static u32 fork_and_store(void)
-{
-	pid_t pid = CHECK_OK(fork());
-
-	if (pid == 0) {
-		*(volatile u32 *)p = 79;
-		_exit(*(volatile u32 *)p == 79 ? 0 : 1);
-	}
-	join(pid);
-	return 5;
-}
-
 TEST(swap_orders, "SWAP-20 a fault held between cache lookup and page lock, while the page changes")
 {
-	static const struct meanwhile all[] = {{"store", store},    {"store, out again", store_and_out},
-	                                       {"read", read_only}, {"swapoff", area_off},
-	                                       {"DONTNEED", drop},  {"fork, the child stores", fork_and_store}};
+	static const struct meanwhile all[] = {{"store", store},
+	                                       {"store, out again", store_and_out},
+	                                       {"read", read_only},
+	                                       {"swapoff", area_off},
+	                                       {"DONTNEED", drop}};
 	int mm = mm_need();
 	struct puppet puppet = {0};
 
