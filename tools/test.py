@@ -131,6 +131,7 @@ MUTATIONS = (
     ("M20", "T4-08s", (PAE,)),
     ("M20", "T4-09s", (PAE,)),
     ("M21", "T4-07s", FORMATS),
+    ("M19", "RECLAIM-02", FORMATS),
     ("M101", "T1-11", FORMATS),             # no copy of a page under a write pin
 )
 
@@ -187,6 +188,9 @@ def lanes():
     ]
     for arch, paging in FORMATS:
         out.append(bigfile_lane(arch, paging))
+        out.append(guest_lane(machine(arch, paging, smp=4, mem="32"), "T0-12*,T4-12*,T1-07,RECLAIM*,mlock*,SWAP-0*",
+                              900 if LONG else 300, f"reclaim-{arch}-{paging}",
+                              ("suite.storm=60", "suite.cycles=10000") if LONG else ()))
     out.append(guest_lane(machine("i386", "pae", mem="6144"), "mm*,T0-01*,T1-01*", 200, "guest-i386-pae-6G"))
     for arch, paging in FORMATS:
         out.append(guest_lane(machine(arch, paging, fw="bios", smp=2), "T0-01*,T0-07*,mm*", 120))

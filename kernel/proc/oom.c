@@ -125,8 +125,8 @@ static void report_tasks(void)
 		if (!pages_of(p, &rss, &swap, &tables))
 			continue;
 		if (shown++ < TASKS_SHOWN)
-			printk("oom: %7d %12lu %12lu %12lu %6d  %s%s\n", p->pid, KIB(rss), KIB(swap), KIB(tables),
-			       p->oom_score_adj, p->comm, p->group_exit ? " (dying)" : "");
+			printk("oom: %7d %12lu %12lu %12lu %6d  %s%s\n", p->pid, KIB(rss), KIB(swap), KIB(tables), p->oom_score_adj,
+			       p->comm, p->group_exit ? " (dying)" : "");
 		else
 			left++;
 	}

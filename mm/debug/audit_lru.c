@@ -57,8 +57,7 @@ void audit_lists(struct audit *a)
 	unsigned long listed = 0, marked = 0;
 	struct lru *lru;
 
-	for_each_lru(lru)
-		listed += check_lists(a, lru);
+	for_each_lru(lru) listed += check_lists(a, lru);
 	for (pfn_t pfn = 0; pfn < max_pfn; pfn++) {
 		const struct page *page = pfn_to_page(pfn);
 

@@ -19,7 +19,8 @@ void lru_init(void)
 {
 	struct lru *lru;
 
-	for_each_lru(lru) {
+	for_each_lru(lru)
+	{
 		spin_init(&lru->lock, LOCK_LRU);
 		for (unsigned i = 0; i < LRU_LISTS; i++)
 			list_init(&lru->lists[i]);

@@ -35,13 +35,13 @@ enum page_flag {
 	PG_REFERENCED,
 	PG_ANON,           /* anonymous memory */
 	PG_ANON_EXCLUSIVE, /* belongs to one mapping only: a write may reuse it, a pin may hold it */
-	PG_LRU,         /* on a list by age (lru.h) */
-	PG_ACTIVE,      /* ... an active one */
-	PG_UNEVICTABLE, /* ... that of pages which an mlocked range maps */
-	PG_RECLAIM,     /* to be freed as soon as it is written */
-	PG_SWAPBACKED, /* has no file to be written to (anonymous, tmpfs); anonymous without it: MADV_FREE gave it up */
-	PG_SWAPCACHE,  /* anonymous, has a slot: private = which */
-	PG_TABLE,      /* holds page-table entries */
+	PG_LRU,            /* on a list by age (lru.h) */
+	PG_ACTIVE,         /* ... an active one */
+	PG_UNEVICTABLE,    /* ... that of pages which an mlocked range maps */
+	PG_RECLAIM,        /* to be freed as soon as it is written */
+	PG_SWAPBACKED,     /* has no file to be written to (anonymous, tmpfs); anonymous without it: MADV_FREE gave it up */
+	PG_SWAPCACHE,      /* anonymous, has a slot: private = which */
+	PG_TABLE,          /* holds page-table entries */
 	PG_SLAB,
 	PG_BUDDY,    /* first page of a free block; private = its order */
 	PG_RESERVED, /* not RAM, or used before the allocator existed */

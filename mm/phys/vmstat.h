@@ -10,23 +10,23 @@
 #include "kernel/lib/types.h"
 
 /* EVENT(name of the constant, name in /proc/vmstat) */
-#define VM_EVENTS(EVENT)                                                                             \
-	EVENT(PGACTIVATE, "pgactivate")                       /* an inactive page became active */       \
-	EVENT(PGDEACTIVATE, "pgdeactivate")                   /* the other way round */                  \
-	EVENT(PGREFILL, "pgrefill")                           /* active pages looked at */               \
-	EVENT(PGSCAN_KSWAPD, "pgscan_kswapd")                 /* inactive pages looked at, by whom */    \
-	EVENT(PGSCAN_DIRECT, "pgscan_direct")                                                            \
-	EVENT(PGSTEAL_KSWAPD, "pgsteal_kswapd")               /* pages made free, by whom */             \
-	EVENT(PGSTEAL_DIRECT, "pgsteal_direct")                                                          \
-	EVENT(PGROTATED, "pgrotated")                         /* written pages put where they go next */ \
-	EVENT(PAGEOUTRUN, "pageoutrun")                       /* times kswapd had work */                \
-	EVENT(ALLOCSTALL, "allocstall")                       /* times an allocation had to reclaim */   \
-	EVENT(PGLAZYFREED, "pglazyfreed")                     /* MADV_FREE pages thrown away */          \
-	EVENT(SLABS_SCANNED, "slabs_scanned")                 /* objects asked of the caches' owners */  \
-	EVENT(DROP_PAGECACHE, "drop_pagecache")               /* writes to drop_caches */                \
-	EVENT(DROP_SLAB, "drop_slab")                                                                    \
-	EVENT(OOM_KILL, "oom_kill")                           /* processes killed for want of memory */  \
-	EVENT(UNEVICTABLE_CULLED, "unevictable_pgs_culled")   /* pages found to be locked in memory */   \
+#define VM_EVENTS(EVENT)                                                                            \
+	EVENT(PGACTIVATE, "pgactivate")       /* an inactive page became active */                      \
+	EVENT(PGDEACTIVATE, "pgdeactivate")   /* the other way round */                                 \
+	EVENT(PGREFILL, "pgrefill")           /* active pages looked at */                              \
+	EVENT(PGSCAN_KSWAPD, "pgscan_kswapd") /* inactive pages looked at, by whom */                   \
+	EVENT(PGSCAN_DIRECT, "pgscan_direct")                                                           \
+	EVENT(PGSTEAL_KSWAPD, "pgsteal_kswapd") /* pages made free, by whom */                          \
+	EVENT(PGSTEAL_DIRECT, "pgsteal_direct")                                                         \
+	EVENT(PGROTATED, "pgrotated")           /* written pages put where they go next */              \
+	EVENT(PAGEOUTRUN, "pageoutrun")         /* times kswapd had work */                             \
+	EVENT(ALLOCSTALL, "allocstall")         /* times an allocation had to reclaim */                \
+	EVENT(PGLAZYFREED, "pglazyfreed")       /* MADV_FREE pages thrown away */                       \
+	EVENT(SLABS_SCANNED, "slabs_scanned")   /* objects asked of the caches' owners */               \
+	EVENT(DROP_PAGECACHE, "drop_pagecache") /* writes to drop_caches */                             \
+	EVENT(DROP_SLAB, "drop_slab")                                                                   \
+	EVENT(OOM_KILL, "oom_kill")                           /* processes killed for want of memory */ \
+	EVENT(UNEVICTABLE_CULLED, "unevictable_pgs_culled")   /* pages found to be locked in memory */  \
 	EVENT(UNEVICTABLE_RESCUED, "unevictable_pgs_rescued") /* and no longer so */
 
 #define VM_EVENT_ENUM(name, text) VM_##name,

@@ -123,7 +123,8 @@ static enum verdict push_cached(const struct evict *e, struct page *page)
 		return UNEVICTABLE; /* its content is nowhere else */
 	clean = !page_test(page, PG_DIRTY);
 	SYNC_POINT("reclaim-verdict");
-	return pagecache_evict(page, MUTATION(19) && clean) ? FREE : KEEP; /* M19: dirty was looked at before the references */
+	return pagecache_evict(page, MUTATION(19) && clean) ? FREE
+	                                                    : KEEP; /* M19: dirty was looked at before the references */
 }
 
 static enum verdict judge_locked(struct evict *e, struct page *page)

@@ -117,7 +117,7 @@ static void shrink_all(struct scan *s)
 	bool anon = swap_has_room();
 
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
-		for (unsigned class = 0; class < CLASS_COUNT; class++) {
+		for (unsigned class = 0; class < CLASS_COUNT; class ++) {
 			if (!(s->classes & BIT(class)))
 				continue;
 			shrink_kind(s, &lrus[cpu][class], LRU_INACTIVE_FILE, 200 - SWAPPINESS);
@@ -134,10 +134,10 @@ static unsigned classes_short(void)
 {
 	unsigned classes = 0;
 
-	for (unsigned class = 0; class < CLASS_COUNT; class++) {
+	for (unsigned class = 0; class < CLASS_COUNT; class ++) {
 		struct page_marks marks;
 
-		page_marks((enum page_class)class, &marks);
+		page_marks((enum page_class) class, &marks);
 		if (marks.free < marks.high)
 			classes |= BIT(class);
 	}
@@ -176,7 +176,8 @@ void reclaim_round(void)
 	for (s.priority = PRIORITY_FIRST; (s.classes = classes_short()); s.priority--) {
 		s.wanted = s.evict.freed + 8 * CLUSTER;
 		shrink_all(&s);
-		caches += shrink_caches();
+		if (s.priority < PRIORITY_FIRST / 2) /* a name keeps an inode, and that its pages: not at the first sign */
+			caches += shrink_caches();
 		if (s.evict.freed)
 			wake_up_all(&stalled);
 		if (!s.priority)
@@ -198,8 +199,8 @@ static unsigned classes_for(enum gfp gfp)
 {
 	unsigned classes = 0;
 
-	for (unsigned class = 0; class < CLASS_COUNT; class++)
-		if (page_class_serves((enum page_class)class, gfp))
+	for (unsigned class = 0; class < CLASS_COUNT; class ++)
+		if (page_class_serves((enum page_class) class, gfp))
 			classes |= BIT(class);
 	return classes;
 }
@@ -221,10 +222,10 @@ static unsigned long reclaim_once(unsigned long nr, enum gfp gfp)
 
 static bool enough_for(unsigned classes)
 {
-	for (unsigned class = 0; class < CLASS_COUNT; class++) {
+	for (unsigned class = 0; class < CLASS_COUNT; class ++) {
 		struct page_marks marks;
 
-		page_marks((enum page_class)class, &marks);
+		page_marks((enum page_class) class, &marks);
 		if (classes & BIT(class) && marks.free > marks.min + CLUSTER)
 			return true;
 	}
@@ -250,7 +251,8 @@ static bool wait_for_background(unsigned classes)
 		if (sync_fatal_pending())
 			return false;
 		wake_background();
-		(void)wait_event_timeout(&stalled, enough_for(classes) || atomic_read(&rounds) - since >= FAILURES_MAX, WAIT_NS);
+		(void)wait_event_timeout(&stalled, enough_for(classes) || atomic_read(&rounds) - since >= FAILURES_MAX,
+		                         WAIT_NS);
 		if (enough_for(classes))
 			return true;
 		if (atomic_read(&rounds) - since >= FAILURES_MAX && READ_ONCE(failures) >= FAILURES_MAX)

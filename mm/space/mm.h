@@ -106,11 +106,11 @@ struct mm {
 	vaddr_t brk_start, brk;
 	vaddr_t stack_top;
 	vaddr_t arg_start, arg_end, env_start, env_end;
-	unsigned long total_pages; /* mapped by vmas */
+	unsigned long total_pages;  /* mapped by vmas */
 	unsigned long locked_pages; /* ... that are VM_LOCKED. Both: w: mmap lock for writing */
 	unsigned long lock_limit;   /* pages that may be locked (RLIMIT_MEMLOCK; ~0: any); as of its last call that asked */
 	unsigned future_locks;      /* mlockall(MCL_FUTURE): VM_LOCKED, VM_LOCKONFAULT of every new mapping */
-	struct file *exe;                         /* /proc/self/exe */
+	struct file *exe;           /* /proc/self/exe */
 	unsigned long minor_faults, major_faults; /* atomic */
 	struct list all_link;                     /* mm_list */
 	unsigned long serial;                     /* grows along mm_list */

@@ -574,7 +574,8 @@ static void work(unsigned n, size_t pages, u64 end)
 	_exit(0);
 }
 
-TEST_SECONDS(torture, "RECLAIM-24 twice the machine's memory in use: anonymous, a file's, a mosaic's, every word checked", 600)
+TEST_SECONDS(torture,
+             "RECLAIM-24 twice the machine's memory in use: anonymous, a file's, a mosaic's, every word checked", 600)
 {
 	long total = small_machine();
 	unsigned workers = cpu_total() < 4 ? 2 : 4;

@@ -26,7 +26,7 @@ struct sim_thread {
 	unsigned state; /* enum sync_state or SIM_DEAD; w: itself, or who wakes it; atomic */
 	bool killed;
 	unsigned memory_rights; /* SYNC_MEMORY_* */
-	bool off; /* seeded: it has left its CPU, and who wakes it puts it into the queue */
+	bool off;               /* seeded: it has left its CPU, and who wakes it puts it into the queue */
 	int tid;
 	unsigned cpu;
 	struct mm *mm; /* reference owned */
