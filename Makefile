@@ -1,6 +1,7 @@
 # Pteron: build, run, test.  `make help` lists the targets.
 #
 #   ARCH=x86_64|i386  PAGING=4level|pae|2level|scrambled  BUILD=debug|release  FW=direct|bios|uefi  SMP=n  MEM=512
+#   DISK=virtio|nvme (what run and guest give the machine)
 #   SAN=kasan (x86_64: a debug build that checks every access)
 #   RAW=1 (values of page-table entries are bare integers: what does their type cost?)
 #   PAGING=scrambled (x86_64: mm/ and kernel/ on an entry format that no processor walks; arch/x86/mm/shadow.c)
@@ -100,7 +101,7 @@ LDFLAGS := -m $(LDEMU) -nostdlib -static -z max-page-size=0x1000 -z noexecstack 
 LIBGCC := $(if $(filter 32,$(BITS)),$(shell $(CC) -print-libgcc-file-name))
 LDFORMAT := $(if $(filter 64,$(BITS)),elf64-x86-64,elf32-i386)
 
-$(OUT)/linker.ld: linker.ld arch/x86/include/asm/layout.h arch/x86/include/asm/offsets.h
+$(OUT)/linker.ld: linker.ld arch/x86/include/asm/layout.h arch/x86/include/asm/user_layout.h arch/x86/include/asm/offsets.h
 	@mkdir -p $(@D)
 	$(CC) -E -P -undef -x c $(INCLUDE) $(DEFS) $(call format_of,$<) -DLD_FORMAT=$(LDFORMAT) $< -o $@
 
@@ -120,8 +121,9 @@ $(OUT)/kernel.elf: $(OUT)/ksyms.o $(OUT)/kernel.pass1
 # Everything of ring 3: ordinary static Linux programs, by the tool chain's own libc.  Objects: $(OUT)/user-obj.
 UOBJ := $(OUT)/user-obj
 UFLAGS := -std=gnu11 -O1 -g -pthread -Wall -Wextra -Werror -iquote . -D_FILE_OFFSET_BITS=64
-SUITE := $(patsubst %.c,$(UOBJ)/%.o,$(filter-out tests/user/bigfile.c,$(sort $(wildcard tests/user/*.c))))
-UPROGRAMS := $(addprefix $(OUT)/user/,init sh demo suite reverse64m bench poweroff reboot)
+UMK := $(addprefix $(UOBJ)/user/,umk_window.o umk_mmu.o umk_guest.o umk_run.o kmem.o)
+SUITE := $(patsubst %.c,$(UOBJ)/%.o,$(filter-out tests/user/bigfile.c,$(sort $(wildcard tests/user/*.c)))) $(UMK)
+UPROGRAMS := $(addprefix $(OUT)/user/,init sh demo suite reverse64m bench umk poweroff reboot)
 
 user: $(UPROGRAMS)
 
@@ -133,8 +135,9 @@ $(OUT)/user/init: $(UOBJ)/user/init.o
 $(OUT)/user/poweroff: $(UOBJ)/user/poweroff.o
 $(OUT)/user/reboot: $(UOBJ)/user/poweroff.o
 $(OUT)/user/sh: $(addprefix $(UOBJ)/user/,sh.o applets.o)
-$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o kmem.o)
-$(OUT)/user/bench: $(patsubst %.c,$(UOBJ)/%.o,$(sort $(wildcard user/bench*.c)) user/kmem.c)
+$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o demo_steps.o ptes.o kmem.o)
+$(OUT)/user/bench: $(patsubst %.c,$(UOBJ)/%.o,$(sort $(wildcard user/bench*.c))) $(UMK)
+$(OUT)/user/umk: $(UOBJ)/user/umk.o $(UMK)
 $(OUT)/user/reverse64m: $(UOBJ)/tests/user/bigfile.o
 $(OUT)/user/suite: $(SUITE)
 $(UPROGRAMS):
@@ -161,7 +164,7 @@ iso: setup
 		print(machine.make_iso(machine.from_environment(), 'build/pteron.iso', ''))"
 
 # -- what people type ------------------------------------------------------------------------------------------
-export ARCH PAGING BUILD SAN FW SMP MEM TESTS ACCEL ICOUNT APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS
+export ARCH PAGING BUILD SAN FW DISK SMP MEM TESTS T N ACCEL ICOUNT APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS
 
 help:
 	@echo 'make run      boot Pteron with a shell on this terminal (Ctrl-A X leaves)'
@@ -172,6 +175,7 @@ help:
 	@echo 'make debug    QEMU halted and a gdb connected to it'
 	@echo 'make exec     run one static Linux program     PROG=./a.out ARGS=... WITH=dir'
 	@echo 'make bench    costs in guest instructions'
+	@echo 'make profile  hottest functions of an operation T=mosaic/remap_resident_page  N=16'
 	@echo 'make iso      a hybrid boot image (BIOS and UEFI)'
 	@echo 'each with     ARCH=x86_64|i386 PAGING=4level|pae|2level|scrambled FW=direct|bios|uefi SMP=1 MEM=512 BUILD=debug|release'
 
@@ -191,6 +195,9 @@ exec: setup
 bench: BUILD := $(BENCH_BUILD)
 bench: setup
 	@tools/bench.py
+profile: BUILD := $(BENCH_BUILD)
+profile: setup
+	@tools/profile.py
 check: setup
 	@tools/check.py
 host: setup
@@ -198,4 +205,4 @@ host: setup
 clean:
 	rm -rf build
 
-.PHONY: kernel root ramdisk iso help setup run test guest debug exec bench check host clean user
+.PHONY: kernel root ramdisk iso help setup run test guest debug exec bench profile check host clean user

@@ -30,6 +30,7 @@ class Machine:
     accel: str = "tcg"
     icount: bool = False
     cmdline: str = ""
+    disk: str = "virtio"       # or "nvme": what all of these are
     disks: tuple = ()          # paths; "path,snapshot=on" style options may follow a comma
     iso: str = ""              # with fw bios or uefi
     extra: tuple = ()
@@ -67,11 +68,15 @@ class Machine:
         return ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={OVMF.format('CODE')}",
                 "-drive", f"if=pflash,format=raw,unit=1,snapshot=on,file={OVMF.format('VARS')}"] + media
 
+    def disk_name(self, i):
+        """What the kernel calls the disk number @i."""
+        return f"nvme{i}n1" if self.disk == "nvme" else f"vd{chr(ord('a') + i)}"
+
     def _disks(self):
         args = []
         for i, disk in enumerate(self.disks):
-            args += ["-drive", f"if=none,id=d{i},format=raw,file={disk}",
-                     "-device", f"virtio-blk-pci,drive=d{i},disable-legacy=on"]
+            device = f"nvme,drive=d{i},serial=d{i}" if self.disk == "nvme" else f"virtio-blk-pci,drive=d{i},disable-legacy=on"
+            args += ["-drive", f"if=none,id=d{i},format=raw,file={disk}", "-device", device]
         return args
 
     def command(self, serial="stdio"):
@@ -87,7 +92,8 @@ def from_environment(**changes):
     arch = env("ARCH") or "x86_64"
     m = Machine(arch=arch, paging=env("PAGING") or ("pae" if arch == "i386" else "4level"),
                 build=env("BUILD") or "debug", san=env("SAN") or "", fw=env("FW") or "direct", smp=int(env("SMP") or 1),
-                mem=env("MEM") or ("1024" if env("SAN") else "512"), accel=env("ACCEL") or "tcg", icount=env("ICOUNT") == "1")
+                mem=env("MEM") or ("1024" if env("SAN") else "512"), accel=env("ACCEL") or "tcg", icount=env("ICOUNT") == "1",
+                disk=env("DISK") or "virtio")
     return dataclasses.replace(m, **changes)
 
 
@@ -150,7 +156,9 @@ def suite_disks(m):
     return (f"{m.out}/root.img,snapshot=on", slow_disk(), swap_disk())
 
 
-SUITE_WORDS = "suite.slow=vdb suite.swap=vdc "
+def suite_words(m):
+    """For the kernel's command line: which disk is which."""
+    return f"root={m.disk_name(0)} suite.slow={m.disk_name(1)} suite.swap={m.disk_name(2)} "
 
 
 FORMATS = (("x86_64", "4level"), ("i386", "pae"), ("i386", "2level"))

@@ -1,6 +1,5 @@
 /*
- * ramdisk.c - block devices in memory: the boot module (an image that the boot loader put into RAM), or
- * pages of our own.
+ * ramdisk.c - a block device in memory: the boot module, an image that the boot loader put into RAM.
  *
  * Layer 9 (kernel/dev).  Requests complete inside submit().  Two requests for the same sector at once give
  * a mixture, as on any disk; so no lock.
@@ -16,22 +15,14 @@
 
 struct ramdisk {
 	struct block_device block;
-	paddr_t start;       /* of the module, any alignment ... */
-	struct page **pages; /* ... or, if not NULL, pages of our own */
+	paddr_t start; /* of the module, any alignment */
 };
-
-static paddr_t address_of(struct ramdisk *disk, u64 at)
-{
-	if (!disk->pages)
-		return disk->start + at;
-	return page_to_phys(disk->pages[at >> PAGE_SHIFT]) + (at & (PAGE_SIZE - 1));
-}
 
 /* Copy @n bytes between disk position @at and @memory, a page of the disk at a time. */
 static void transfer(struct ramdisk *disk, u64 at, u8 *memory, size_t n, bool write)
 {
 	while (n) {
-		paddr_t pa = address_of(disk, at);
+		paddr_t pa = disk->start + at;
 		size_t offset = pa & (PAGE_SIZE - 1);
 		size_t now = min(n, PAGE_SIZE - offset);
 		u8 *va = arch_kmap(pa >> PAGE_SHIFT);
@@ -93,45 +84,4 @@ void ramdisk_init(void)
 	}
 	disk->start = boot_info.module.start;
 	block_register(&disk->block);
-}
-
-static void pages_free(struct page **pages, unsigned long n)
-{
-	while (n)
-		page_put(pages[--n]);
-	kfree(pages);
-}
-
-static struct page **pages_alloc(unsigned long n)
-{
-	struct page **pages = kzalloc(n * sizeof(*pages), GFP_KERNEL | GFP_NOWARN);
-
-	if (!pages)
-		return NULL;
-	for (unsigned long i = 0; i < n; i++) {
-		pages[i] = page_alloc(0, GFP_HIGH | GFP_ZERO | GFP_NOWARN);
-		if (!pages[i]) {
-			pages_free(pages, i);
-			return NULL;
-		}
-	}
-	return pages;
-}
-
-struct block_device *ramdisk_create(const char *name, unsigned long pages)
-{
-	struct ramdisk *disk;
-
-	if (pages == 0 || pages > (1ul << 20))
-		return ERR_PTR(-EINVAL);
-	disk = ramdisk_alloc(name, (u64)pages << (PAGE_SHIFT - SECTOR_SHIFT));
-	if (!disk)
-		return ERR_PTR(-ENOMEM);
-	disk->pages = pages_alloc(pages);
-	if (!disk->pages) {
-		kfree(disk);
-		return ERR_PTR(-ENOMEM);
-	}
-	block_register(&disk->block);
-	return &disk->block;
 }

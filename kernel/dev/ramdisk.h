@@ -1,5 +1,5 @@
 /*
- * ramdisk.h - block devices in memory.  Layer 9 (kernel/dev).
+ * ramdisk.h - a block device in memory.  Layer 9 (kernel/dev).
  */
 #ifndef KERNEL_DEV_RAMDISK_H
 #define KERNEL_DEV_RAMDISK_H
@@ -8,7 +8,5 @@
 
 /* Register the boot module, if there is one, as "ram0". => after block_init() */
 void ramdisk_init(void);
-/* An empty disk of @pages zeroed pages, registered as @name: ERR_PTR(-ENOMEM, -EINVAL). => may sleep */
-struct block_device *ramdisk_create(const char *name, unsigned long pages);
 
 #endif

@@ -88,9 +88,9 @@ int inode_utimens(struct inode *inode, const struct timespec64 *atime, const str
 }
 
 /* The inode at @path, referenced. */
-static struct inode *path_inode(struct dentry *cwd, const char *path, bool follow)
+static struct inode *path_inode(struct dentry *cwd, const char *path)
 {
-	struct dentry *d = path_lookup(cwd, path, follow ? LOOKUP_FOLLOW : 0);
+	struct dentry *d = path_lookup(cwd, path, LOOKUP_FOLLOW);
 	struct inode *inode;
 
 	if (IS_ERR(d))
@@ -103,37 +103,12 @@ static struct inode *path_inode(struct dentry *cwd, const char *path, bool follo
 
 int vfs_chmod(struct dentry *cwd, const char *path, u32 mode)
 {
-	struct inode *inode = path_inode(cwd, path, true);
+	struct inode *inode = path_inode(cwd, path);
 	int err;
 
 	if (IS_ERR(inode))
 		return (int)PTR_ERR(inode);
 	err = inode_chmod(inode, mode);
-	inode_put(inode);
-	return err;
-}
-
-int vfs_chown(struct dentry *cwd, const char *path, u32 uid, u32 gid, bool follow)
-{
-	struct inode *inode = path_inode(cwd, path, follow);
-	int err;
-
-	if (IS_ERR(inode))
-		return (int)PTR_ERR(inode);
-	err = inode_chown(inode, uid, gid);
-	inode_put(inode);
-	return err;
-}
-
-int vfs_utimens(struct dentry *cwd, const char *path, const struct timespec64 *atime, const struct timespec64 *mtime,
-                bool follow)
-{
-	struct inode *inode = path_inode(cwd, path, follow);
-	int err;
-
-	if (IS_ERR(inode))
-		return (int)PTR_ERR(inode);
-	err = inode_utimens(inode, atime, mtime);
 	inode_put(inode);
 	return err;
 }

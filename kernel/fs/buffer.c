@@ -132,7 +132,7 @@ static int transfer(struct buffer_cache *c, struct buffer *b, char *data, bool w
 {
 	unsigned offset = (unsigned)((unsigned long)data & (PAGE_SIZE - 1));
 
-	return block_rw_sync(c->dev, block_sector(c, b->block), virt_to_page(data), offset, c->block_size, write);
+	return block_rw_meta(c->dev, block_sector(c, b->block), virt_to_page(data), offset, c->block_size, write);
 }
 
 struct buffer *buffer_read(struct buffer_cache *c, u32 block)
@@ -296,7 +296,7 @@ static bool launch(struct buffer_cache *c, struct flight *f, struct buffer *b)
 		return false;
 	bio->dev = c->dev;
 	bio->sector = block_sector(c, b->block);
-	bio->write = true;
+	bio->write = bio->meta = true;
 	bio->done = write_done;
 	bio->ctx = f;
 	bio_add(bio, virt_to_page(data), (unsigned)((unsigned long)data & (PAGE_SIZE - 1)), c->block_size);
@@ -306,14 +306,6 @@ static bool launch(struct buffer_cache *c, struct flight *f, struct buffer *b)
 	f->nr++;
 	block_submit(bio);
 	return true;
-}
-
-bool buffer_any_dirty(const struct buffer_cache *c)
-{
-	for (unsigned i = 0; i < BUFFER_STAGES; i++)
-		if (!list_empty(&c->dirty[i]))
-			return true;
-	return false;
 }
 
 int buffer_sync(struct buffer_cache *c, unsigned stage)

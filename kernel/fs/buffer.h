@@ -62,7 +62,5 @@ void buffer_forget(struct buffer_cache *c, u32 block);
 int buffer_write(struct buffer_cache *c, struct buffer *b);
 /* Write every dirty buffer of @stage and wait: 0 or the first error (what failed stays dirty). => sleeps */
 int buffer_sync(struct buffer_cache *c, unsigned stage);
-/* Is there anything to write, in any stage? */
-bool buffer_any_dirty(const struct buffer_cache *c);
 
 #endif

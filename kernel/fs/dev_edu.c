@@ -8,8 +8,8 @@
  */
 #include "kernel/fs/dev_edu.h"
 
-#include <arch/uaccess.h>
 #include "kernel/dev/edu.h"
+#include "kernel/fs/ioctl.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/err.h"
 #include "kernel/lib/string.h"
@@ -121,8 +121,9 @@ static long range_pages(u64 addr, u64 len)
 	return pages > PIN_PAGES_MAX ? -ENOMEM : (long)pages;
 }
 
-static long ioctl_pin(struct client *client, void *argument)
+static long ioctl_pin(void *ctx, void *argument)
 {
+	struct client *client = ctx;
 	struct edu_pin *arg = argument;
 	struct pin *pin;
 	long n;
@@ -154,8 +155,9 @@ static long ioctl_pin(struct client *client, void *argument)
 	return 0;
 }
 
-static long ioctl_unpin(struct client *client, void *argument)
+static long ioctl_unpin(void *ctx, void *argument)
 {
+	struct client *client = ctx;
 	struct edu_unpin *arg = argument;
 	struct pin *pin;
 	long result = 0;
@@ -216,13 +218,17 @@ static long transfer(struct client *client, struct edu_dma *arg, bool to_device)
 	return error;
 }
 
-static long ioctl_to_device(struct client *client, void *argument)
+static long ioctl_to_device(void *ctx, void *argument)
 {
+	struct client *client = ctx;
+
 	return transfer(client, argument, true);
 }
 
-static long ioctl_from_device(struct client *client, void *argument)
+static long ioctl_from_device(void *ctx, void *argument)
 {
+	struct client *client = ctx;
+
 	return transfer(client, argument, false);
 }
 
@@ -283,8 +289,9 @@ static int stat_pin(struct client *client, struct edu_stat *st)
 	return result;
 }
 
-static long ioctl_stat(struct client *client, void *argument)
+static long ioctl_stat(void *ctx, void *argument)
 {
+	struct client *client = ctx;
 	struct edu_stat *st = argument;
 	u64 addr = st->addr, id = st->id, index = st->index;
 
@@ -294,19 +301,19 @@ static long ioctl_stat(struct client *client, void *argument)
 	return id ? stat_pin(client, st) : stat_address(st);
 }
 
-static long ioctl_ident(struct client *client, void *argument)
+static long ioctl_ident(void *ctx, void *argument)
 {
 	edu_ident(argument);
 	return 0;
 }
 
-static long ioctl_totals(struct client *client, void *argument)
+static long ioctl_totals(void *ctx, void *argument)
 {
 	edu_totals(argument);
 	return 0;
 }
 
-static long ioctl_factorial(struct client *client, void *argument)
+static long ioctl_factorial(void *ctx, void *argument)
 {
 	struct edu_factorial *arg = argument;
 	u32 result = 0;
@@ -321,10 +328,7 @@ static long ioctl_factorial(struct client *client, void *argument)
 
 /* -- the file --------------------------------------------------------------------------------------------------- */
 
-static const struct {
-	u32 cmd;
-	long (*fn)(struct client *client, void *argument);
-} requests[] = {
+static const struct ioctl_request requests[] = {
 	{EDU_IOC_IDENT, ioctl_ident},
 	{EDU_IOC_FACTORIAL, ioctl_factorial},
 	{EDU_IOC_PIN, ioctl_pin},
@@ -337,23 +341,8 @@ static const struct {
 
 static long dev_edu_ioctl(struct file *f, unsigned cmd, unsigned long user)
 {
-	u64 argument[16];
-	size_t size = cmd >> 16 & 0x3fff;
-
-	for (unsigned i = 0; i < ARRAY_SIZE(requests); i++) {
-		long result;
-
-		if (requests[i].cmd != cmd || size > sizeof(argument))
-			continue;
-		if (copy_from_user(argument, (const void *)user, size))
-			return -EFAULT;
-		result = requests[i].fn(f->private, argument);
-		/* Also after an error: how far a transfer came. A pin that the caller was not told of goes at close. */
-		if (copy_to_user((void *)user, argument, size))
-			return -EFAULT;
-		return result;
-	}
-	return -ENOTTY;
+	/* A pin that the caller was not told of goes at close. */
+	return ioctl_dispatch(requests, ARRAY_SIZE(requests), f->private, cmd, user);
 }
 
 static int dev_edu_open(struct inode *inode, struct file *f)

@@ -7,8 +7,7 @@
  */
 #include "kernel/fs/dev_mm.h"
 
-#include <arch/uaccess.h>
-
+#include "kernel/fs/ioctl.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/err.h"
 #include "kernel/lib/mutation.h"
@@ -23,7 +22,6 @@
 struct call {
 	const void *owner; /* the open file */
 	struct mm *mm;
-	void *arg;
 };
 
 static void identify(struct debug_who *who)
@@ -34,95 +32,107 @@ static void identify(struct debug_who *who)
 	who->pt = t ? t->pt : NULL;
 }
 
-static long ioctl_audit(const struct call *c)
+static long ioctl_audit(void *ctx, void *arg)
 {
-	const struct mm_audit *arg = c->arg;
+	const struct mm_audit *a = arg;
 
-	if (arg->flags & ~(u64)(MM_AUDIT_SILENT | MM_AUDIT_LEAKS))
+	if (a->flags & ~(u64)(MM_AUDIT_SILENT | MM_AUDIT_LEAKS))
 		return -EINVAL;
-	mm_audit(c->arg);
+	mm_audit(arg);
 	return 0;
 }
 
-static long ioctl_sync_arm(const struct call *c)
+static long ioctl_sync_arm(void *ctx, void *arg)
 {
-	return sync_point_arm(c->owner, c->arg);
+	const struct call *c = ctx;
+
+	return sync_point_arm(c->owner, arg);
 }
 
-static long ioctl_sync_wait(const struct call *c)
+static long ioctl_sync_wait(void *ctx, void *arg)
 {
-	return sync_point_wait(c->arg);
+	return sync_point_wait(arg);
 }
 
-static long ioctl_sync_release(const struct call *c)
+static long ioctl_sync_release(void *ctx, void *arg)
 {
-	return sync_point_release(c->arg);
+	return sync_point_release(arg);
 }
 
-static long ioctl_fail_arm(const struct call *c)
+static long ioctl_fail_arm(void *ctx, void *arg)
 {
-	return failpoint_arm(c->owner, c->arg);
+	const struct call *c = ctx;
+
+	return failpoint_arm(c->owner, arg);
 }
 
-static long ioctl_fail_hits(const struct call *c)
+static long ioctl_fail_hits(void *ctx, void *arg)
 {
-	return failpoint_hits(c->arg);
+	return failpoint_hits(arg);
 }
 
-static long ioctl_trace_control(const struct call *c)
+static long ioctl_trace_control(void *ctx, void *arg)
 {
-	return trace_control(c->owner, c->arg);
+	const struct call *c = ctx;
+
+	return trace_control(c->owner, arg);
 }
 
-static long ioctl_trace_read(const struct call *c)
+static long ioctl_trace_read(void *ctx, void *arg)
 {
-	return trace_read(c->arg);
+	return trace_read(arg);
 }
 
-static long ioctl_trace_mark(const struct call *c)
+static long ioctl_trace_mark(void *ctx, void *arg)
 {
-	trace_mark(c->arg);
+	trace_mark(arg);
 	return 0;
 }
 
-static long ioctl_entry(const struct call *c)
+static long ioctl_entry(void *ctx, void *arg)
 {
-	return debug_entry(c->mm, c->arg);
+	const struct call *c = ctx;
+
+	return debug_entry(c->mm, arg);
 }
 
-static long ioctl_clear_young(const struct call *c)
+static long ioctl_clear_young(void *ctx, void *arg)
 {
-	return debug_clear_young(c->mm, c->arg);
+	const struct call *c = ctx;
+
+	return debug_clear_young(c->mm, arg);
 }
 
-static long ioctl_clean(const struct call *c)
+static long ioctl_clean(void *ctx, void *arg)
 {
-	return debug_clean(c->mm, c->arg);
+	const struct call *c = ctx;
+
+	return debug_clean(c->mm, arg);
 }
 
 static const void *mutation_owner; /* the last file that switched one on; a test's affair, so no lock */
 
-static long ioctl_mutate(const struct call *c)
+static long ioctl_mutate(void *ctx, void *arg)
 {
-	struct mm_mutate *arg = c->arg;
+	const struct call *c = ctx;
+	struct mm_mutate *m = arg;
 
-	if (arg->n > 99)
+	if (m->n > 99)
 		return -EINVAL;
-	arg->old = mutation_active;
-	mutation_owner = arg->n ? c->owner : NULL;
-	WRITE_ONCE(mutation_active, (unsigned)arg->n);
+	m->old = mutation_active;
+	mutation_owner = m->n ? c->owner : NULL;
+	WRITE_ONCE(mutation_active, (unsigned)m->n);
 	return 0;
 }
 
-static long ioctl_plant(const struct call *c)
+static long ioctl_plant(void *ctx, void *arg)
 {
-	return plant_set(c->owner, c->mm, c->arg);
+	const struct call *c = ctx;
+
+	return plant_set(c->owner, c->mm, arg);
 }
 
-static const struct {
-	u32 cmd;
-	long (*fn)(const struct call *c);
-} requests[] = {
+static const struct ioctl_request requests[] = {
 	{MM_IOC_AUDIT, ioctl_audit},
 	{MM_IOC_SYNC_ARM, ioctl_sync_arm},
 	{MM_IOC_SYNC_WAIT, ioctl_sync_wait},
@@ -141,25 +151,9 @@ static const struct {
 
 static long dev_mm_ioctl(struct file *f, unsigned cmd, unsigned long user)
 {
-	u64 argument[32];
-	struct call c = {.owner = f, .arg = argument};
-	size_t size = cmd >> 16 & 0x3fff;
-	struct pgtable *pt = current_thread()->pt;
+	struct call c = {.owner = f, .mm = container_of(current_thread()->pt, struct mm, pt)};
 
-	c.mm = container_of(pt, struct mm, pt);
-	for (unsigned i = 0; i < ARRAY_SIZE(requests); i++) {
-		long result;
-
-		if (requests[i].cmd != cmd || size > sizeof(argument))
-			continue;
-		if (copy_from_user(argument, (const void *)user, size))
-			return -EFAULT;
-		result = requests[i].fn(&c);
-		if (copy_to_user((void *)user, argument, size))
-			return -EFAULT;
-		return result;
-	}
-	return -ENOTTY;
+	return ioctl_dispatch(requests, ARRAY_SIZE(requests), &c, cmd, user);
 }
 
 static void dev_mm_release(struct file *f)

@@ -228,12 +228,6 @@ void inode_touch(struct inode *inode)
 	inode_setattr(inode);
 }
 
-void inode_changed(struct inode *inode)
-{
-	inode->ctime = vfs_now();
-	inode_setattr(inode);
-}
-
 /* The first live inode of @list behind @prev (NULL: of all), referenced; @prev's reference is given back. */
 static struct inode *next_live(struct super *sb, struct list *list, struct inode *prev)
 {

@@ -237,67 +237,78 @@ int file_syncfs(struct file *f)
 	return err ? err : earlier;
 }
 
-void vfs_sync(void)
+/* => mount_lock */
+static void each_locked(void (*fn)(struct super *sb))
 {
 	struct super *sb;
 
-	writeback_sync_all();
-	mutex_lock(&mount_lock);
 	list_for_each_entry(sb, &supers, link)
-		if (sb->ops->sync && !sb->read_only)
-			(void)sb->ops->sync(sb);
+		fn(sb);
+}
+
+static void each_super(void (*fn)(struct super *sb))
+{
+	mutex_lock(&mount_lock);
+	each_locked(fn);
 	mutex_unlock(&mount_lock);
+}
+
+static void sync_one(struct super *sb)
+{
+	if (sb->ops->sync && !sb->read_only)
+		(void)sb->ops->sync(sb);
+}
+
+static void drop_pages_of(struct super *sb)
+{
+	if (sb->has_device)
+		inodes_shed_pages(sb);
+}
+
+static void drop_names_of(struct super *sb)
+{
+	if (sb->has_device)
+		dentry_prune(sb);
+}
+
+static void shut_down_one(struct super *sb)
+{
+	if (sb->ops->shutdown && !sb->read_only)
+		sb->ops->shutdown(sb);
+	sb->read_only = true;
+}
+
+void vfs_sync(void)
+{
+	writeback_sync_all();
+	each_super(sync_one);
 }
 
 void vfs_drop_pages(void)
 {
-	struct super *sb;
-
-	mutex_lock(&mount_lock);
-	list_for_each_entry(sb, &supers, link)
-		if (sb->has_device)
-			inodes_shed_pages(sb);
-	mutex_unlock(&mount_lock);
+	each_super(drop_pages_of);
 }
 
 void vfs_drop_names(void)
 {
-	struct super *sb;
-
-	mutex_lock(&mount_lock);
-	list_for_each_entry(sb, &supers, link)
-		if (sb->has_device)
-			dentry_prune(sb);
-	mutex_unlock(&mount_lock);
+	each_super(drop_names_of);
 }
 
 void vfs_flush_round(void)
 {
-	struct super *sb;
-
 	/* The flusher must not wait for this lock: its holder may wait for the lock of an inode (rename, of the file it
 	 * replaces), and that one's holder, a writer over the dirty limit, for the flusher. */
 	if (!mutex_trylock(&mount_lock))
 		return;
-	list_for_each_entry(sb, &supers, link)
-		if (sb->ops->sync && !sb->read_only)
-			(void)sb->ops->sync(sb);
+	each_locked(sync_one);
 	mutex_unlock(&mount_lock);
 }
 
 void vfs_shutdown(void)
 {
-	struct super *sb;
-
 	swapfile_shutdown();
 	vfs_sync();
-	mutex_lock(&mount_lock);
-	list_for_each_entry(sb, &supers, link) {
-		if (sb->ops->shutdown && !sb->read_only)
-			sb->ops->shutdown(sb);
-		sb->read_only = true;
-	}
-	mutex_unlock(&mount_lock);
+	each_super(shut_down_one);
 }
 
 bool device_is_mounted(const char *name)

@@ -21,7 +21,7 @@ static bool is_dir(const struct dentry *d)
 	return d->inode && S_ISDIR(d->inode->mode);
 }
 
-ssize_t dentry_readlink(struct dentry *d, char *buf, size_t n)
+static ssize_t dentry_readlink(struct dentry *d, char *buf, size_t n)
 {
 	if (!d->inode)
 		return -ENOENT;

@@ -16,7 +16,6 @@ struct proc_entry {
 	struct list children;
 	proc_show_t *show;
 	proc_store_t *store;
-	const char *target;
 };
 
 /* What an inode of /proc stands for: a registered entry, or something of a process. */

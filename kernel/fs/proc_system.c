@@ -189,13 +189,15 @@ static int blockstats_show(struct proc_buf *b)
 {
 	struct block_device *dev;
 
-	proc_printf(b, "# name <=4k <=16k <=64k <128k >=128k flushes errors slot_waits copied checked mismatches\n");
+	proc_printf(
+		b,
+		"# name <=4k <=16k <=64k <128k >=128k flushes errors slot_waits copied checked mismatches meta meta_sectors\n");
 	for (unsigned i = 0; (dev = block_nth(i)); i++) {
 		const struct block_stat *st = &dev->stat;
 
-		proc_printf(b, "%s %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu\n", dev->name, st->sizes[0], st->sizes[1],
-		            st->sizes[2], st->sizes[3], st->sizes[4], st->flushes, st->errors, st->slot_waits, st->copied,
-		            st->checked, st->mismatches);
+		proc_printf(b, "%s %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu\n", dev->name, st->sizes[0],
+		            st->sizes[1], st->sizes[2], st->sizes[3], st->sizes[4], st->flushes, st->errors, st->slot_waits,
+		            st->copied, st->checked, st->mismatches, st->meta_requests, st->meta_sectors);
 	}
 	return 0;
 }

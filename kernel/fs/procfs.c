@@ -83,15 +83,9 @@ void proc_register(const char *path, proc_show_t *show)
 	proc_register_rw(path, show, NULL);
 }
 
-void proc_register_link(const char *path, const char *target)
-{
-	add_path(path, S_IFLNK | 0777)->target = target;
-}
-
 /* -- inodes ------------------------------------------------------------------------------------------------ */
 
-static const struct inode_ops root_ops, dir_ops, link_ops, self_ops, pid_ops, pid_link_ops, fd_dir_ops, fd_link_ops,
-	plain_ops;
+static const struct inode_ops root_ops, dir_ops, self_ops, pid_ops, pid_link_ops, fd_dir_ops, fd_link_ops, plain_ops;
 static const struct file_ops root_fops, dir_fops, pid_fops, fd_dir_fops;
 
 static int no_page(struct vm_object *obj, struct page *page)
@@ -140,8 +134,6 @@ static struct inode *make_registered(struct super *sb, struct proc_entry *e)
 
 	if (S_ISDIR(e->mode))
 		return make(sb, e->ino, e->mode, n, e == &root ? &root_ops : &dir_ops, e == &root ? &root_fops : &dir_fops);
-	if (S_ISLNK(e->mode))
-		return make(sb, e->ino, e->mode, n, &link_ops, NULL);
 	return make(sb, e->ino, e->mode, n, &plain_ops, &proc_file_fops);
 }
 
@@ -157,11 +149,6 @@ static ssize_t copy_text(const char *text, char *buf, size_t n)
 	n = min(n, strlen(text));
 	memcpy(buf, text, n);
 	return (ssize_t)n;
-}
-
-static ssize_t link_readlink(struct inode *inode, char *buf, size_t n)
-{
-	return copy_text(proc_node_of(inode)->entry->target, buf, n);
 }
 
 typedef bool emit_t(void *ctx, const char *name, u64 ino, u8 type, loff_t next);
@@ -209,7 +196,6 @@ static int dir_readdir(struct file *f, emit_t *emit, void *ctx)
 
 static const struct inode_ops dir_ops = {.lookup = dir_lookup};
 static const struct file_ops dir_fops = {.readdir = dir_readdir};
-static const struct inode_ops link_ops = {.readlink = link_readlink};
 static const struct inode_ops plain_ops = {.lookup = NULL};
 
 /* -- the root: registered entries, self, processes --------------------------------------------------------- */

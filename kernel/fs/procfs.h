@@ -29,7 +29,6 @@ typedef int proc_store_t(const char *text, size_t n);
 /* /proc/@path ("meminfo", "sys/vm/max_map_count"); missing directories are made. @store may be NULL. */
 void proc_register_rw(const char *path, proc_show_t *show, proc_store_t *store);
 void proc_register(const char *path, proc_show_t *show);
-void proc_register_link(const char *path, const char *target);
 
 /* -- /proc/<pid> -------------------------------------------------------------------------------------------- */
 enum proc_pid_kind {
@@ -42,6 +41,9 @@ struct proc_pid_entry {
 	const char *name;
 	enum proc_pid_kind kind;
 	int (*show)(struct proc_buf *b, int pid); /* -ESRCH: gone */
+	/* Instead of show, for text too long to be kept: append some of what follows *@cursor (0: the beginning), a few
+	 * pages of it, and move the cursor; nothing appended: that was all.  0 or -errno. */
+	int (*show_part)(struct proc_buf *b, int pid, u64 *cursor);
 	int (*store)(int pid, const char *text, size_t n);
 	/* Instead of show: bytes of a file too large to be made whole, from @pos on, into a kernel buffer. How many, 0 at
 	 * the end, or -errno. */

@@ -201,6 +201,9 @@ ssize_t file_pread(struct file *f, void *user, size_t n, loff_t pos);
 ssize_t file_pwrite(struct file *f, const void *user, size_t n, loff_t pos);
 /* Write at the end, as with O_APPEND; @own_pos: and leave f->pos there. */
 ssize_t file_append(struct file *f, const void *user, size_t n, bool own_pos);
+/* Write as much of it, from the first byte on, as needs no waiting for a device or another writer (in this moment: nobody
+ * keeps writeback away). @given: at that place, else at the file's own. -EAGAIN: nothing; -EOPNOTSUPP: cannot be told. */
+ssize_t file_write_nowait(struct file *f, const void *user, size_t n, loff_t *given, bool append);
 /* How many of @n bytes at @pos a read gets without waiting for a device: -EAGAIN none, -EOPNOTSUPP cannot be told. */
 ssize_t file_read_ready(struct file *f, loff_t pos, size_t n);
 loff_t file_llseek(struct file *f, loff_t off, int whence);
@@ -234,8 +237,6 @@ int vfs_rename(struct dentry *from_cwd, const char *from, struct dentry *to_cwd,
 /* The same with RENAME_NOREPLACE (-EEXIST); other flags: -EINVAL. */
 int vfs_rename_flags(struct dentry *from_cwd, const char *from, struct dentry *to_cwd, const char *to, unsigned flags);
 ssize_t vfs_readlink(struct dentry *cwd, const char *path, char *buf, size_t n);
-/* The same for a dentry that was looked up without following. -EINVAL: not a link. */
-ssize_t dentry_readlink(struct dentry *d, char *buf, size_t n);
 int vfs_truncate(struct dentry *cwd, const char *path, loff_t size);
 int vfs_mount(const char *source, const char *target, const char *type, unsigned long flags);
 int vfs_umount(const char *target);
@@ -257,9 +258,6 @@ int inode_chown(struct inode *inode, u32 uid, u32 gid); /* (u32)-1: leave */
 /* NULL: leave as it is. Both NULL: both now. */
 int inode_utimens(struct inode *inode, const struct timespec64 *atime, const struct timespec64 *mtime);
 int vfs_chmod(struct dentry *cwd, const char *path, u32 mode);
-int vfs_chown(struct dentry *cwd, const char *path, u32 uid, u32 gid, bool follow);
-int vfs_utimens(struct dentry *cwd, const char *path, const struct timespec64 *atime, const struct timespec64 *mtime,
-                bool follow);
 /* access(2) for root: R_OK, W_OK (-EROFS), X_OK (-EACCES without any x bit, or noexec). */
 int inode_access(struct inode *inode, unsigned mask);
 struct timespec64 vfs_now(void); /* the time of day */

@@ -35,8 +35,7 @@ static inline struct inode *inode_of(struct vm_object *obj)
 {
 	return container_of(obj, struct inode, obj);
 }
-void inode_touch(struct inode *inode);   /* content changed: mtime, ctime */
-void inode_changed(struct inode *inode); /* ctime */
+void inode_touch(struct inode *inode); /* content changed: mtime, ctime */
 
 /* Let go of what the page cache keeps of @sb's files and nobody uses. => sb stays mounted; sleeps */
 void inodes_shed_pages(struct super *sb);
@@ -140,7 +139,6 @@ ssize_t cached_write(struct inode *inode, const void *user, size_t n, loff_t pos
 /* Generic operations of page-cache files. */
 ssize_t generic_read(struct file *f, void *user, size_t n, loff_t *pos);
 ssize_t generic_write(struct file *f, const void *user, size_t n, loff_t *pos);
-loff_t generic_llseek(struct file *f, loff_t off, int whence);
 static inline u8 mode_to_dt(u32 mode)
 {
 	return (u8)((mode & S_IFMT) >> 12);

@@ -39,8 +39,7 @@ struct exec_image {
 /* -- exec_args.c -- */
 void exec_args_init(struct exec_args *a);
 void exec_args_free(struct exec_args *a);
-/* Append one string: from the user or the kernel. -E2BIG, -ENOMEM, -EFAULT. */
-int exec_args_add_user(struct exec_args *a, const char *user);
+/* Append one string of the kernel's. -E2BIG, -ENOMEM. */
 int exec_args_add(struct exec_args *a, const char *s);
 /* All of a NULL-terminated user vector; @count: how many there were. */
 int exec_args_add_vector(struct exec_args *a, const unsigned long *vector, unsigned *count);

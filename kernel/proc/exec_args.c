@@ -63,7 +63,8 @@ static char *room(struct exec_args *a, size_t *n)
 	return a->pages[a->length / PAGE_SIZE] + used;
 }
 
-int exec_args_add_user(struct exec_args *a, const char *user)
+/* Append one string of the user's. -E2BIG, -ENOMEM, -EFAULT. */
+static int add_user(struct exec_args *a, const char *user)
 {
 	size_t begin = a->length, n;
 	ssize_t got;
@@ -119,7 +120,7 @@ int exec_args_add_vector(struct exec_args *a, const unsigned long *vector, unsig
 			return -EFAULT;
 		if (!s)
 			return 0;
-		err = exec_args_add_user(a, (const char *)s);
+		err = add_user(a, (const char *)s);
 		if (err)
 			return err;
 		++*count;

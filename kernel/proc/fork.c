@@ -171,7 +171,7 @@ int process_add_thread_locked(struct process *p, struct thread *t, int tid)
 	return ret;
 }
 
-int process_add_thread(struct process *p, struct thread *t, int tid)
+static int process_add_thread(struct process *p, struct thread *t, int tid)
 {
 	int ret;
 

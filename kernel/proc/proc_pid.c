@@ -160,6 +160,7 @@ static const struct proc_pid_entry entries[] = {
 	{.name = "smaps", .show = proc_pid_smaps},
 	{.name = "smaps_rollup", .show = proc_pid_smaps_rollup},
 	{.name = "pagemap", .read = proc_pid_pagemap},
+	{.name = "ptes", .show_part = proc_pid_ptes},
 	{.name = "cmdline", .show = show_cmdline},
 	{.name = "environ", .show = show_environ},
 	{.name = "comm", .show = show_comm},

@@ -22,5 +22,6 @@ ssize_t proc_pid_pagemap(int pid, u64 pos, void *buf, size_t n); /* also -EINVAL
 
 /* A line of maps for each vma, followed by what @more (or NULL) prints of the vma at @start. */
 int proc_maps_each(struct proc_buf *b, int pid, void (*more)(struct proc_buf *b, struct mm *mm, vaddr_t start));
+int proc_pid_ptes(struct proc_buf *b, int pid, u64 *cursor);
 
 #endif

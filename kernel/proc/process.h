@@ -156,10 +156,9 @@ bool group_exists_locked(int pgid, int sid);
 struct process *process_create(struct process *from);
 /* It enters the tree as @pid, with @t as its first thread. => process_lock */
 void process_publish_locked(struct process *p, struct process *parent, struct thread *t, int pid);
-/* @t joins @p and the tables with id @tid. -EAGAIN if the process is going away. */
-int process_add_thread(struct process *p, struct thread *t, int tid);
-int process_add_thread_locked(struct process *p, struct thread *t, int tid); /* => process_lock */
-void process_discard(struct process *p);                                     /* undo process_create() */
+/* @t joins @p and the tables with id @tid. -EAGAIN if the process is going away. => process_lock */
+int process_add_thread_locked(struct process *p, struct thread *t, int tid);
+void process_discard(struct process *p); /* undo process_create() */
 
 /* Make process 1 run @path. Returns 0 or the error of exec. => once, from a kernel thread or the boot thread */
 int process_start_init(const char *path, char *const argv[], char *const envp[]);

@@ -491,11 +491,6 @@ void sched_stat(struct sched_stat *st)
 }
 
 /* -- start-up ---------------------------------------------------------------------------------------------------------- */
-bool sched_ready(void)
-{
-	return my_queue()->idle != NULL;
-}
-
 /* What runs on this CPU now, on whatever stack, becomes its idle thread. => interrupts off */
 static void idle_adopt(void)
 {

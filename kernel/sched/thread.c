@@ -152,24 +152,3 @@ unsigned long thread_count(void)
 {
 	return READ_ONCE(nr_threads);
 }
-
-const char *thread_state_name(unsigned state)
-{
-	switch (state) {
-	case THREAD_RUNNING:
-		return "running";
-	case THREAD_INTERRUPTIBLE:
-		return "sleeping";
-	case THREAD_KILLABLE:
-		return "killable";
-	case THREAD_UNINTERRUPTIBLE:
-		return "waiting";
-	case THREAD_STOPPED:
-		return "stopped";
-	case THREAD_NEW:
-		return "new";
-	case THREAD_DEAD:
-		return "dead";
-	}
-	return "?";
-}

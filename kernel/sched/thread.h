@@ -89,7 +89,6 @@ _Static_assert(offsetof(struct thread, work) == sizeof(struct arch_context), "en
 /* -- start-up ---------------------------------------------------------------------------------------------- */
 void sched_init(void);            /* the caller becomes the idle thread of CPU 0. => after phys_init() */
 __noreturn void sched_idle(void); /* end of the boot code */
-bool sched_ready(void);           /* sched_init() is done: sleeping is possible */
 
 /* -- making threads ------------------------------------------------------------------------------------------ */
 /* A running kernel thread, or ERR_PTR(-ENOMEM). The reference is the scheduler's: returned pointer is good
@@ -155,7 +154,6 @@ void sched_tick(bool from_user);
 /* -- looking at them ---------------------------------------------------------------------------------------------- */
 /* Calls @fn for every thread (idle ones included) with the list locked: it must not sleep. */
 void thread_for_each(void (*fn)(struct thread *t, void *ctx), void *ctx);
-const char *thread_state_name(unsigned state);
 
 struct sched_stat {
 	unsigned long switches; /* context switches since boot */

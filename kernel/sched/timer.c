@@ -144,12 +144,3 @@ u64 sleep_ns_interruptible(u64 ns)
 	now = clock_ns();
 	return now < deadline ? deadline - now : 0;
 }
-
-void msleep(unsigned ms)
-{
-	u64 deadline = wait_deadline(ms * NSEC_PER_MSEC);
-
-	do
-		sync_prepare(SYNC_UNINTERRUPTIBLE);
-	while (!sync_block_until(deadline));
-}

@@ -39,6 +39,5 @@ static inline u64 clock_ns(void)
 
 /* Sleep; returns the nanoseconds that were left when a signal ended it, or 0. => may sleep */
 u64 sleep_ns_interruptible(u64 ns);
-void msleep(unsigned ms); /* whatever happens */
 
 #endif

@@ -22,7 +22,5 @@ void completion_init(struct completion *c);
 void completion_wait(struct completion *c);         /* => may sleep; takes one completion */
 int completion_wait_killable(struct completion *c); /* 0 or -EINTR (the other side may still complete!) */
 void complete(struct completion *c);                /* => any context */
-void complete_all(struct completion *c);            /* for ever */
-bool completion_done(struct completion *c);         /* would a wait return at once? */
 
 #endif

@@ -44,6 +44,21 @@ static inline void spin_raw_unlock(spinlock_t *l)
 	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
 }
 
+/* The same with interrupts off, for locks that any context takes under nearly any other. */
+static inline unsigned long spin_raw_lock_irqsave(spinlock_t *l)
+{
+	unsigned long flags = irq_save();
+
+	spin_raw_lock(l);
+	return flags;
+}
+
+static inline void spin_raw_unlock_irqrestore(spinlock_t *l, unsigned long flags)
+{
+	spin_raw_unlock(l);
+	irq_restore(flags);
+}
+
 static inline void spin_lock(spinlock_t *l)
 {
 	this_cpu()->preempt_count++;

@@ -68,8 +68,6 @@ u64 wait_deadline(u64 ns)
 }
 
 /* -- completions -------------------------------------------------------------------------------------------- */
-#define DONE_FOR_EVER (~0u)
-
 void completion_init(struct completion *c)
 {
 	wait_queue_init(&c->wq);
@@ -81,8 +79,7 @@ static bool take(struct completion *c)
 	unsigned long flags = spin_lock_irqsave(&c->wq.lock);
 	bool done = c->done > 0;
 
-	if (done && c->done != DONE_FOR_EVER)
-		c->done--;
+	c->done -= done;
 	spin_unlock_irqrestore(&c->wq.lock, flags);
 	return done;
 }
@@ -101,22 +98,7 @@ void complete(struct completion *c)
 {
 	unsigned long flags = spin_lock_irqsave(&c->wq.lock);
 
-	if (c->done < DONE_FOR_EVER - 1)
-		c->done++;
+	c->done++;
 	wake_locked(&c->wq, 1);
 	spin_unlock_irqrestore(&c->wq.lock, flags);
-}
-
-void complete_all(struct completion *c)
-{
-	unsigned long flags = spin_lock_irqsave(&c->wq.lock);
-
-	c->done = DONE_FOR_EVER;
-	wake_locked(&c->wq, 0);
-	spin_unlock_irqrestore(&c->wq.lock, flags);
-}
-
-bool completion_done(struct completion *c)
-{
-	return READ_ONCE(c->done) > 0;
 }

@@ -14,6 +14,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/sync/spinlock.h"
 #include "mm/debug/debug.h"
+#include "mm/debug/point.h"
 
 #define POINTS_MAX 8
 
@@ -30,28 +31,6 @@ struct point {
 static struct point points[POINTS_MAX];
 static spinlock_t points_lock = SPINLOCK_INIT(LOCK_NONE);
 
-static unsigned long points_enter(void)
-{
-	unsigned long flags = irq_save();
-
-	spin_raw_lock(&points_lock);
-	return flags;
-}
-
-static void points_leave(unsigned long flags)
-{
-	spin_raw_unlock(&points_lock);
-	irq_restore(flags);
-}
-
-static struct point *find(const char *name)
-{
-	for (struct point *p = points; p < points + POINTS_MAX; p++)
-		if (p->owner && !strncmp(p->name, name, MM_NAME_MAX))
-			return p;
-	return NULL;
-}
-
 static bool hit(const char *name)
 {
 	struct debug_who who;
@@ -62,13 +41,13 @@ static bool hit(const char *name)
 	if (this_cpu()->irq_depth)
 		return false;
 	debug_identify(&who);
-	flags = points_enter();
-	p = find(name);
+	flags = spin_raw_lock_irqsave(&points_lock);
+	p = point_find(points, name);
 	if (p && (p->tid ? p->tid == who.tid : who.pt && p->pt == who.pt)) {
 		fail = ++p->hits == p->nth;
 		p->failed |= fail;
 	}
-	points_leave(flags);
+	spin_raw_unlock_irqrestore(&points_lock, flags);
 	return fail;
 }
 
@@ -86,13 +65,6 @@ static struct point *free_slot(void)
 	return NULL;
 }
 
-static bool name_ok(const char *name)
-{
-	size_t n = strnlen(name, MM_NAME_MAX);
-
-	return n > 0 && n < MM_NAME_MAX;
-}
-
 static void report(const struct point *p, struct mm_fail *arg)
 {
 	arg->hits = p ? p->hits : 0;
@@ -105,11 +77,11 @@ int failpoint_arm(const void *owner, struct mm_fail *arg)
 	struct point *p;
 	unsigned long flags;
 
-	if (!name_ok(arg->name))
+	if (!point_name_ok(arg->name))
 		return -EINVAL;
 	debug_identify(&who);
-	flags = points_enter();
-	p = find(arg->name);
+	flags = spin_raw_lock_irqsave(&points_lock);
+	p = point_find(points, arg->name);
 	report(p, arg);
 	if (!p) {
 		p = free_slot();
@@ -125,7 +97,7 @@ int failpoint_arm(const void *owner, struct mm_fail *arg)
 		p->hits = 0;
 		p->failed = false;
 	}
-	points_leave(flags);
+	spin_raw_unlock_irqrestore(&points_lock, flags);
 	return p ? 0 : -ENOSPC;
 }
 
@@ -134,23 +106,23 @@ int failpoint_hits(struct mm_fail *arg)
 	struct point *p;
 	unsigned long flags;
 
-	if (!name_ok(arg->name))
+	if (!point_name_ok(arg->name))
 		return -EINVAL;
-	flags = points_enter();
-	p = find(arg->name);
+	flags = spin_raw_lock_irqsave(&points_lock);
+	p = point_find(points, arg->name);
 	report(p, arg);
-	points_leave(flags);
+	spin_raw_unlock_irqrestore(&points_lock, flags);
 	return p ? 0 : -ENOENT;
 }
 
 void failpoint_disarm_all(const void *owner)
 {
-	unsigned long flags = points_enter();
+	unsigned long flags = spin_raw_lock_irqsave(&points_lock);
 
 	for (struct point *p = points; p < points + POINTS_MAX; p++)
 		if (p->owner == owner)
 			disarm(p);
-	points_leave(flags);
+	spin_raw_unlock_irqrestore(&points_lock, flags);
 }
 
 void failpoint_init(void)

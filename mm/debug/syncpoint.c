@@ -27,6 +27,7 @@
 #include "kernel/sync/hooks.h"
 #include "kernel/sync/wait.h"
 #include "mm/debug/debug.h"
+#include "mm/debug/point.h"
 
 #define POINTS_MAX 16
 #define LIMIT_NS (MM_SYNC_LIMIT_MS * 1000000ull)
@@ -48,28 +49,6 @@ static spinlock_t points_lock = SPINLOCK_INIT(LOCK_NONE);
 static struct wait_queue arrival_queue = WAIT_QUEUE_INIT(arrival_queue);
 static struct wait_queue release_queue = WAIT_QUEUE_INIT(release_queue);
 
-static unsigned long points_enter(void)
-{
-	unsigned long flags = irq_save();
-
-	spin_raw_lock(&points_lock);
-	return flags;
-}
-
-static void points_leave(unsigned long flags)
-{
-	spin_raw_unlock(&points_lock);
-	irq_restore(flags);
-}
-
-static struct point *find_armed(const char *name)
-{
-	for (struct point *p = points; p < points + POINTS_MAX; p++)
-		if (p->owner && !strncmp(p->name, name, MM_NAME_MAX))
-			return p;
-	return NULL;
-}
-
 /* -- arriving ---------------------------------------------------------------------------------------------------- */
 
 static bool meant(const struct point *p, const struct debug_who *who)
@@ -89,8 +68,8 @@ static struct point *arrive(const char *name, unsigned *release)
 	unsigned long flags;
 
 	debug_identify(&who);
-	flags = points_enter();
-	p = find_armed(name);
+	flags = spin_raw_lock_irqsave(&points_lock);
+	p = point_find(points, name);
 	if (p && !meant(p, &who))
 		p = NULL;
 	if (p)
@@ -107,7 +86,7 @@ static struct point *arrive(const char *name, unsigned *release)
 		p->paused_tid = who.tid;
 		*release = p->release;
 	}
-	points_leave(flags);
+	spin_raw_unlock_irqrestore(&points_lock, flags);
 	return p;
 }
 
@@ -149,10 +128,10 @@ static void pause_at(const char *name)
 	else
 		sleep_until_released(p, release);
 	expired = !released(p, release) && !sync_fatal_pending();
-	flags = points_enter();
+	flags = spin_raw_lock_irqsave(&points_lock);
 	p->paused--;
 	p->expired += expired;
-	points_leave(flags);
+	spin_raw_unlock_irqrestore(&points_lock, flags);
 	if (expired)
 		printk("sync point %s: nobody released thread %d for %u ms\n", name, p->paused_tid, MM_SYNC_LIMIT_MS);
 }
@@ -183,7 +162,7 @@ static struct point *free_slot(void)
 
 static int arm_locked(const void *owner, const struct mm_sync_arm *arg, int caller)
 {
-	struct point *p = find_armed(arg->name);
+	struct point *p = point_find(points, arg->name);
 
 	if (p)
 		disarm(p);
@@ -205,25 +184,18 @@ static int arm_locked(const void *owner, const struct mm_sync_arm *arg, int call
 	return 0;
 }
 
-static bool name_ok(const char *name)
-{
-	size_t n = strnlen(name, MM_NAME_MAX);
-
-	return n > 0 && n < MM_NAME_MAX;
-}
-
 int sync_point_arm(const void *owner, const struct mm_sync_arm *arg)
 {
 	struct debug_who who;
 	unsigned long flags;
 	int err;
 
-	if (!name_ok(arg->name) || arg->mode > MM_SYNC_PAUSE)
+	if (!point_name_ok(arg->name) || arg->mode > MM_SYNC_PAUSE)
 		return -EINVAL;
 	debug_identify(&who);
-	flags = points_enter();
+	flags = spin_raw_lock_irqsave(&points_lock);
 	err = arm_locked(owner, arg, who.tid);
-	points_leave(flags);
+	spin_raw_unlock_irqrestore(&points_lock, flags);
 	wake_up_all(&release_queue);
 	return err;
 }
@@ -231,8 +203,8 @@ int sync_point_arm(const void *owner, const struct mm_sync_arm *arg)
 /* What the point looks like; false: it is not armed. */
 static bool look(struct mm_sync *arg)
 {
-	unsigned long flags = points_enter();
-	const struct point *p = find_armed(arg->name);
+	unsigned long flags = spin_raw_lock_irqsave(&points_lock);
+	const struct point *p = point_find(points, arg->name);
 
 	if (p) {
 		arg->arrivals = p->arrivals;
@@ -240,7 +212,7 @@ static bool look(struct mm_sync *arg)
 		arg->expired = p->expired;
 		arg->tid = (u64)p->paused_tid;
 	}
-	points_leave(flags);
+	spin_raw_unlock_irqrestore(&points_lock, flags);
 	return p;
 }
 
@@ -254,7 +226,7 @@ int sync_point_wait(struct mm_sync *arg)
 {
 	int r = 1;
 
-	if (!name_ok(arg->name))
+	if (!point_name_ok(arg->name))
 		return -EINVAL;
 	if (arg->timeout_ms)
 		r = wait_event_interruptible_timeout(&arrival_queue, somebody_paused(arg), arg->timeout_ms * 1000000);
@@ -270,27 +242,27 @@ int sync_point_release(struct mm_sync *arg)
 	struct point *p;
 	unsigned long flags;
 
-	if (!name_ok(arg->name))
+	if (!point_name_ok(arg->name))
 		return -EINVAL;
 	if (!look(arg))
 		return -ENOENT;
-	flags = points_enter();
-	p = find_armed(arg->name);
+	flags = spin_raw_lock_irqsave(&points_lock);
+	p = point_find(points, arg->name);
 	if (p)
 		let_go(p);
-	points_leave(flags);
+	spin_raw_unlock_irqrestore(&points_lock, flags);
 	wake_up_all(&release_queue);
 	return 0;
 }
 
 void sync_point_disarm_all(const void *owner)
 {
-	unsigned long flags = points_enter();
+	unsigned long flags = spin_raw_lock_irqsave(&points_lock);
 
 	for (struct point *p = points; p < points + POINTS_MAX; p++)
 		if (p->owner == owner)
 			disarm(p);
-	points_leave(flags);
+	spin_raw_unlock_irqrestore(&points_lock, flags);
 	wake_up_all(&release_queue);
 }
 

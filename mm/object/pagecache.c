@@ -156,7 +156,7 @@ void pagecache_dirty_from_pte(struct page *page)
 		pagecache_mark_dirty(obj, page->index);
 	page_set(page, PG_DIRTY);
 	spin_unlock_irqrestore(&obj->pages_lock, flags);
-	writeback_enqueue(obj);
+	dirty_list_join(obj);
 }
 
 void pagecache_set_dirty(struct page *page)
@@ -209,11 +209,11 @@ static void drop_page(struct vm_object *obj, struct page *page)
 	page_unlock(page);
 }
 
-/* The next page at or after *@index, referenced; NULL beyond @last. */
-static struct page *next_page(struct vm_object *obj, unsigned long *index, pgoff_t last)
+struct page *pagecache_next(struct vm_object *obj, unsigned long *index, pgoff_t last, unsigned mark)
 {
 	unsigned long flags = spin_lock_irqsave(&obj->pages_lock);
-	struct page *page = radix_next(&obj->pages, index);
+	struct page *page =
+		mark == PAGECACHE_ANY ? radix_next(&obj->pages, index) : radix_next_marked(&obj->pages, index, mark);
 
 	if (page && *index <= last)
 		page_get(page);
@@ -228,7 +228,7 @@ void pagecache_drop(struct vm_object *obj, pgoff_t first, pgoff_t last)
 	unsigned long index = first;
 	struct page *page;
 
-	for (; (page = next_page(obj, &index, last)); index++) {
+	for (; (page = pagecache_next(obj, &index, last, PAGECACHE_ANY)); index++) {
 		drop_page(obj, page);
 		page_put(page);
 		if (index == last)
@@ -274,7 +274,7 @@ unsigned long pagecache_shed(struct vm_object *obj, pgoff_t first, pgoff_t last)
 
 	if (!obj->tracks_dirty)
 		return 0;
-	for (; (page = next_page(obj, &index, last)); index++) {
+	for (; (page = pagecache_next(obj, &index, last, PAGECACHE_ANY)); index++) {
 		shed += shed_page(obj, page);
 		page_put(page);
 		if (index == last)

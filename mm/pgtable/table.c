@@ -30,6 +30,7 @@ struct page *table_alloc(void)
 void table_free(struct page *table)
 {
 	ASSERT(page_test(table, PG_TABLE));
+	ASSERT(table->nr_below == 0);
 	page_clear(table, PG_TABLE);
 	atomic_dec(&phys_table_pages);
 	table->private = 0;
@@ -37,8 +38,8 @@ void table_free(struct page *table)
 	page_put(table);
 }
 
-/* Link a fresh table below the empty entry @hw at @level, unless another thread was faster. */
-static int table_link(struct pgtable *pt, struct hw_pte *hw, unsigned level)
+/* Link a fresh table below the empty entry @hw of @above at @level, unless another thread was faster. */
+static int table_link(struct pgtable *pt, struct page *above, struct hw_pte *hw, unsigned level)
 {
 	struct page *table = table_alloc();
 
@@ -47,6 +48,7 @@ static int table_link(struct pgtable *pt, struct hw_pte *hw, unsigned level)
 	spin_lock(&pt->lock);
 	if (!pte_is_table(hw_pte_get(hw), level)) {
 		hw_pte_set(hw, pte_mk_table(page_to_pfn(table), level));
+		above->nr_below++;
 		pt->nr_tables++;
 		table = NULL;
 	}
@@ -67,7 +69,7 @@ static int table_path(struct pgtable *pt, vaddr_t va)
 		struct hw_pte *hw = hw_pte_at(page_address(table), pt_index(level, va));
 
 		if (!pte_is_table(hw_pte_get_lockless(hw), level)) {
-			int err = table_link(pt, hw, level);
+			int err = table_link(pt, table, hw, level);
 
 			if (err)
 				return err;
@@ -95,12 +97,13 @@ struct trim {
 	vaddr_t floor, ceiling;
 };
 
-static void unlink_table(struct trim *t, struct hw_pte *hw, unsigned level, vaddr_t base)
+static void unlink_table(struct trim *t, struct page *above, struct hw_pte *hw, unsigned level, vaddr_t base)
 {
 	struct page *table = pfn_to_page(pte_table_pfn(hw_pte_get_lockless(hw)));
 
 	spin_lock(&t->pt->lock);
 	hw_pte_get_and_clear(hw);
+	above->nr_below--;
 	t->pt->nr_tables--;
 	spin_unlock(&t->pt->lock);
 	mmu_gather_table(t->gather, table, base, level);
@@ -109,22 +112,26 @@ static void unlink_table(struct trim *t, struct hw_pte *hw, unsigned level, vadd
 /*
  * Free what addresses first .. last touch below @table, which stands at @level.  A table that goes takes with it all
  * that is below, also outside of first .. last: a pt_populate() that failed may have left tables where no range is.
+ * That is rare, and a table has many entries: none is looked at when nothing is left below.
  */
 static void trim_table(struct trim *t, struct page *table, unsigned level, vaddr_t first, vaddr_t last)
 {
-	for (vaddr_t va = ALIGN_DOWN(first, pt_span(level)); va <= last; va += pt_span(level)) {
-		struct hw_pte *hw = hw_pte_at(page_address(table), pt_index(level, va));
+	vaddr_t span = pt_span(level), va = ALIGN_DOWN(first, span);
+	struct hw_pte *hw = hw_pte_at(page_address(table), pt_index(level, va));
+
+	for (; va <= last && table->nr_below; va += span, hw = hw_pte_next(hw)) {
 		pte_t entry = hw_pte_get_lockless(hw);
-		vaddr_t va_last = va + (pt_span(level) - 1);
-		bool goes = va >= t->floor && va_last < t->ceiling;
+		vaddr_t va_last = va + (span - 1);
+		struct page *below;
 
 		if (!pte_is_table(entry, level))
 			continue;
-		if (level > 1)
-			trim_table(t, pfn_to_page(pte_table_pfn(entry)), level - 1, goes ? va : max(first, va),
-			           goes ? va_last : min(last, va_last));
-		if (goes)
-			unlink_table(t, hw, level, va);
+		below = pfn_to_page(pte_table_pfn(entry));
+		trim_table(t, below, level - 1, max(first, va), min(last, va_last));
+		if (va >= t->floor && va_last < t->ceiling) {
+			trim_table(t, below, level - 1, va, va_last);
+			unlink_table(t, table, hw, level, va);
+		}
 	}
 }
 

@@ -60,7 +60,10 @@ struct page {
 		struct vm_object *object;   /* unless PG_ANON; see page_object() */
 		struct anon_family *family; /* PG_ANON: mm/rmap/anon.h */
 	};
-	pgoff_t index;
+	union {
+		pgoff_t index;
+		unsigned long nr_below; /* PG_TABLE: its entries that name a table; pt->lock, read also by who frees tables */
+	};
 	struct list link;
 	union {
 		/* buddy: order; slab: its own; cached: its file system's; PG_SWAPCACHE: the slot (both: page lock) */

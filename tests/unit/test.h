@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "kernel/lib/types.h"
+#include "tests/unit/printk.h"
 
 static unsigned test_number, test_failed;
 static bool test_bad; /* the present case has failed */
@@ -78,18 +79,6 @@ __noreturn void panic(const char *fmt, ...)
 	va_end(ap);
 	fflush(stdout);
 	abort();
-}
-
-__printf(1, 2) int printk(const char *fmt, ...);
-int printk(const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vprintf(fmt, ap);
-	va_end(ap);
-	return n;
 }
 
 #endif

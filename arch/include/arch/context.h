@@ -40,7 +40,6 @@ struct trap_frame *arch_user_frame(void *stack_top);
 /* -- frame access ------------------------------------------------------------------------------------ */
 vaddr_t frame_ip(const struct trap_frame *tf);
 vaddr_t frame_sp(const struct trap_frame *tf);
-bool frame_from_user(const struct trap_frame *tf);
 static inline unsigned long frame_syscall_nr(const struct trap_frame *tf); /* ~0: it was not a system call */
 static inline void frame_syscall_args(const struct trap_frame *tf, unsigned long args[6]);
 static inline void frame_set_return(struct trap_frame *tf, long value);

@@ -16,11 +16,6 @@ vaddr_t frame_ip(const struct trap_frame *tf)
 	return tf->ip;
 }
 
-bool frame_from_user(const struct trap_frame *tf)
-{
-	return tf->cs & 3;
-}
-
 long frame_return(const struct trap_frame *tf)
 {
 	return (long)tf->ax;

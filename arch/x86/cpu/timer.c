@@ -27,7 +27,7 @@ static void pit_start(void)
 }
 
 /* => interrupts off */
-void tick_init(void)
+static void tick_init(void)
 {
 	if (apic_active() && clock_apic_hz()) {
 		tick_vector = VECTOR_TIMER;

@@ -106,6 +106,27 @@ int ext2_setattr(struct inode *inode)
 
 /* -- operations ----------------------------------------------------------------------------------------------- */
 
+/* Is the text of a symlink in the inode itself? */
+static bool has_blocks(const struct inode *inode)
+{
+	const struct ext2_fs *fs = ext2_fs_of(inode);
+	u64 acl = ext2_inode_of(inode)->file_acl ? fs->block_size / 512 : 0;
+
+	return !is_special(inode->mode) && inode->blocks > acl;
+}
+
+/* Symlinks are told apart here. */
+static ssize_t ext2_readlink(struct inode *inode, char *buf, size_t n)
+{
+	n = min(n, (size_t)inode->obj.size);
+	if (has_blocks(inode))
+		return object_read(&inode->obj, 0, buf, n);
+	if (n > sizeof(ext2_inode_of(inode)->block))
+		return -EIO;
+	memcpy(buf, ext2_inode_of(inode)->block, n);
+	return (ssize_t)n;
+}
+
 static const struct inode_ops file_inode_ops = {.truncate = ext2_truncate,
                                                 .setattr = ext2_setattr,
                                                 .write_begin = ext2_write_begin,
@@ -259,7 +280,7 @@ static int number_new(struct ext2_fs *fs, struct inode *dir, struct inode *inode
 	if (inode_is_live(dir->super, inode->ino))
 		return ext2_corrupt(fs, "inode bitmap: free and in use", inode->ino); /* and stays marked as used */
 	ext2_inode_of(inode)->born = fs->epoch;
-	err = ext2_hold(fs, inode->ino);
+	err = ext2_hold(fs, inode->ino, false);
 	if (!err)
 		err = clear_entry(fs, inode);
 	if (err)
@@ -319,15 +340,6 @@ static void drop_xattrs(struct ext2_fs *fs, struct inode *inode)
 	}
 	ext2_inode_of(inode)->file_acl = 0;
 	inode->blocks -= min(inode->blocks, (u64)(fs->block_size / 512));
-}
-
-/* Is the text of a symlink in the inode itself? */
-static bool has_blocks(const struct inode *inode)
-{
-	const struct ext2_fs *fs = ext2_fs_of(inode);
-	u64 acl = ext2_inode_of(inode)->file_acl ? fs->block_size / 512 : 0;
-
-	return !is_special(inode->mode) && inode->blocks > acl;
 }
 
 void ext2_orphan(struct inode *inode)
@@ -413,16 +425,4 @@ void ext2_evict(struct inode *inode)
 	}
 	kfree(inode->private);
 	inode->private = NULL;
-}
-
-/* Symlinks are told apart here. */
-ssize_t ext2_readlink(struct inode *inode, char *buf, size_t n)
-{
-	n = min(n, (size_t)inode->obj.size);
-	if (has_blocks(inode))
-		return object_read(&inode->obj, 0, buf, n);
-	if (n > sizeof(ext2_inode_of(inode)->block))
-		return -EIO;
-	memcpy(buf, ext2_inode_of(inode)->block, n);
-	return (ssize_t)n;
 }

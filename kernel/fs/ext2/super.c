@@ -96,7 +96,7 @@ static bool power_of(u32 n, u32 base)
 	return n == 1;
 }
 
-bool ext2_group_has_super(const struct ext2_fs *fs, u32 group)
+static bool group_has_super(const struct ext2_fs *fs, u32 group)
 {
 	if (group <= 1 || !(fs->super->rev_level && (fs->super->feature_ro_compat & EXT2_RO_SPARSE_SUPER)))
 		return true;
@@ -188,7 +188,7 @@ static int read_geometry(struct ext2_fs *fs)
 
 	if (!page)
 		return -ENOMEM;
-	err = block_rw_sync(fs->dev, EXT2_SUPER_OFFSET >> SECTOR_SHIFT, page, 0, EXT2_SUPER_OFFSET, false);
+	err = block_rw_meta(fs->dev, EXT2_SUPER_OFFSET >> SECTOR_SHIFT, page, 0, EXT2_SUPER_OFFSET, false);
 	s = page_address(page);
 	if (err)
 		printk("ext2: %s: cannot read the super block (%d)\n", fs->dev->name, err);
@@ -278,7 +278,7 @@ static int read_descriptors(struct ext2_fs *fs)
 		    d->inode_table <= fs->first_data_block || d->inode_table > last ||
 		    fs->itable_blocks > fs->blocks_count - d->inode_table)
 			return refuse(fs, "bad group descriptor");
-		fs->overhead += 2 + fs->itable_blocks + (ext2_group_has_super(fs, g) ? 1 + nr : 0);
+		fs->overhead += 2 + fs->itable_blocks + (group_has_super(fs, g) ? 1 + nr : 0);
 	}
 	fs->overhead += fs->first_data_block;
 	return 0;

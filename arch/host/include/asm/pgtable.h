@@ -11,43 +11,11 @@
 
 #define PT_MAPS_KERNEL false
 
-#if defined(PTE_FORMAT_pae)
-#define PT_ROOT_COPIED true
+#if !defined(PTE_FORMAT_tiny2) && !defined(PTE_FORMAT_tiny4)
+#include <asm/pt_geometry.h>
+#include <asm/user_layout.h>
 #else
 #define PT_ROOT_COPIED false
-#endif
-
-#if defined(PTE_FORMAT_amd64) || defined(PTE_FORMAT_scrambled)
-#define USER_END 0x00007ffffffff000
-#define USER_MMAP_BASE 0x00007fffe0000000
-#define KERNEL_BASE 0xffff800000000000
-#define PT_LEVELS 4
-static const struct pt_level pt_geometry[PT_LEVELS] __unused = {
-	{12, 9, true},
-	{21, 9, true},
-	{30, 9, true},
-	{39, 9, false},
-};
-#elif defined(PTE_FORMAT_pae)
-#define USER_END 0xc0000000
-#define USER_MMAP_BASE 0xb8000000
-#define KERNEL_BASE 0xc0000000
-#define PT_LEVELS 3
-static const struct pt_level pt_geometry[PT_LEVELS] __unused = {
-	{12, 9, true},
-	{21, 9, true},
-	{30, 2, false},
-};
-#elif defined(PTE_FORMAT_i386)
-#define USER_END 0xc0000000
-#define USER_MMAP_BASE 0xb8000000
-#define KERNEL_BASE 0xc0000000
-#define PT_LEVELS 2
-static const struct pt_level pt_geometry[PT_LEVELS] __unused = {
-	{12, 10, true},
-	{22, 10, true},
-};
-#else
 #if defined(PTE_FORMAT_tiny2)
 #define TINY_BITS 1
 #define TINY_ROOT_BITS 4

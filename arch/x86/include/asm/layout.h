@@ -15,10 +15,9 @@
 #ifndef ASM_LAYOUT_H
 #define ASM_LAYOUT_H
 
+#include <asm/user_layout.h>
+
 #if BITS == 64
-#define USER_END 0x00007ffffffff000
-#define USER_MMAP_BASE 0x00007fffe0000000
-#define KERNEL_BASE 0xffff800000000000 /* first address of the kernel half */
 #define DIRECT_BASE 0xffff888000000000
 #define DIRECT_MAX 0x400000000000   /* bytes that the window holds */
 #define BOOT_DIRECT_SIZE 0x40000000 /* what boot/entry32.S maps of it */
@@ -29,9 +28,6 @@
 #define IMAGE_BASE 0xffffffff80000000 /* maps physical 0 */
 #define IMAGE_WINDOW 0x40000000       /* what boot/entry32.S maps there */
 #else
-#define USER_END 0xc0000000
-#define USER_MMAP_BASE 0xb8000000
-#define KERNEL_BASE 0xc0000000
 #define DIRECT_BASE 0xc0000000
 #define DIRECT_MAX 0x38000000
 #define BOOT_DIRECT_SIZE DIRECT_MAX

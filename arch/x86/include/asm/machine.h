@@ -97,14 +97,13 @@ void pic_eoi(unsigned line);
 /* -- cpu/clock.c, timer.c, rtc.c -------------------------------------------------------------------------------------- */
 #define TICK_HZ 250
 void clock_start(void);
-void clock_init(void);       /* calibrate. => after irq_init() */
-bool clock_runs(void);       /* also while interrupts are off */
-void clock_tick(void);       /* without a TSC, time is counted here */
-u32 clock_apic_hz(void);     /* local APIC timer, after its divider; 0: not there */
-void clock_warp_test(void);  /* on two CPUs at once: does time ever step back from one to the other? */
-void clock_warp_judge(void); /* afterwards, on one of them: if so, keep it from doing so */
-void tick_init(void);
-void tick_init_cpu(void);              /* another CPU's */
+void clock_init(void);                 /* calibrate. => after irq_init() */
+bool clock_runs(void);                 /* also while interrupts are off */
+void clock_tick(void);                 /* without a TSC, time is counted here */
+u32 clock_apic_hz(void);               /* local APIC timer, after its divider; 0: not there */
+void clock_warp_test(void);            /* on two CPUs at once: does time ever step back from one to the other? */
+void clock_warp_judge(void);           /* afterwards, on one of them: if so, keep it from doing so */
+void tick_init_cpu(void);              /* a CPU's but the first */
 bool timer_interrupt(unsigned vector); /* is this the tick's vector? */
 
 /* -- cpu/acpi.c --------------------------------------------------------------------------------------------------- */

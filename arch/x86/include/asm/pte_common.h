@@ -21,6 +21,8 @@
 #ifndef ASM_PTE_COMMON_H
 #define ASM_PTE_COMMON_H
 
+#include <asm/pte_grant.h>
+
 #define X86_PTE_P ((pteval_t)1 << 0)
 #define X86_PTE_RW ((pteval_t)1 << 1)
 #define X86_PTE_US ((pteval_t)1 << 2)
@@ -38,12 +40,6 @@
 /* What pte_with_grant() replaces in a page entry. */
 #define X86_PTE_GRANT_BITS (X86_PTE_P | X86_PTE_RW | X86_PTE_PROTNONE | X86_PTE_GRANTED_W | X86_PTE_XD)
 
-/* X86_PTE_XD once cpu set-up has switched EFER.NXE on; 0 before and on CPUs without NX, where the bit is
- * reserved.  Set once, before user entries are made. */
-extern u64 pte_nx_mask;
-
-#define PTE_HAS_NX (x86_nx() != 0)
-
 #define X86_PFN_MAX ((u64)(X86_PTE_PFN >> PAGE_SHIFT))
 
 /* Mutations of live entries take their wrong steps slowly, so that a test can see what happens in between. */
@@ -51,22 +47,6 @@ static inline void x86_mutation_delay(void)
 {
 	for (unsigned i = 0; i < 200; i++)
 		barrier();
-}
-
-/* Kinds of marker (struct pte_view.type). */
-#define PTE_MARKER_NOTE 0   /* carries uffd_wp and the grant, nothing else */
-#define PTE_MARKER_POISON 1 /* touching it is SIGBUS */
-#define PTE_MARKER_TYPE_MAX 1
-
-static inline pte_t x86_pte(pteval_t v)
-{
-	return (pte_t){v};
-}
-
-/* X86_PTE_XD if this CPU honours it, else 0; the constant 0 where the format has none. */
-static inline pteval_t x86_nx(void)
-{
-	return X86_PTE_XD ? (pteval_t)pte_nx_mask : 0;
 }
 
 /* -- page-less entries: the format's part ------------------------------------------------------------- */
@@ -83,15 +63,6 @@ static inline void x86_soft_decode(pteval_t v, struct pte_view *w);
 static inline bool x86_soft_reserved_ok(pteval_t v, unsigned level); /* => no page, no table */
 
 /* -- grants -------------------------------------------------------------------------------------------- */
-static inline unsigned pte_grant_normal(unsigned grant)
-{
-	if (grant & (GRANT_W | GRANT_X))
-		grant |= GRANT_R;
-	if ((grant & GRANT_R) && !PTE_HAS_NX)
-		grant |= GRANT_X;
-	return grant & GRANT_MASK;
-}
-
 /* By table: every entry that is made passes here. */
 static inline pteval_t x86_grant_bits(unsigned grant)
 {
@@ -124,11 +95,6 @@ static inline bool pte_accessible(pte_t pte)
 static inline bool pte_has_page(pte_t pte)
 {
 	return X86_VAL(pte) & (X86_PTE_P | X86_PTE_PROTNONE);
-}
-
-static inline bool pte_same(pte_t a, pte_t b)
-{
-	return X86_VAL(a) == X86_VAL(b);
 }
 
 static inline bool pte_is_swap(pte_t pte)

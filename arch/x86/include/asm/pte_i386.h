@@ -71,6 +71,8 @@ enum x86_soft_code {
 #define PTE_FILE_UFFD_WP false
 #define PTE_SWAP_TYPE_MAX 2
 #define PTE_SWAP_SLOT_MAX (((u64)1 << 21) - 1)
+#define X86_SOFT_W_ABOVE false
+#include <asm/pte_soft.h>
 
 _Static_assert((X86_SOFT_FILE_GRANT ^ X86_SOFT_FILE_LOW ^ X86_SOFT_FILE_HIGH) == 0xfffffefe,
                "a file entry uses every bit but 0 and 8, each once");
@@ -161,24 +163,6 @@ static inline pgoff_t x86_soft_file_pgoff(pteval_t v)
 {
 	return (v & X86_SOFT_FILE_LOW) >> X86_SOFT_FILE_LOW_SHIFT |
 	       (v & X86_SOFT_FILE_HIGH) >> X86_SOFT_FILE_HIGH_SHIFT << X86_SOFT_FILE_LOW_BITS;
-}
-
-static inline bool x86_soft_valid(const struct pte_view *w, unsigned level)
-{
-	if (level > 0 && (w->grant & GRANT_W))
-		return false;
-	switch (w->kind) {
-	case PTE_KIND_FILE:
-		return level == 0 && !w->exclusive && !w->type && !w->uffd_wp && w->payload <= PTE_FILE_PGOFF_MAX;
-	case PTE_KIND_SWAP:
-		return w->type <= PTE_SWAP_TYPE_MAX && w->payload <= PTE_SWAP_SLOT_MAX;
-	case PTE_KIND_MIGRATION:
-		return !w->type && w->payload <= X86_SOFT_PFN_MAX;
-	case PTE_KIND_MARKER:
-		return !w->exclusive && w->type <= PTE_MARKER_TYPE_MAX && !w->payload;
-	default:
-		return false;
-	}
 }
 
 /* Code and payload of a swap-like entry. */

@@ -75,23 +75,14 @@ enum scr_kind {
 #define PTE_SWAP_SLOT_MAX SCR_PAYLOAD_MAX
 #define PTE_FILE_PGOFF_MAX SCR_PAYLOAD_MAX
 #define PTE_FILE_UFFD_WP true
+#define X86_SOFT_PFN_MAX X86_PFN_MAX
+#define X86_SOFT_W_ABOVE true
+#include <asm/pte_grant.h>
+#include <asm/pte_soft.h>
 
 _Static_assert((SCR_D ^ SCR_X ^ SCR_UFFD_WP ^ SCR_A ^ SCR_HW_W ^ SCR_W ^ SCR_R ^ SCR_SPECIAL ^ SCR_TYPE ^ SCR_ZERO ^
                 SCR_PAYLOAD ^ (u64)15 << SCR_KIND_SHIFT) == ~(u64)0,
                "every bit has one use");
-
-extern u64 pte_nx_mask; /* not 0: the CPU has NX */
-#define PTE_HAS_NX (pte_nx_mask != 0)
-
-#define PTE_MARKER_NOTE 0
-#define PTE_MARKER_POISON 1
-#define PTE_MARKER_TYPE_MAX 1
-
-/* A value from the bits that are stored. */
-static inline pte_t x86_pte(pteval_t v)
-{
-	return (pte_t){v};
-}
 
 static inline pte_t scr_close(u64 plain)
 {
@@ -124,15 +115,6 @@ static inline u64 scr_payload(pte_t pte)
 }
 
 /* -- grants -------------------------------------------------------------------------------------------- */
-static inline unsigned pte_grant_normal(unsigned grant)
-{
-	if (grant & (GRANT_W | GRANT_X))
-		grant |= GRANT_R;
-	if ((grant & GRANT_R) && !PTE_HAS_NX)
-		grant |= GRANT_X;
-	return grant & GRANT_MASK;
-}
-
 /* => @grant normal */
 static inline u64 scr_grant_bits(unsigned grant)
 {
@@ -185,11 +167,6 @@ static inline bool pte_is_migration(pte_t pte)
 static inline bool pte_is_marker(pte_t pte)
 {
 	return scr_kind(pte) == SCR_MARKER;
-}
-
-static inline bool pte_same(pte_t a, pte_t b)
-{
-	return X86_VAL(a) == X86_VAL(b);
 }
 
 /* Is @bit set in a page entry? */
@@ -323,158 +300,7 @@ static inline pte_t pte_with_grant(pte_t pte, unsigned grant)
 	return scr_close(v | scr_grant_bits(pte_grant_normal(grant)));
 }
 
-/* -- views: what asm/pte_view.h asks of a format ------------------------------------------------------------ */
-static inline u64 scr_flag_bits(const struct pte_view *w)
-{
-	return scr_grant_bits(w->grant) | (w->write ? SCR_HW_W : 0) | (w->accessed ? SCR_A : 0) | (w->dirty ? SCR_D : 0) |
-	       (w->uffd_wp ? SCR_UFFD_WP : 0) | (w->exclusive ? SCR_EXCLUSIVE : 0) | (u64)w->type << SCR_TYPE_SHIFT;
-}
-
-static inline pte_t x86_encode_page(const struct pte_view *w, unsigned level)
-{
-	return scr_make(SCR_PAGE, w->payload, scr_flag_bits(w) | (w->special ? SCR_SPECIAL : 0));
-}
-
-static inline pteval_t x86_soft_encode(const struct pte_view *w)
-{
-	enum scr_kind kind = w->kind == PTE_KIND_FILE        ? SCR_FILE
-	                     : w->kind == PTE_KIND_SWAP      ? SCR_SWAP
-	                     : w->kind == PTE_KIND_MIGRATION ? SCR_MIGRATION
-	                                                     : SCR_MARKER;
-
-	return X86_VAL(scr_make(kind, w->payload, scr_flag_bits(w)));
-}
-
-/* What is no entry becomes a view of nothing that has a payload: pte_view_valid() refuses it. */
-static inline enum pte_kind scr_view_kind(pte_t pte)
-{
-	switch (scr_kind(pte)) {
-	case SCR_FILE:
-		return PTE_KIND_FILE;
-	case SCR_SWAP:
-		return PTE_KIND_SWAP;
-	case SCR_MIGRATION:
-		return PTE_KIND_MIGRATION;
-	case SCR_MARKER:
-		return PTE_KIND_MARKER;
-	default:
-		return PTE_KIND_NONE;
-	}
-}
-
-static inline void x86_soft_decode(pteval_t stored, struct pte_view *w)
-{
-	pte_t pte = x86_pte(stored);
-	u64 v = scr_open(pte);
-
-	w->kind = scr_view_kind(pte);
-	w->payload = w->kind == PTE_KIND_NONE ? v : scr_payload(pte);
-	w->grant = (u8)pte_grant(pte);
-	w->uffd_wp = pte_uffd_wp(pte);
-	w->type = (u8)((v & SCR_TYPE) >> SCR_TYPE_SHIFT);
-	w->exclusive = v & SCR_EXCLUSIVE;
-	w->write = v & SCR_HW_W;
-	w->accessed = v & SCR_A;
-	w->dirty = v & SCR_D;
-}
-
-static inline bool x86_soft_valid(const struct pte_view *w, unsigned level)
-{
-	switch (w->kind) {
-	case PTE_KIND_FILE:
-		return level == 0 && !w->exclusive && !w->type && w->payload <= PTE_FILE_PGOFF_MAX;
-	case PTE_KIND_SWAP:
-		return w->type <= PTE_SWAP_TYPE_MAX && w->payload <= PTE_SWAP_SLOT_MAX;
-	case PTE_KIND_MIGRATION:
-		return !w->type && w->payload <= X86_PFN_MAX;
-	case PTE_KIND_MARKER:
-		return !w->exclusive && w->type <= PTE_MARKER_TYPE_MAX && !w->payload;
-	default:
-		return false;
-	}
-}
-
-/* => no page, no table */
-static inline bool x86_soft_reserved_ok(pteval_t stored, unsigned level)
-{
-	pte_t pte = x86_pte(stored);
-
-	return scr_is_entry(pte) && !(scr_open(pte) & SCR_ZERO);
-}
-
-/* -- live entries ---------------------------------------------------------------------------------------------- */
-static inline struct hw_pte *hw_pte_at(void *table, unsigned index)
-{
-	unsigned slot = (index * SCR_STEP + SCR_START) % SCR_SLOTS;
-
-	return (struct hw_pte *)((pteval_t *)table + (index - index % SCR_SLOTS) + slot);
-}
-
-/* Within the one table that the page is. */
-static inline struct hw_pte *hw_pte_next(struct hw_pte *hw)
-{
-	vaddr_t page = (vaddr_t)hw & PAGE_MASK;
-	vaddr_t slot = ((vaddr_t)hw - page) / sizeof(pteval_t);
-
-	return (struct hw_pte *)((pteval_t *)page + (slot + SCR_STEP) % SCR_SLOTS);
-}
-
-static inline void hw_table_init(void *table)
-{
-	for (unsigned i = 0; i < SCR_SLOTS; i++)
-		((pteval_t *)table)[i] = X86_VAL(pte_none());
-}
-
-static inline pte_t hw_pte_get_lockless(struct hw_pte *hw)
-{
-	pte_t pte = x86_pte(READ_ONCE(*(pteval_t *)hw));
-
-	ASSERT(scr_is_entry(pte)); /* else the table was never made one, or is one no more */
-	return pte;
-}
-
-static inline pte_t hw_pte_get(struct hw_pte *hw)
-{
-	return hw_pte_get_lockless(hw);
-}
-
-static inline void hw_pte_set(struct hw_pte *hw, pte_t pte)
-{
-	ASSERT(!pte_accessible(hw_pte_get(hw)) && scr_is_entry(pte));
-	WRITE_ONCE(*(pteval_t *)hw, X86_VAL(pte));
-}
-
-static inline pte_t hw_pte_get_and_clear(struct hw_pte *hw)
-{
-	pte_t old = x86_pte(__atomic_exchange_n((pteval_t *)hw, X86_VAL(pte_none()), __ATOMIC_SEQ_CST));
-
-	ASSERT(scr_is_entry(old));
-	return old;
-}
-
-static inline bool hw_pte_cmpxchg(struct hw_pte *hw, pte_t old, pte_t new)
-{
-	return __atomic_compare_exchange_n((pteval_t *)hw, &X86_VAL(old), X86_VAL(new), false, __ATOMIC_SEQ_CST,
-	                                   __ATOMIC_SEQ_CST);
-}
-
-static inline bool hw_pte_test_and_clear_young(struct hw_pte *hw)
-{
-	pte_t old;
-
-	do {
-		old = hw_pte_get_lockless(hw);
-		if (!pte_young(old))
-			return false;
-		SYNC_POINT("young-seen");
-		if (MUTATION(21)) { /* M21: load, then a plain store */
-			for (unsigned i = 0; i < 200; i++)
-				barrier();
-			WRITE_ONCE(*(pteval_t *)hw, X86_VAL(pte_mkold(old)));
-			return true;
-		}
-	} while (!hw_pte_cmpxchg(hw, old, pte_mkold(old)));
-	return true;
-}
+#include <asm/pte_scrambled_live.h>
+#include <asm/pte_scrambled_view.h>
 
 #endif

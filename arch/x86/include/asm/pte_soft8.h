@@ -40,6 +40,8 @@ enum x86_soft_code {
 #define PTE_SWAP_SLOT_MAX X86_SOFT_PAYLOAD_MAX
 #define PTE_FILE_PGOFF_MAX X86_SOFT_PAYLOAD_MAX
 #define PTE_FILE_UFFD_WP true
+#define X86_SOFT_W_ABOVE true
+#include <asm/pte_soft.h>
 
 /* Fields do not overlap, and the bits with a meaning for hardware errata or PROTNONE belong to none. */
 _Static_assert(!(X86_SOFT_PAYLOAD & (X86_SOFT_TYPE | X86_SOFT_EXCLUSIVE | 0xfff)), "payload overlaps");
@@ -111,22 +113,6 @@ static inline pteval_t x86_soft_file(pgoff_t pgoff, unsigned grant)
 static inline pgoff_t x86_soft_file_pgoff(pteval_t v)
 {
 	return (pgoff_t)(((v ^ X86_SOFT_INVERT) & X86_SOFT_PAYLOAD) >> X86_SOFT_PAYLOAD_SHIFT);
-}
-
-static inline bool x86_soft_valid(const struct pte_view *w, unsigned level)
-{
-	switch (w->kind) {
-	case PTE_KIND_FILE:
-		return level == 0 && !w->exclusive && !w->type && w->payload <= PTE_FILE_PGOFF_MAX;
-	case PTE_KIND_SWAP:
-		return w->type <= PTE_SWAP_TYPE_MAX && w->payload <= PTE_SWAP_SLOT_MAX;
-	case PTE_KIND_MIGRATION:
-		return !w->type && w->payload <= X86_SOFT_PFN_MAX;
-	case PTE_KIND_MARKER:
-		return !w->exclusive && w->type <= PTE_MARKER_TYPE_MAX && !w->payload;
-	default:
-		return false;
-	}
 }
 
 static inline enum x86_soft_code x86_soft_code_of(const struct pte_view *w)

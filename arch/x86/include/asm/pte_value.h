@@ -18,4 +18,15 @@ typedef struct {
 #define X86_VAL(pte) ((pte).pteval)
 #endif
 
+/* A value from the bits that are stored. */
+static inline pte_t x86_pte(pteval_t v)
+{
+	return (pte_t){v};
+}
+
+static inline bool pte_same(pte_t a, pte_t b)
+{
+	return X86_VAL(a) == X86_VAL(b);
+}
+
 #endif
