@@ -161,7 +161,7 @@ static void unpoison(struct page *page, unsigned order)
 static void check_free(const struct page *page)
 {
 	const unsigned long wrong = BIT(PG_LOCKED) | BIT(PG_WRITEBACK) | BIT(PG_LRU) | BIT(PG_SLAB) | BIT(PG_TABLE) |
-	                            BIT(PG_BUDDY) | BIT(PG_RESERVED) | BIT(PG_LEASED);
+	                            BIT(PG_BUDDY) | BIT(PG_RESERVED) | BIT(PG_LEASED) | BIT(PG_SWAPCACHE);
 
 	if (!(page->flags & wrong) && !page->mapcount && !page->pins_w && !page->pins_r && page->refs == 0)
 		return;

@@ -6,6 +6,7 @@
 #include "mm/space/mm.h"
 
 #include "kernel/lib/assert.h"
+#include "mm/object/swap.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -58,12 +59,14 @@ static unsigned request_vm_flags(const struct mmap_request *req)
 /* Refuse what can obviously never be backed: the honest half of overcommit. */
 static bool hopeless(const struct mmap_request *req, size_t length)
 {
+	struct swap_stat swap;
 	struct phys_stat st;
 
 	if (req->object || (req->flags & MAP_NORESERVE) || !(req->prot & PROT_WRITE))
 		return false;
 	phys_stat(&st);
-	return (length >> PAGE_SHIFT) > st.total;
+	swap_stat(&swap);
+	return (length >> PAGE_SHIFT) > st.total + swap.total;
 }
 
 static bool range_free(struct mm *mm, vaddr_t start, size_t length)
