@@ -28,7 +28,8 @@ static void anonymous(void *arg)
 	store_word(va + P(3), 1);
 	load_word(va + P(4)); /* the page of zeros does not count */
 	u = usage_at(va);
-	CHECK(u.rss == 2 && u.anonymous == 2 && u.private_dirty == 2 && u.pss == 2 << 12 && !u.swap && !u.locked && !u.file);
+	CHECK(u.rss == 2 && u.anonymous == 2 && u.private_dirty == 2 && u.pss == 2 << 12 && !u.swap && !u.locked &&
+	      !u.file);
 	CHECK(mm_mlock(sim_mm(), va, P(8), MM_LOCK_AS_TOUCHED) == 0);
 	CHECK(usage_at(va).locked == 2);
 }
