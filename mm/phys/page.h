@@ -46,6 +46,7 @@ enum page_flag {
 	PG_BUDDY,    /* first page of a free block; private = its order */
 	PG_RESERVED, /* not RAM, or used before the allocator existed */
 	PG_LEASED,   /* file page under a write pin: block reserved, standing page_mkwrite */
+	PG_FROZEN,   /* only with mutation M131: secondary MMUs may not have it */
 	PG_FLAG_COUNT,
 };
 /* The top four bits of the flags: whose list it is on (lru.c). */

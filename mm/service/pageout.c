@@ -42,7 +42,7 @@ void vma_cool(struct vma *vma, vaddr_t start, vaddr_t end)
 {
 	struct mmu_gather g;
 
-	mmu_gather_begin(&g, &vma->mm->pt);
+	mmu_gather_begin(&g, &vma->mm->pt, start, end, MMU_CLEAR);
 	pt_walk(&vma->mm->pt, start, end, cool_extent, &g);
 	mmu_gather_finish(&g);
 }
@@ -90,7 +90,7 @@ void vma_free_lazily(struct vma *vma, vaddr_t start, vaddr_t end)
 {
 	struct mmu_gather g;
 
-	mmu_gather_begin(&g, &vma->mm->pt);
+	mmu_gather_begin(&g, &vma->mm->pt, start, end, MMU_CLEAR);
 	pt_walk(&vma->mm->pt, start, end, free_extent, &g);
 	mmu_gather_finish(&g);
 }
