@@ -74,11 +74,13 @@ KSRC := $(sort $(shell find $(KDIRS) -name '*.c' -o -name '*.S'))
 ifneq ($(BUILD),debug)
 KSRC := $(filter-out kernel/lib/ubsan.c mm/debug/% kernel/fs/dev_mm.c mm/pgtable/count.c,$(KSRC))
 endif
+# Guests need a 64-bit processor.
+KSRC := $(if $(filter 32,$(BITS)),$(filter-out kernel/dev/vmm.c kernel/fs/dev_vmm.c,$(KSRC)),$(KSRC))
 ifneq ($(SAN),kasan)
 KSRC := $(filter-out mm/debug/kasan.c arch/x86/64/kasan.c,$(KSRC))
 endif
 KSRC := $(filter-out $(if $(filter scrambled,$(FORMAT)),arch/x86/mm/root.c,arch/x86/mm/shadow.c arch/x86/mm/shadow_walk.c),$(KSRC))
-KOBJ := $(patsubst %,$(OUT)/%.o,$(basename $(KSRC)))
+KOBJ := $(patsubst %,$(OUT)/%.o,$(basename $(KSRC))) $(OUT)/syscall_names.o
 
 all: $(OUT)/kernel.elf
 .PHONY: all
@@ -111,6 +113,13 @@ $(OUT)/kernel.pass1: $(KOBJ) $(OUT)/linker.ld
 $(OUT)/ksyms.S: $(OUT)/kernel.pass1 tools/ksyms.awk
 	$(NM) -n $< | awk -f tools/ksyms.awk > $@
 
+$(OUT)/syscall_names.c: tools/syscall_names.awk
+	@mkdir -p $(@D)
+	echo '#include <asm/unistd.h>' | $(CC) $(ARCHFLAGS) -fno-pic -E -dM - | awk -f $< > $@
+
+$(OUT)/syscall_names.o: $(OUT)/syscall_names.c
+	$(CC) $(CFLAGS) $(call format_of,$<) -c $< -o $@
+
 $(OUT)/ksyms.o: $(OUT)/ksyms.S
 	$(CC) $(ARCHFLAGS) -fno-pic -c $< -o $@
 
@@ -135,8 +144,8 @@ $(OUT)/user/init: $(UOBJ)/user/init.o
 $(OUT)/user/poweroff: $(UOBJ)/user/poweroff.o
 $(OUT)/user/reboot: $(UOBJ)/user/poweroff.o
 $(OUT)/user/sh: $(addprefix $(UOBJ)/user/,sh.o applets.o)
-$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o demo_steps.o ptes.o kmem.o)
-$(OUT)/user/bench: $(patsubst %.c,$(UOBJ)/%.o,$(sort $(wildcard user/bench*.c))) $(UMK)
+$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o demo_steps.o demo_guest.o ptes.o kmem.o)
+$(OUT)/user/bench: $(patsubst %.c,$(UOBJ)/%.o,$(sort $(wildcard user/bench*.c)) user/kmem.c) $(UMK)
 $(OUT)/user/umk: $(UOBJ)/user/umk.o $(UMK)
 $(OUT)/user/reverse64m: $(UOBJ)/tests/user/bigfile.o
 $(OUT)/user/suite: $(SUITE)

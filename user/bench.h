@@ -64,5 +64,6 @@ void bench_mosaic(void);
 void bench_faults(void);
 void bench_locks(void);
 void bench_umk(void);
+void bench_notify(void);
 
 #endif

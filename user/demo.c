@@ -12,6 +12,7 @@ static const struct {
 	const char *what;
 } demos[] = {
 	{"mosaic", demo_mosaic, "65,536 pages of one file, permuted, with mixed protections, in one vma"},
+	{"guest", demo_guest, "a virtual machine whose memory is taken away under it, and comes back"},
 };
 #define NDEMOS (sizeof(demos) / sizeof(*demos))
 

@@ -17,6 +17,7 @@
 #include <arch/phys.h>
 #include <arch/smp.h>
 #include <arch/upcall.h>
+#include <arch/vm.h>
 
 #include "kernel/dev/block.h"
 #include "kernel/dev/nvme.h"
@@ -25,7 +26,9 @@
 #include "kernel/dev/virtio_blk.h"
 #include "kernel/fs/dev_block.h"
 #include "kernel/fs/dev_edu.h"
+#include "kernel/fs/dev_mirror.h"
 #include "kernel/fs/dev_mm.h"
+#include "kernel/fs/dev_vmm.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
@@ -39,6 +42,8 @@
 #include "kernel/proc/tty_file.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
+#include "mm/service/mirror.h"
+#include "mm/service/reclaim.h"
 
 #define FLUSHER_META_NS (5 * NSEC_PER_SEC) /* how often metadata is written */
 
@@ -56,6 +61,15 @@ static void flusher_thread(void *arg)
 	}
 }
 
+/* Named as in Linux, for who looks for it in a list of threads. */
+static void kswapd_thread(void *arg)
+{
+	for (;;) {
+		reclaim_wait();
+		reclaim_round();
+	}
+}
+
 static void devices_init(void)
 {
 	pci_init();
@@ -66,6 +80,9 @@ static void devices_init(void)
 	tty_file_init();
 	dev_block_init();
 	dev_edu_init();
+	dev_mirror_init();
+	if (ARCH_HAS_GUESTS)
+		dev_vmm_init();
 	if (DEBUG)
 		dev_mm_init();
 }
@@ -131,6 +148,8 @@ static void boot_thread(void *arg)
 		run_contract_tests();
 	mount_root();
 	thread_create_kernel("flusher", flusher_thread, NULL);
+	thread_create_kernel("kswapd", kswapd_thread, NULL);
+	reclaim_init();
 	if (!option_value("init", init, sizeof(init)))
 		snprintf(init, sizeof(init), "/sbin/init");
 	err = process_start_init(init, (char *const[]){init, NULL}, envp);
@@ -145,6 +164,7 @@ void kernel_main(void)
 	arch_init();
 	sched_init();
 	mm_init_subsystem();
+	mirror_init_subsystem();
 	smp_start();
 	thread_create_kernel("boot", boot_thread, NULL);
 	sched_idle();

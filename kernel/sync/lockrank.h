@@ -37,10 +37,10 @@
 	RANK(ANON, "an anonymous family")                                          \
 	RANK(PT_UPPER, "non-leaf entries of one tree")                             \
 	RANK(PTL, "the entries of one leaf table; several: ascending address")     \
+	RANK(NOTIFIER, "who subscribed to a tree, ranges in flight")               \
 	RANK(SUBSCRIBER, "a secondary MMU's own state")                            \
 	RANK(SWAP, "swap slots")                                                   \
 	RANK(PAGES, "an object's page cache tree")                                 \
-	RANK(LRU, "page age lists")                                                \
 	RANK(FLUSHER, "the list of dirty objects")                                 \
 	RANK(FILES, "a table of file descriptors")                                 \
 	RANK(DENTRY, "the tree of cached names")                                   \
@@ -51,6 +51,7 @@
 	RANK(SIGNAL, "pending signals and handlers")                               \
 	RANK(THREADS, "the list of all threads")                                   \
 	RANK(TIMER, "the timer tree")                                              \
+	RANK(LRU, "one CPU's lists of pages by age")                               \
 	RANK(SLAB, "one slab cache")                                               \
 	RANK(BUDDY, "one zone of free pages")                                      \
 	RANK(SLEEPLOCK, "the waiters of one mutex or rwsem")                       \

@@ -43,9 +43,11 @@ void audit_swap_entry(struct audit *a, swap_entry_t entry);
 /* => every mm is frozen */
 void audit_mm(struct audit *a, struct mm *mm);      /* audit_mm.c: ranges */
 void audit_entries(struct audit *a, struct mm *mm); /* audit_entry.c; counts into the tally */
+void audit_subscribers(struct audit *a, struct mm *mm);
 /* => after every mm */
 void audit_pages(struct audit *a);                         /* audit_page.c: frame records */
 void audit_object(struct audit *a, struct vm_object *obj); /* audit_object.c. => the object cannot go away */
+void audit_lists(struct audit *a);                         /* audit_lru.c: lists by age */
 void audit_memory(struct audit *a);                        /* audit_phys.c: buddy, slabs, tables */
 void audit_swap(struct audit *a);                          /* audit_swap.c: slots and the swap cache */
 

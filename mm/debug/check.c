@@ -127,8 +127,10 @@ static void audit_pass(struct audit *a)
 		a->out->processes++;
 		audit_mm(a, mm);
 		audit_entries(a, mm);
+		audit_subscribers(a, mm);
 	}
 	audit_pages(a);
+	audit_lists(a);
 	audit_swap(a);
 	audit_memory(a);
 	thaw_all();

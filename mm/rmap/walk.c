@@ -13,11 +13,16 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/mutation.h"
 #include "kernel/lib/syncpoint.h"
+#include "mm/pgtable/notifier.h"
 #include "mm/pgtable/pte_trace.h"
 #include "mm/rmap/rmap.h"
 
-/* Visit the entry at @va if it maps the page. Returns false to stop the walk. */
-static bool visit_candidate(const struct rmap_walk *w, struct pgtable *pt, vaddr_t va, unsigned flags)
+static bool maps_page(pte_t pte, const struct page *page)
+{
+	return pte_has_page(pte) && pte_pfn(pte) == page_to_pfn(page);
+}
+
+static bool visit_locked(const struct rmap_walk *w, struct pgtable *pt, vaddr_t va, unsigned flags)
 {
 	struct pt_slot slot = pt_lock(pt, va);
 	bool more = true;
@@ -26,12 +31,36 @@ static bool visit_candidate(const struct rmap_walk *w, struct pgtable *pt, vaddr
 		return true;
 	pte_t pte = hw_pte_get(slot.hw);
 
-	if (pte_has_page(pte) && pte_pfn(pte) == page_to_pfn(w->page)) {
+	if (maps_page(pte, w->page)) {
 		struct rmap_hit hit = {.pt = pt, .va = va, .hw = slot.hw, .pte = pte, .flags = flags};
 
 		more = w->visit(&hit, w->ctx);
 	}
 	pt_unlock(slot);
+	return more;
+}
+
+/* A look without the lock, so that subscribers are troubled for entries only that map the page. */
+static bool seems_mapped(const struct rmap_walk *w, struct pgtable *pt, vaddr_t va)
+{
+	struct pt_slot slot = pt_find(pt, va);
+
+	return slot.hw && maps_page(hw_pte_get_lockless(slot.hw), w->page);
+}
+
+/* Visit the entry at @va if it maps the page; the visitor may change it: subscribers know. False stops the walk. */
+static bool visit_candidate(const struct rmap_walk *w, struct pgtable *pt, vaddr_t va, unsigned flags)
+{
+	struct mmu_range range;
+	bool more;
+
+	if (likely(!READ_ONCE(pt->notifiers)))
+		return visit_locked(w, pt, va, flags);
+	if (!seems_mapped(w, pt, va))
+		return true;
+	mmu_notify_start(&range, pt, va, va + PAGE_SIZE, MMU_CLEAR);
+	more = visit_locked(w, pt, va, flags);
+	mmu_notify_end(&range);
 	return more;
 }
 

@@ -15,6 +15,7 @@
 #include "mm/space/fault.h"
 
 #include "mm/object/swap.h"
+#include "mm/pgtable/notifier.h"
 
 /* @ours: references that the caller holds. */
 static bool may_reuse(const struct page *page, int ours)
@@ -51,6 +52,7 @@ static void replace(struct fault *f, struct pt_slot slot, pte_t seen, struct pag
 	if (!MUTATION(1))
 		pgtable_flush_page(f->pt, f->va);
 	hw_pte_set(slot.hw, pte);
+	lru_add(copy);
 	TRACE(TRACE_SET, f->pt, f->va, pte_pfn(pte), pte_trace(seen), pte_trace(pte));
 	if (pte_special(seen)) {
 		pgtable_account(f->pt, 1);
@@ -83,10 +85,12 @@ static struct page *copy_of(const struct fault *f, struct page *old)
 static enum fault_result copy_and_replace(struct fault *f, pte_t seen, struct page *old)
 {
 	struct page *copy = copy_of(f, old);
+	struct mmu_range range;
 	struct pt_slot slot;
 
 	if (!copy)
 		return FAULT_OOM;
+	mmu_notify_start(&range, f->pt, f->va, f->va + PAGE_SIZE, MMU_CLEAR);
 	slot = fault_lock_same(f, seen);
 	if (slot.hw) {
 		replace(f, slot, seen, copy);
@@ -95,6 +99,7 @@ static enum fault_result copy_and_replace(struct fault *f, pte_t seen, struct pa
 		copy->mapcount = 0;
 		page_put(copy);
 	}
+	mmu_notify_end(&range);
 	return FAULT_OK;
 }
 
