@@ -53,9 +53,15 @@ ROWS = {
     "mosaic_kernel_bytes_per_page": ("kernel bytes a page of it, page tables apart", 239, 48),
     "mosaic_fork_per_page": ("fork of that mosaic, per page", 2650, None),
     "mosaic_munmap_per_page": ("munmap of it, per page", 4290, None),
+    "munmap_subscribers_0": ("munmap of one page, nobody subscribes", None, None),
+    "munmap_subscribers_1_elsewhere": ("with one secondary MMU elsewhere in the address space", None, None),
+    "munmap_subscribers_64_elsewhere": ("with 64", None, None),
+    "munmap_subscribers_here": ("and one that mirrors the page's range", None, None),
+    "mirror_faults": ("a mirror's faults, of 1,000 drops of its page", None, None),
+    "mirror_retries": ("of these, begun again, while other pages are dropped", None, None),
 }
 
-TIMED = "null signal pipe anon mprotect cow fork file msync cache mosaic"
+TIMED = "null signal pipe anon mprotect cow fork file msync cache mosaic notify"
 
 # What user/bench_crew.h calls the kinds of faults, and who makes them.
 KINDS = {

@@ -122,8 +122,13 @@ AMD64, PAE, TWO_LEVEL = FORMATS
 MUTATIONS = (
     ("M1", "T0-19s", FORMATS),
     ("M2", "T0-19fs", FORMATS),
+    ("M1", "T3-03s", FORMATS),
+    ("M1", "T3-05", (AMD64,)),
+    ("M3", "T3-03s", FORMATS),
+    ("M3", "T3-05", (AMD64,)),
     ("M4", "T0-18s", FORMATS),
     ("M5", "T0-18t", FORMATS),
+    ("M10", "T3-04a", FORMATS),
     ("M14", "T0-09*", (AMD64, PAE)),        # there is no NX in the third
     ("M15", "T0-06*", (AMD64, TWO_LEVEL)),  # no offset is too large for PAE
     ("M16", "T0-07*", FORMATS),
@@ -131,6 +136,9 @@ MUTATIONS = (
     ("M20", "T4-08s", (PAE,)),
     ("M20", "T4-09s", (PAE,)),
     ("M21", "T4-07s", FORMATS),
+    ("M22", "T3-08a", FORMATS),
+    ("M131", "T3-19", (PAE,)),
+    ("M132", "T3-02", (TWO_LEVEL,)),
     ("M101", "T1-11", FORMATS),             # no copy of a page under a write pin
 )
 

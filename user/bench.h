@@ -62,5 +62,6 @@ void bench_cache(void);
 void bench_mosaic(void);
 void bench_faults(void);
 void bench_locks(void);
+void bench_notify(void);
 
 #endif

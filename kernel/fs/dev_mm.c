@@ -110,6 +110,13 @@ static long ioctl_clean(void *ctx, void *arg)
 	return debug_clean(c->mm, arg);
 }
 
+static long ioctl_reap(void *ctx, void *arg)
+{
+	const struct call *c = ctx;
+
+	return debug_reap(c->mm, arg);
+}
+
 static const void *mutation_owner; /* the last file that switched one on; a test's affair, so no lock */
 
 static long ioctl_mutate(void *ctx, void *arg)
@@ -117,7 +124,7 @@ static long ioctl_mutate(void *ctx, void *arg)
 	const struct call *c = ctx;
 	struct mm_mutate *m = arg;
 
-	if (m->n > 99)
+	if (m->n > MM_MUTATION_MAX)
 		return -EINVAL;
 	m->old = mutation_active;
 	mutation_owner = m->n ? c->owner : NULL;
@@ -147,6 +154,7 @@ static const struct ioctl_request requests[] = {
 	{MM_IOC_CLEAN, ioctl_clean},
 	{MM_IOC_MUTATE, ioctl_mutate},
 	{MM_IOC_PLANT, ioctl_plant},
+	{MM_IOC_REAP, ioctl_reap},
 };
 
 static long dev_mm_ioctl(struct file *f, unsigned cmd, unsigned long user)

@@ -23,6 +23,7 @@ enum trace_event {
 	TRACE_UNPIN,
 	TRACE_MARK,
 	TRACE_LOCK,
+	TRACE_NOTIFY,
 	TRACE_EVENTS
 };
 

@@ -24,6 +24,7 @@
 #include "kernel/dev/virtio_blk.h"
 #include "kernel/fs/dev_block.h"
 #include "kernel/fs/dev_edu.h"
+#include "kernel/fs/dev_mirror.h"
 #include "kernel/fs/dev_mm.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/assert.h"
@@ -38,6 +39,7 @@
 #include "kernel/proc/tty_file.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
+#include "mm/service/mirror.h"
 
 #define FLUSHER_META_NS (5 * NSEC_PER_SEC) /* how often metadata is written */
 
@@ -64,6 +66,7 @@ static void devices_init(void)
 	tty_file_init();
 	dev_block_init();
 	dev_edu_init();
+	dev_mirror_init();
 	if (DEBUG)
 		dev_mm_init();
 }
@@ -143,6 +146,7 @@ void kernel_main(void)
 	arch_init();
 	sched_init();
 	mm_init_subsystem();
+	mirror_init_subsystem();
 	smp_start();
 	thread_create_kernel("boot", boot_thread, NULL);
 	sched_idle();

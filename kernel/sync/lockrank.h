@@ -34,6 +34,7 @@
 	RANK(ANON, "an anonymous family")                                          \
 	RANK(PT_UPPER, "non-leaf entries of one tree")                             \
 	RANK(PTL, "the entries of one leaf table; several: ascending address")     \
+	RANK(NOTIFIER, "who subscribed to a tree, ranges in flight")               \
 	RANK(SUBSCRIBER, "a secondary MMU's own state")                            \
 	RANK(SWAP, "swap slots")                                                   \
 	RANK(PAGES, "an object's page cache tree")                                 \

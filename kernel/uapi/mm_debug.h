@@ -39,6 +39,9 @@ struct mm_audit {
  *   fault-snapshot       a fault has read the entry and holds no lock yet
  *   fault-mapped         a fault has found its page and is about to lock the entry
  *   mkclean-before-pin   writeback: every entry is clean and flushed, the pin count not yet looked at
+ *   notify-started       subscribers know of a range that is going to change, nothing was changed yet
+ *   flush-before-notify  the TLBs were flushed, the subscribers of the range not yet
+ *   mirror-got-page      a mirror's fill has its page and has not installed it yet
  *   page-locked          the page lock was taken, page->object not yet looked at
  *   pin-counted          a pin was counted, its entry not yet looked at again
  *   young-seen           an accessed bit was seen set and is about to be cleared
@@ -96,6 +99,7 @@ enum mm_trace_event {
 	MM_TRACE_MARK,      /* MM_IOC_TRACE_MARK of a program: va, pfn, old, new as given */
 	MM_TRACE_LOCK,      /* a lock is asked for: va = which one, pfn = rank (line of /proc/lock_waits), old = how it is
 	                     * asked for, new = depth of interrupts; mm = the tree that the CPU uses, 0: a kernel thread */
+	MM_TRACE_NOTIFY,    /* every subscriber has forgotten [va, new): va, old = 0 */
 	MM_TRACE_EVENTS
 };
 /* old, new: an entry, decoded into one word that is the same on every format:
@@ -151,7 +155,8 @@ struct mm_entry {
 
 /* MM_IOC_CLEAR_YOUNG: test and clear the accessed bit of every page of the range; flush.
  * MM_IOC_CLEAN: a mkclean without I/O of the file pages mapped in the range: write-protect and clean every entry
- * that maps them, flush; a page that was dirty keeps PG_DIRTY, nothing is written. */
+ * that maps them, flush; a page that was dirty keeps PG_DIRTY, nothing is written.
+ * MM_IOC_REAP: drop private memory as who is out of memory would, without sleeping: EAGAIN if some had to be left. */
 struct mm_range {
 	uint64_t addr, len;
 	uint64_t pages; /* out: pages mapped there */
@@ -160,6 +165,7 @@ struct mm_range {
 
 /* -- H.3 mutations -------------------------------------------------------------------------------------------------- */
 
+#define MM_MUTATION_MAX 199
 struct mm_mutate {
 	uint64_t n;   /* in: 2 for M2; 0: none */
 	uint64_t old; /* out: which was on */
@@ -200,5 +206,6 @@ struct mm_plant {
 #define MM_IOC_CLEAN MM_IOC(11, struct mm_range)
 #define MM_IOC_MUTATE MM_IOC(12, struct mm_mutate)
 #define MM_IOC_PLANT MM_IOC(13, struct mm_plant)
+#define MM_IOC_REAP MM_IOC(14, struct mm_range)
 
 #endif

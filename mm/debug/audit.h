@@ -31,6 +31,7 @@ static inline u32 *audit_tally(struct audit *a, pfn_t pfn)
 /* => every mm is frozen */
 void audit_mm(struct audit *a, struct mm *mm);      /* audit_mm.c: ranges */
 void audit_entries(struct audit *a, struct mm *mm); /* audit_entry.c; counts into the tally */
+void audit_subscribers(struct audit *a, struct mm *mm);
 /* => after every mm */
 void audit_pages(struct audit *a);                         /* audit_page.c: frame records */
 void audit_object(struct audit *a, struct vm_object *obj); /* audit_object.c. => the object cannot go away */

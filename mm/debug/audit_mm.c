@@ -3,6 +3,7 @@
  * Layer 8 (mm/debug).  Interface: audit.h.  Takes maps.lock for reading.
  */
 #include "mm/debug/audit.h"
+#include "mm/pgtable/notifier.h"
 #include "mm/space/vma.h"
 
 static void check_shape(struct audit *a, const struct vma *vma, vaddr_t floor)
@@ -150,4 +151,13 @@ void audit_mm(struct audit *a, struct mm *mm)
 	if (nr_vmas != mm->nr_vmas || total != mm->total_pages)
 		audit_error(a, "mm counts %u vmas of %lu pages and has %u of %lu", mm->nr_vmas, mm->total_pages, nr_vmas,
 		            total);
+}
+
+/* Secondary MMUs must not know more, or anything else, than the entries say. */
+void audit_subscribers(struct audit *a, struct mm *mm)
+{
+	unsigned wrong = mm->pt.notifiers ? mmu_notifiers_check(mm->pt.notifiers, 0, USER_END, 0) : 0;
+
+	if (wrong)
+		audit_error(a, "subscribers have %u translations that the entries do not allow", wrong);
 }

@@ -125,6 +125,7 @@ static void audit_pass(struct audit *a)
 		a->out->processes++;
 		audit_mm(a, mm);
 		audit_entries(a, mm);
+		audit_subscribers(a, mm);
 	}
 	audit_pages(a);
 	audit_memory(a);

@@ -47,6 +47,7 @@ void trace_init(void);
 int debug_entry(struct mm *mm, struct mm_entry *arg);
 int debug_clear_young(struct mm *mm, struct mm_range *arg);
 int debug_clean(struct mm *mm, struct mm_range *arg);
+int debug_reap(struct mm *mm, struct mm_range *arg);
 
 /* -- planted faults (plant.c). => sleep */
 int plant_set(const void *owner, struct mm *mm, const struct mm_plant *arg);

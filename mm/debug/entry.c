@@ -7,6 +7,8 @@
 #include "kernel/lib/string.h"
 #include "mm/debug/debug.h"
 #include "mm/object/pagecache.h"
+#include "mm/pgtable/notifier.h"
+#include "mm/service/reap.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -112,7 +114,8 @@ static int clear_extent(struct pt_extent *x, void *ctx)
 		if (!pte_has_page(hw_pte_get(x->hw)))
 			continue;
 		arg->pages++;
-		arg->count += hw_pte_test_and_clear_young(x->hw);
+		arg->count +=
+			hw_pte_test_and_clear_young(x->hw) | mmu_notify_clear_young(x->pt, x->va, x->va + PAGE_SIZE, true);
 	}
 	return 0;
 }
@@ -126,7 +129,7 @@ int debug_clear_young(struct mm *mm, struct mm_range *arg)
 		return err;
 	rwsem_read_lock(&mm->lock);
 	pt_walk(&mm->pt, start, end, clear_extent, arg);
-	pgtable_flush_range(&mm->pt, start, end); /* else the CPUs would not tell of the next access */
+	pgtable_flush_cpus(&mm->pt, start, end); /* else the CPUs would not tell of the next access */
 	rwsem_read_unlock(&mm->lock);
 	return 0;
 }
@@ -190,4 +193,12 @@ int debug_clean(struct mm *mm, struct mm_range *arg)
 	}
 	rwsem_read_unlock(&mm->lock);
 	return 0;
+}
+
+int debug_reap(struct mm *mm, struct mm_range *arg)
+{
+	vaddr_t start, end;
+	int err = check_range(arg, &start, &end);
+
+	return err ? err : mm_reap(mm, start, end);
 }

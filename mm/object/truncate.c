@@ -35,7 +35,7 @@ static void unmap_link(const struct unmap *u, struct rmap_link *link)
 	                .keep_copies = u->keep_copies,
 	                .index = link->nonlinear};
 
-	mmu_gather_begin(&g, link->pt);
+	mmu_gather_begin(&g, link->pt, start, end, MMU_CLEAR);
 	zap_range(&z, start, end);
 	mmu_gather_finish(&g);
 }
@@ -52,7 +52,7 @@ static void unmap_node(const struct unmap *u, struct nonlinear_index *idx, struc
 	                .keep_grants = true,
 	                .index = idx};
 
-	mmu_gather_begin(&g, idx->pt);
+	mmu_gather_begin(&g, idx->pt, node->va, node->va + PAGE_SIZE, MMU_CLEAR);
 	zap_range(&z, node->va, node->va + PAGE_SIZE);
 	mmu_gather_finish(&g);
 }

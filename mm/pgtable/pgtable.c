@@ -27,6 +27,7 @@
 #include "kernel/lib/errno.h"
 #include "kernel/lib/trace.h"
 #include "mm/pgtable/gather.h"
+#include "mm/pgtable/notifier.h"
 #include "mm/pgtable/table.h"
 
 int pgtable_init(struct pgtable *pt)
@@ -38,6 +39,7 @@ int pgtable_init(struct pgtable *pt)
 	spin_init(&pt->lock, LOCK_PT_UPPER);
 	pt->cpu_mask = 0;
 	pt->gathers = 0;
+	pt->notifiers = NULL;
 	pt->nr_tables = 1;
 	pt->nr_pages = 0;
 	arch_pgtable_init_root(page_address(pt->root));
@@ -101,12 +103,19 @@ static void flush_everywhere(struct flush *f)
 	flush_here(f);
 }
 
-void pgtable_flush_range(struct pgtable *pt, vaddr_t start, vaddr_t end)
+void pgtable_flush_cpus(struct pgtable *pt, vaddr_t start, vaddr_t end)
 {
 	struct flush f = {.pt = pt, .start = start, .end = end, .what = FLUSH_RANGE};
 
 	flush_everywhere(&f);
 	TRACE(TRACE_FLUSH, pt, start, 0, 0, end);
+}
+
+void pgtable_flush_range(struct pgtable *pt, vaddr_t start, vaddr_t end)
+{
+	ASSERT(mmu_notify_covered(pt, start, end));
+	pgtable_flush_cpus(pt, start, end);
+	mmu_notify_flush(pt, start, end);
 }
 
 void pgtable_flush_page(struct pgtable *pt, vaddr_t va)
@@ -116,7 +125,8 @@ void pgtable_flush_page(struct pgtable *pt, vaddr_t va)
 
 void pgtable_flush_all(struct pgtable *pt)
 {
-	pgtable_flush_range(pt, 0, USER_END);
+	pgtable_flush_cpus(pt, 0, USER_END);
+	mmu_notify_flush(pt, 0, USER_END);
 }
 
 void pgtable_reload(struct pgtable *pt)
@@ -146,9 +156,10 @@ void pgtable_destroy(struct pgtable *pt)
 	flush_everywhere(&f);
 	ASSERT(__atomic_load_n(&pt->cpu_mask, __ATOMIC_SEQ_CST) == 0);
 	/* USER_END may lie inside the last table's span. */
-	mmu_gather_begin(&g, pt);
+	mmu_gather_begin(&g, pt, 0, USER_END, MMU_UNMAP);
 	pt_free_tables(pt, &g, 0, USER_END, 0, ALIGN_UP((vaddr_t)USER_END, pt_span(1)));
 	mmu_gather_finish(&g);
+	mmu_notifiers_free(pt);
 	ASSERT(pt->nr_tables == 1);
 	table_free(pt->root);
 	pt->root = NULL;

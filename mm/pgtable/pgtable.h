@@ -12,14 +12,17 @@
 #include "kernel/sync/spinlock.h"
 #include "mm/phys/page.h"
 
+struct mmu_notifiers;
+
 struct pgtable {
 	struct page *root;
 	paddr_t root_pa;
-	spinlock_t lock;         /* guards non-leaf entries; rank LOCK_PT_UPPER */
-	unsigned long cpu_mask;  /* CPUs that may hold translations; atomic */
-	unsigned gathers;        /* under way: entries are clear whose translations may still be used; atomic */
-	unsigned long nr_tables; /* table pages, root included */
-	unsigned long nr_pages;  /* accounted pages mapped (RSS); atomic */
+	spinlock_t lock;                 /* guards non-leaf entries; rank LOCK_PT_UPPER */
+	unsigned long cpu_mask;          /* CPUs that may hold translations; atomic */
+	unsigned gathers;                /* under way: entries are clear whose translations may still be used; atomic */
+	unsigned long nr_tables;         /* table pages, root included */
+	unsigned long nr_pages;          /* accounted pages mapped (RSS); atomic */
+	struct mmu_notifiers *notifiers; /* secondary MMUs (notifier.h); NULL: nobody ever subscribed */
 };
 
 int pgtable_init(struct pgtable *pt); /* 0 or -ENOMEM */
@@ -36,11 +39,14 @@ static inline void pgtable_borrow(void)
 }
 
 /* Forget translations on every CPU that may hold some; when it returns, they have, and no lockless walker of the tree
- * (pt_lookup_lockless()) that began before is still under way.
- * => entries already changed; PTLs, pt->lock and sleeping locks may be held; better with interrupts on */
+ * (pt_lookup_lockless()) that began before is still under way.  Subscribers have forgotten them after the CPUs.
+ * => entries already changed, between mmu_notify_start() and _end(); PTLs, pt->lock and sleeping locks may be held;
+ *    better with interrupts on */
 void pgtable_flush_range(struct pgtable *pt, vaddr_t start, vaddr_t end);
 void pgtable_flush_page(struct pgtable *pt, vaddr_t va);
 void pgtable_flush_all(struct pgtable *pt);
+/* The CPUs alone: for accessed bits, and for who tells the subscribers himself. */
+void pgtable_flush_cpus(struct pgtable *pt, vaddr_t start, vaddr_t end);
 /* What M1 does instead, before the entry is cleared; the sync point is between the two steps, in whatever order. */
 static inline void pgtable_flush_early(struct pgtable *pt, vaddr_t va)
 {

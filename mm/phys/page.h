@@ -41,6 +41,7 @@ enum page_flag {
 	PG_BUDDY,    /* first page of a free block; private = its order */
 	PG_RESERVED, /* not RAM, or used before the allocator existed */
 	PG_LEASED,   /* file page under a write pin: block reserved, standing page_mkwrite */
+	PG_FROZEN,   /* only with mutation M131: secondary MMUs may not have it */
 };
 
 struct page {

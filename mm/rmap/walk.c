@@ -13,6 +13,7 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/mutation.h"
 #include "kernel/lib/syncpoint.h"
+#include "mm/pgtable/notifier.h"
 #include "mm/pgtable/pte_trace.h"
 #include "mm/rmap/rmap.h"
 
@@ -22,8 +23,12 @@ struct walk {
 	void *ctx;
 };
 
-/* Visit the entry at @va if it maps the page. Returns false to stop the walk. */
-static bool visit_candidate(const struct walk *w, struct pgtable *pt, vaddr_t va)
+static bool maps_page(pte_t pte, const struct page *page)
+{
+	return pte_has_page(pte) && pte_pfn(pte) == page_to_pfn(page);
+}
+
+static bool visit_locked(const struct walk *w, struct pgtable *pt, vaddr_t va)
 {
 	struct pt_slot slot = pt_lock(pt, va);
 	bool more = true;
@@ -32,12 +37,36 @@ static bool visit_candidate(const struct walk *w, struct pgtable *pt, vaddr_t va
 		return true;
 	pte_t pte = hw_pte_get(slot.hw);
 
-	if (pte_has_page(pte) && pte_pfn(pte) == page_to_pfn(w->page)) {
+	if (maps_page(pte, w->page)) {
 		struct rmap_hit hit = {.pt = pt, .va = va, .hw = slot.hw, .pte = pte};
 
 		more = w->visit(&hit, w->ctx);
 	}
 	pt_unlock(slot);
+	return more;
+}
+
+/* A look without the lock, so that subscribers are troubled for entries only that map the page. */
+static bool seems_mapped(const struct walk *w, struct pgtable *pt, vaddr_t va)
+{
+	struct pt_slot slot = pt_find(pt, va);
+
+	return slot.hw && maps_page(hw_pte_get_lockless(slot.hw), w->page);
+}
+
+/* Visit the entry at @va if it maps the page; the visitor may change it: subscribers know. False stops the walk. */
+static bool visit_candidate(const struct walk *w, struct pgtable *pt, vaddr_t va)
+{
+	struct mmu_range range;
+	bool more;
+
+	if (likely(!READ_ONCE(pt->notifiers)))
+		return visit_locked(w, pt, va);
+	if (!seems_mapped(w, pt, va))
+		return true;
+	mmu_notify_start(&range, pt, va, va + PAGE_SIZE, MMU_CLEAR);
+	more = visit_locked(w, pt, va);
+	mmu_notify_end(&range);
 	return more;
 }
 

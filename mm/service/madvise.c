@@ -18,7 +18,7 @@ static int drop_pages(struct mm *mm, vaddr_t start, vaddr_t end)
 	for_each_vma_in(vma, mm, start, end)
 		if (vma->flags & VM_LOCKED)
 			return -EINVAL;
-	mmu_gather_begin(&g, &mm->pt);
+	mmu_gather_begin(&g, &mm->pt, start, end, MMU_CLEAR);
 	for_each_vma_in(vma, mm, start, end)
 		vma_zap(vma, max(start, vma->start), min(end, vma->end), ZAP_DROP, &g);
 	mmu_gather_finish(&g);

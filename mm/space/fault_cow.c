@@ -13,6 +13,8 @@
  */
 #include "mm/space/fault.h"
 
+#include "mm/pgtable/notifier.h"
+
 static bool may_reuse(const struct page *page)
 {
 	if (!page_test(page, PG_ANON))
@@ -74,10 +76,12 @@ static struct page *copy_of(const struct fault *f, struct page *old)
 static enum fault_result copy_and_replace(struct fault *f, pte_t seen, struct page *old)
 {
 	struct page *copy = copy_of(f, old);
+	struct mmu_range range;
 	struct pt_slot slot;
 
 	if (!copy)
 		return FAULT_OOM;
+	mmu_notify_start(&range, f->pt, f->va, f->va + PAGE_SIZE, MMU_CLEAR);
 	slot = fault_lock_same(f, seen);
 	if (slot.hw) {
 		replace(f, slot, seen, copy);
@@ -86,6 +90,7 @@ static enum fault_result copy_and_replace(struct fault *f, pte_t seen, struct pa
 		copy->mapcount = 0;
 		page_put(copy);
 	}
+	mmu_notify_end(&range);
 	return FAULT_OK;
 }
 

@@ -15,6 +15,7 @@
  * Nothing that may fail happens under a PTL: tables, index nodes and the copies of pinned pages are made before.
  */
 #include "kernel/lib/assert.h"
+#include "mm/pgtable/notifier.h"
 #include "mm/phys/slab.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
@@ -212,6 +213,7 @@ static int copy_vma(struct mm *child, struct vma *from)
 {
 	struct copy c = {.from = from};
 	struct vma *to = vma_alloc(child, from->start, from->end, from->flags & ~VM_LOCKED);
+	struct mmu_range range;
 	int err = 0;
 
 	if (!to)
@@ -234,6 +236,7 @@ static int copy_vma(struct mm *child, struct vma *from)
 		return err;
 	}
 	vma_attach(to);
+	mmu_notify_start(&range, &from->mm->pt, from->start, from->end, MMU_PROTECT_PAGE);
 	if (needs_copy(from)) {
 		if (from->link.nonlinear)
 			rwsem_write_lock(&from->object->maps.lock);
@@ -243,6 +246,7 @@ static int copy_vma(struct mm *child, struct vma *from)
 	}
 	if (c.write_protected)
 		pgtable_flush_range(&from->mm->pt, from->start, from->end);
+	mmu_notify_end(&range);
 	discard_spares(&c);
 	return err;
 }

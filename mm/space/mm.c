@@ -7,6 +7,7 @@
 
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
+#include "mm/pgtable/notifier.h"
 #include "mm/phys/slab.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
@@ -67,6 +68,7 @@ void mm_get(struct mm *mm)
 /* Unmap all, free the tables, then flush and free, then close the files (RF.42). */
 static void mm_destroy(struct mm *mm)
 {
+	mmu_notifiers_release(&mm->pt);
 	if (mm->nr_vmas) {
 		rwsem_write_lock(&mm->lock);
 		munmap_locked(mm, 0, USER_END);

@@ -84,7 +84,7 @@ static long move_vma(struct vma *vma, vaddr_t old, size_t old_len, vaddr_t new, 
 		return -ENOMEM;
 	}
 	vma_attach(to);
-	mmu_gather_begin(&g, &mm->pt);
+	mmu_gather_begin(&g, &mm->pt, old, old + max(old_len, (size_t)PAGE_SIZE), MMU_UNMAP);
 	if (old_len)
 		move_entries(&m, min(old_len, new_len));
 	mmu_gather_finish(&g);

@@ -88,7 +88,7 @@ int munmap_locked(struct mm *mm, vaddr_t start, vaddr_t end)
 	vma = vma_find(mm, start);
 	if (!vma || vma->start >= end)
 		return 0;
-	mmu_gather_begin(&g, &mm->pt);
+	mmu_gather_begin(&g, &mm->pt, start, end, MMU_UNMAP);
 	for (; vma && vma->start < end; vma = vma_next(vma))
 		vma_zap(vma, vma->start, vma->end, ZAP_UNMAP, &g);
 	chain = detach_range(mm, start, end);

@@ -15,6 +15,7 @@
 #include "kernel/lib/mutation.h"
 #include "kernel/lib/syncpoint.h"
 #include "mm/object/pagecache.h"
+#include "mm/pgtable/notifier.h"
 #include "mm/pgtable/pte_trace.h"
 #include "mm/space/nonlinear.h"
 
@@ -216,8 +217,10 @@ static void exchange_locked(struct batch *b)
 static unsigned exchange(struct batch *b)
 {
 	struct object_maps *maps = &b->vma->object->maps;
+	struct mmu_range range;
 	unsigned missing;
 
+	mmu_notify_start(&range, &b->vma->mm->pt, b->va, b->va + b->nr * PAGE_SIZE, MMU_CLEAR);
 	rwsem_write_lock(&maps->lock);
 	pt_lock_found(b->entries);
 	missing = nodes_missing(b);
@@ -225,6 +228,7 @@ static unsigned exchange(struct batch *b)
 		exchange_locked(b);
 	pt_unlock(b->entries);
 	rwsem_write_unlock(&maps->lock);
+	mmu_notify_end(&range);
 	return missing;
 }
 

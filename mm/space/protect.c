@@ -11,6 +11,7 @@
 
 #include "kernel/lib/mutation.h"
 #include "kernel/lib/syncpoint.h"
+#include "mm/pgtable/notifier.h"
 #include "mm/pgtable/pte_trace.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
@@ -75,6 +76,7 @@ static void protect_vma(struct vma *vma, unsigned prot)
 {
 	struct change c = {.vma = vma, .grant = prot_to_grant(prot), .start = ~0UL};
 	unsigned flags = (vma->flags & ~(VM_ACCESS | VM_MANYPROTS)) | prot;
+	struct mmu_range range;
 
 	if (flags == vma->flags)
 		return;
@@ -84,11 +86,13 @@ static void protect_vma(struct vma *vma, unsigned prot)
 		vma->link.flags &= ~RMAP_KEEP_GRANTS;
 		rwsem_write_unlock(&vma->object->maps.lock);
 	}
+	mmu_notify_start(&range, &vma->mm->pt, vma->start, vma->end, MMU_PROTECT_VMA);
 	pt_walk(&vma->mm->pt, vma->start, vma->end, change_extent, &c);
 	if (c.start < c.end)
 		SYNC_POINT("clear-before-flush");
 	if (c.start < c.end && !MUTATION(1))
 		pgtable_flush_range(&vma->mm->pt, c.start, c.end);
+	mmu_notify_end(&range);
 }
 
 /* Does every vma of the range allow @prot? => the range is covered */

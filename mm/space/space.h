@@ -47,6 +47,14 @@ struct fault_io {
 enum fault_result vma_fault(struct vma *vma, vaddr_t addr, enum fault_access access, bool unshare, struct fault_io *io);
 /* Read the page in. FAULT_OK: try the access again. => no locks held, may sleep */
 enum fault_result fault_wait(struct fault_io *io);
+/* -- secondary MMUs (mm/pgtable/notifier.h) -- */
+struct mmu_subscription;
+/* mmu_subscribe(), and when it returns no operation is under way that does not know of it.  0, -ENOMEM, -EOVERFLOW, -EINTR.
+ * => a user of @mm for the call; may sleep, no lock held */
+int mm_subscribe(struct mm *mm, struct mmu_subscription *sub, vaddr_t start, size_t length);
+/* The address space, with a user more, unless it is at its end: NULL. */
+struct mm *mm_get_subscribed(struct mmu_subscription *sub);
+
 int fault_errno(enum fault_result result); /* 0, -EFAULT, -ENOMEM, -EINTR */
 
 #endif

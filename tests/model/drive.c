@@ -111,11 +111,30 @@ static void verify_touch(struct drive *d, unsigned space, unsigned page, enum fa
 		verify_cell(d, "page", page, content, cell, values[cell]);
 }
 
+/* The secondary MMU sees the same; after verify_touch(), so that nothing is brought in by it. */
+static void verify_mirrored(struct drive *d, unsigned space, unsigned page)
+{
+	enum fault_result want;
+	u64 values[CELLS] = {0};
+	int content = NONE, got;
+
+	if (!d->mirrored[space].open || d->failed)
+		return;
+	want = oracle_touch(&d->o, space, page, FAULT_READ, &content);
+	got = mirrored_load(d, space, page, values, cells_now(d));
+	if (got != (want == FAULT_OK ? 0 : -EFAULT))
+		drive_fail(d, "mm %u, page %u: its mirror gets %d, should be like %d", space, page, got, want);
+	for (unsigned cell = 0; got == 0 && cell < cells_now(d); cell++)
+		verify_cell(d, "mirrored page", page, content, cell, values[cell]);
+}
+
 static void verify_space(struct drive *d, unsigned space, bool deep)
 {
 	drive_enter(d, space, sim_cpu());
+	mirrored_check(d, space);
 	for (unsigned page = 0; page < MODEL_PAGES && !d->failed; page++) {
 		verify_touch(d, space, page, FAULT_READ);
+		verify_mirrored(d, space, page);
 		if (!deep)
 			continue;
 		verify_touch(d, space, page, FAULT_EXEC);
@@ -180,6 +199,7 @@ static void set_up(struct drive *d)
 	mutex_init(&d->lock, LOCK_NONE);
 	if (d->s->mode & MODE_CONCURRENT)
 		touch_start(d);
+	mirrored_begin(d, 0);
 }
 
 /* The end of a sequence: everything once more, then the disk. */
@@ -199,8 +219,10 @@ static void clean_up(struct drive *d)
 			drive_unpin(d, &d->pin[i], false);
 	sim_use(NULL);
 	for (unsigned s = 0; s < MODEL_SPACES; s++)
-		if (d->mm[s])
+		if (d->mm[s]) {
 			mm_put(d->mm[s]);
+			mirrored_end(d, s);
+		}
 	mm_put(d->scratch);
 	for (unsigned f = 0; f < MODEL_FILES; f++)
 		sim_file_put(d->file[f]);

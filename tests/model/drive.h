@@ -11,6 +11,7 @@
 
 #include "arch/host/sim.h"
 #include "kernel/sync/mutex.h"
+#include "tests/model/mirrored.h"
 #include "tests/model/oracle.h"
 #include "tests/model/touch.h"
 
@@ -23,7 +24,8 @@ struct model_pin {
 struct drive {
 	struct oracle o;
 	struct mm *mm[MODEL_SPACES];
-	struct mm *scratch; /* user memory for results of system calls */
+	struct mm *scratch;                     /* user memory for results of system calls */
+	struct mirrored mirrored[MODEL_SPACES]; /* exact mode */
 	struct sim_file *file[MODEL_FILES];
 	struct model_pin pin[MODEL_PINS];
 	struct mutex lock; /* mm[], for the touchers */

@@ -151,6 +151,7 @@ void do_fork(struct drive *d, const struct op *op, unsigned space)
 	mutex_lock(&d->lock);
 	__atomic_store_n(&d->mm[to], child, __ATOMIC_RELAXED);
 	mutex_unlock(&d->lock);
+	mirrored_begin(d, to);
 }
 
 void drive_exit_space(struct drive *d, unsigned space)
@@ -167,6 +168,7 @@ void drive_exit_space(struct drive *d, unsigned space)
 		touch_evict(d, space);
 	mm_put(mm);
 	drive_acted(d);
+	mirrored_end(d, space);
 	oracle_exit(&d->o, space);
 }
 

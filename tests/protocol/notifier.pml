@@ -1,39 +1,44 @@
 /*
- * notifier.pml - a secondary MMU's fault against invalidation (thread 3; R3.1, R3.2).
+ * notifier.pml - a secondary MMU's fill against invalidation (thread 3; R3.1, R3.2), as mm/pgtable/notifier.c has it.
  *
  * One address with one entry, one subscriber with one spte (its own translation of that address):
  *
- *   device       faults: reads the sequence, gets the page through the CPU's entry, installs it if nothing happened
- *   invalidator  start, clear the entry, flush the CPUs, end, free; two of them at once, as munmap and truncate can be
+ *   device       subscribes, then faults again and again: gets the page through the CPU's entry, installs it
+ *   invalidator  start, clear the entry, flush the CPUs, flush the subscriber, end, free; two of them at once, as munmap and
+ *                truncate can be.  One may have begun before there was a subscriber.
  *
- * The fault works on a guess, for it may sleep and must hold no lock of the subscriber meanwhile.  What makes the
- * guess safe is the check under the subscriber's lock: an invalidation that is under way counts in in_progress; one
- * that has been and gone has counted in seq.  The end takes no lock, so the order of its two steps is part of the
- * protocol, and the check reads in the other order.
+ * The subscriber is prompt (drops its spte in the flush) or acknowledging (in start, long before); init chooses.
+ * The fill works on a guess, for it may sleep and must hold no lock of the subscriber meanwhile.  What makes the
+ * guess safe is the check under the notifiers' lock: an invalidation that is under way counts in flying; one that has
+ * flushed has counted in seq.
  *
  * Asserted: no spte shows a freed page; outside all invalidations an spte shows what the entry shows.
  *
  * Mutants:
- *   -DM10_PROGRESS   the check ignores in_progress
- *   -DM10_ORDER      end counts in_progress down before it counts seq up
+ *   -DM1             the flushes come before the clear, and nothing is in flight
+ *   -DM3             the page is freed before the subscriber is flushed
+ *   -DM10_PROGRESS   the check ignores what is in flight
+ *   -DM10_ORDER      seq counts at the end, after the range has landed, and not in the flush
  *   -DNO_SEQ         the check ignores seq
- *   -DCHECK_ORDER    the check reads seq before in_progress
- *   -DSEQ_LATE       the fault reads the sequence after it got the page
- *   -DUNLOCKED       the check and the install are not under one hold of the subscriber's lock
- *   -DNO_COUNT       start only drops the spte: the device may fault it in again before the entry is clear
- *   -DZAP_FIRST      start drops the spte before it counts itself, without the lock
- *   -DM2             the page is freed before the subscriber is told
+ *   -DSEQ_LATE       the fill reads the sequence after it got the page
+ *   -DUNLOCKED       the check and the install are not under one hold of the notifiers' lock
+ *   -DEND_EARLY      the range lands before the subscriber is flushed
+ *   -DZAP_FIRST      start drops the spte before the range is in flight
+ *   -DNO_SETTLE      the subscription does not wait for invalidations that do not know of it
+ *   -DDEAF           an invalidation that began without a subscriber does not flush it either, and nobody waits for it
  */
 #define PAGES 5
 
-byte pte = 1;      /* the page that the entry shows; 0: none */
-byte spte;         /* the same of the secondary MMU */
-bool ptl, sub_lock;
-byte in_progress;  /* invalidations that overlap; atomic */
-byte seq;          /* that have ended; atomic */
-byte refs[PAGES];  /* by page; page 0 is none */
+byte pte = 1;     /* the page that the entry shows; 0: none */
+byte spte;        /* the same of the secondary MMU */
+bool ptl, n_lock; /* the table's; the notifiers' and the subscription's in one */
+bool walker[2];   /* what an invalidator holds from beginning to end: maps.lock, mmap lock */
+bool subscribed, acknowledging;
+byte flying;      /* ranges in flight */
+byte seq;         /* flushes that hit us */
+byte refs[PAGES]; /* by page; page 0 is none */
 
-byte open; /* callers between the beginning of start and the return of end */
+byte open; /* invalidations between their beginning and their end */
 
 inline lock(l)
 {
@@ -48,13 +53,7 @@ inline put_page(page)
 	refs[page]--
 }
 
-/* What a fault does before it may sleep in get_page(): mmu_notify_begin(). */
-inline read_seq(s)
-{
-	s = seq
-}
-
-/* The page at the address with a reference, brought in if there is none: a CPU fault and a look under the PTL. */
+/* The page at the address with a reference, brought in if there is none: vma_fault() and take_mapped(). */
 inline get_page(page)
 {
 	lock(ptl);
@@ -76,36 +75,45 @@ inline get_page(page)
 	ptl = false
 }
 
-/* mn_install(): the check, and the spte. */
+/* mmu_fill_install(): the check, and the spte. */
 inline install(s, page)
 {
 	bool busy, changed;
 
-	lock(sub_lock);
-#ifdef CHECK_ORDER
-	changed = seq != s;
-	busy = in_progress > 0;
-#else
+	lock(n_lock);
 #ifndef M10_PROGRESS
-	busy = in_progress > 0;
+	busy = flying > 0;
 #endif
 #ifndef NO_SEQ
 	changed = seq != s;
 #endif
-#endif
 #ifdef UNLOCKED
-	sub_lock = false;
-	lock(sub_lock);
+	n_lock = false;
+	lock(n_lock);
 #endif
 	if
 	:: !busy && !changed -> spte = page
 	:: else
 	fi;
-	sub_lock = false;
+	n_lock = false;
 	d_step {
 		busy = false;
 		changed = false;
 	}
+}
+
+/* mm_subscribe(): visible first; then whoever may not have seen it is waited for. */
+inline subscribe()
+{
+	subscribed = true;
+#ifndef NO_SETTLE
+#ifndef DEAF
+	lock(walker[0]);
+	walker[0] = false;
+	lock(walker[1]);
+	walker[1] = false
+#endif
+#endif
 }
 
 /* The device touches the address, again and again; it faults when it has no spte, or too few rights. */
@@ -113,15 +121,16 @@ proctype device()
 {
 	byte s, page;
 
+	subscribe();
 end:
 	do
 	:: true ->
 #ifndef SEQ_LATE
-		read_seq(s);
+		s = seq; /* mmu_fill_begin() */
 #endif
 		get_page(page);
 #ifdef SEQ_LATE
-		read_seq(s);
+		s = seq;
 #endif
 		install(s, page);
 		put_page(page); /* an spte holds no reference (R3.9) */
@@ -132,67 +141,122 @@ end:
 	od
 }
 
-/* mmu_notify_start(): from here to the end no spte may appear. */
+/* mmu_notify_start(): who has subscribed is told; from here to the end no spte may appear. */
 inline notify_start()
 {
-	open++;
+	known = subscribed;
+	if
+	:: known ->
 #ifdef ZAP_FIRST
-	spte = 0;
-	in_progress++
+		if
+		:: acknowledging -> spte = 0
+		:: else
+		fi;
+#endif
+		lock(n_lock);
+		flying++;
+		n_lock = false;
+#ifndef ZAP_FIRST
+		if
+		:: acknowledging -> lock(n_lock); spte = 0; n_lock = false
+		:: else
+		fi
+#endif
+	:: else
+	fi
+}
+
+/* mmu_notify_flush(): whoever is there now, known at the start or not. */
+inline notify_flush()
+{
+#ifdef DEAF
+	if
+	:: known ->
 #else
-	lock(sub_lock);
-#ifndef NO_COUNT
-	in_progress++;
+	if
+	:: subscribed ->
 #endif
-	spte = 0; /* the subscriber's callback */
-	sub_lock = false
+		lock(n_lock);
+#ifndef M10_ORDER
+		seq++;
 #endif
+		if
+		:: !acknowledging -> spte = 0
+		:: else
+		fi;
+		n_lock = false
+	:: else
+	fi
 }
 
 /* mmu_notify_end() */
 inline notify_end()
 {
-#ifndef NO_COUNT
+	if
+	:: known -> lock(n_lock); flying--; n_lock = false
+	:: else
+	fi
 #ifdef M10_ORDER
-	in_progress--;
-	seq++;
-#else
-	seq++;
-	in_progress--;
+	;
+	seq++
 #endif
-#else
-	seq++;
-#endif
-	open--
 }
 
-/* Whoever empties the entry. */
-proctype invalidator()
+inline clear_entry()
 {
-	byte old;
-
-#ifndef M2
-	notify_start();
-#endif
 	lock(ptl);
-	d_step { /* hw_pte_get_and_clear(), pgtable_flush_page() */
+	d_step { /* hw_pte_get_and_clear(), pgtable_flush_cpus() */
 		old = pte;
 		pte = 0;
 	}
-	ptl = false;
-#ifdef M2
-	if
-	:: old -> put_page(old)
-	:: else
-	fi;
-	notify_start();
-#endif
-	notify_end();
-#ifndef M2
+	ptl = false
+}
+
+inline free_page()
+{
 	if
 	:: old -> put_page(old)
 	:: else
 	fi
+}
+
+/* Whoever empties the entry. */
+proctype invalidator(byte me)
+{
+	byte old;
+	bool known;
+
+	lock(walker[me]);
+	open++;
+#ifdef M1
+	notify_flush();
+	if
+	:: acknowledging -> spte = 0
+	:: else
+	fi;
+	clear_entry();
+	known = false;
+#else
+	notify_start();
+	clear_entry();
+#ifdef M3
+	free_page();
+#endif
+#ifdef END_EARLY
+	notify_end();
+	known = false;
+#endif
+	notify_flush();
+	notify_end();
+#endif
+#ifndef M3
+	/* the end is seen before the page is freed, and both before anybody waiting goes on */
+	open--;
+	free_page();
+	walker[me] = false
+#else
+	open--;
+	walker[me] = false
 #endif
 }
 
@@ -212,9 +276,13 @@ init
 {
 	atomic {
 		refs[1] = 1;
+		if
+		:: acknowledging = true
+		:: acknowledging = false
+		fi;
 		run device();
-		run invalidator();
-		run invalidator();
+		run invalidator(0);
+		run invalidator(1);
 		run watch()
 	}
 }

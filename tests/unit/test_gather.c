@@ -55,7 +55,7 @@ static bool has(unsigned i)
 static void deferred_to_the_end(void *arg)
 {
 	make_world();
-	mmu_gather_begin(&g, &mm->pt);
+	mmu_gather_begin(&g, &mm->pt, 0, USER_END, MMU_CLEAR);
 	CHECK(mm->pt.gathers == 1);
 	for (unsigned i = 1; i < 4; i++) {
 		gather_page(i);
@@ -73,7 +73,7 @@ static void deferred_to_the_end(void *arg)
 static void full_gather_empties_itself(void *arg)
 {
 	make_world();
-	mmu_gather_begin(&g, &mm->pt);
+	mmu_gather_begin(&g, &mm->pt, 0, USER_END, MMU_CLEAR);
 	for (unsigned i = 0; i < GATHER_PAGES - 1; i++)
 		gather_page(i);
 	CHECK(pages[0]->refs == 2 && g.nr == GATHER_PAGES - 1);
@@ -94,7 +94,7 @@ static void empty_gather_is_free(void *arg)
 
 	make_world();
 	flushes = sim_tlb_flushes();
-	mmu_gather_begin(&g, &mm->pt);
+	mmu_gather_begin(&g, &mm->pt, 0, USER_END, MMU_CLEAR);
 	mmu_gather_flush_tlb(&g);
 	mmu_gather_flush(&g);
 	mmu_gather_finish(&g);
@@ -106,7 +106,7 @@ static void empty_gather_is_free(void *arg)
 static void flush_alone(void *arg)
 {
 	make_world();
-	mmu_gather_begin(&g, &mm->pt);
+	mmu_gather_begin(&g, &mm->pt, 0, USER_END, MMU_CLEAR);
 	gather_page(2);
 	mmu_gather_flush_tlb(&g);
 	CHECK(!has(2) && pages[2]->refs == 2);
@@ -125,7 +125,7 @@ static void entry_without_page(void *arg)
 	slot = pt_lock(&mm->pt, base);
 	pte = hw_pte_get_and_clear(slot.hw);
 	pt_unlock(slot);
-	mmu_gather_begin(&g, &mm->pt);
+	mmu_gather_begin(&g, &mm->pt, 0, USER_END, MMU_CLEAR);
 	mmu_gather_entry(&g, base);
 	mmu_gather_finish(&g);
 	CHECK(!has(0) && pages[0]->refs == 2);
@@ -144,7 +144,7 @@ static void tables_wait_for_the_flush(void *arg)
 
 	CHECK(pgtable_init(&pt) == 0 && pt_populate(&pt, PT_MIDDLE, PT_MIDDLE + PAGE_SIZE) == 0);
 	CHECK(phys_table_pages == tables + pt.nr_tables && pt.nr_tables == PT_LEVELS);
-	mmu_gather_begin(&g, &pt);
+	mmu_gather_begin(&g, &pt, 0, USER_END, MMU_UNMAP);
 	pt_free_tables(&pt, &g, PT_MIDDLE, PT_MIDDLE + PAGE_SIZE, 0, USER_END);
 	CHECK(pt.nr_tables == 1 && phys_table_pages == tables + PT_LEVELS && g.reload == PT_ROOT_COPIED);
 	mmu_gather_finish(&g);
@@ -190,7 +190,7 @@ static void gather_seen_from_cpu2(unsigned mutation)
 	sync_point_hook = at_point;
 	sync_points_armed = 1;
 	mutation_active = mutation;
-	mmu_gather_begin(&g, &mm->pt);
+	mmu_gather_begin(&g, &mm->pt, 0, USER_END, MMU_CLEAR);
 	gather_page(0);
 	mmu_gather_finish(&g);
 	mutation_active = 0;
@@ -229,9 +229,9 @@ static void two_gathers(void *arg)
 	struct mmu_gather second;
 
 	make_world();
-	mmu_gather_begin(&g, &mm->pt);
+	mmu_gather_begin(&g, &mm->pt, 0, USER_END, MMU_CLEAR);
 	gather_page(0);
-	mmu_gather_begin(&second, &mm->pt); /* finds the entry empty */
+	mmu_gather_begin(&second, &mm->pt, 0, USER_END, MMU_CLEAR); /* finds the entry empty */
 	mmu_gather_finish(&second);
 	CHECK(!has(0) && pages[0]->refs == 2);
 	mmu_gather_finish(&g);
@@ -242,7 +242,7 @@ static void two_gathers(void *arg)
 static void finished_twice(void *arg)
 {
 	make_world();
-	mmu_gather_begin(&g, &mm->pt);
+	mmu_gather_begin(&g, &mm->pt, 0, USER_END, MMU_CLEAR);
 	mmu_gather_finish(&g);
 	mmu_gather_finish(&g);
 }

@@ -82,7 +82,7 @@ static void free_takes_what_cannot_be_used(void *arg)
 		other = pt_random_page();
 		floor = sim_below(3) ? min(start, floor) : 0;
 		ceiling = sim_below(3) ? max(end, other) : USER_END;
-		mmu_gather_begin(&g, &pt);
+		mmu_gather_begin(&g, &pt, 0, USER_END, MMU_UNMAP);
 		pt_free_tables(&pt, &g, start, end, floor, ceiling);
 		mmu_gather_finish(&g);
 		spans_free(start, end, floor, ceiling);

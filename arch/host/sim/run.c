@@ -15,6 +15,7 @@
 #include "mm/phys/phys.h"
 #include "mm/phys/slab.h"
 #include "mm/phys/slab_debug.h"
+#include "mm/service/mirror.h"
 
 #define DEFAULT_CPUS 4
 #define DEFAULT_RAM 4096
@@ -184,6 +185,7 @@ static void boot(const struct sim_config *c)
 	host_ram_init(c->ram_pages, c->high_pages);
 	phys_init();
 	mm_init_subsystem();
+	mirror_init_subsystem();
 	file_init();
 	mm_debug_init(identify);
 	rcu_cpu_online();
