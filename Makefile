@@ -1,6 +1,7 @@
 # Pteron: build, run, test.  `make help` lists the targets.
 #
 #   ARCH=x86_64|i386  PAGING=4level|pae|2level|scrambled  BUILD=debug|release  FW=direct|bios|uefi  SMP=n  MEM=512
+#  =1 (x86_64: an in front of the devices)
 #   SAN=kasan (x86_64: a debug build that checks every access)
 #   RAW=1 (values of page-table entries are bare integers: what does their type cost?)
 #   PAGING=scrambled (x86_64: mm/ and kernel/ on an entry format that no processor walks; arch/x86/mm/shadow.c)
@@ -67,8 +68,9 @@ $(addprefix $(OUT)/,mm/space/nonlinear.o mm/space/nonlinear_exchange.o mm/rmap/n
 	kernel/proc/syscall.o kernel/proc/sys_mm.o): CFLAGS += -fomit-frame-pointer
 endif
 
-# Every .c and .S below these folders is part of the kernel; the width's own folder is chosen by ARCH.
+# Every .c and .S below these folders is part of the kernel; the width's own folders are chosen by ARCH.
 KDIRS := boot kernel mm arch/x86/mm arch/x86/cpu arch/x86/io arch/x86/$(BITS) tests/contract
+KDIRS += $(if $(filter 64,$(BITS)),arch/x86/virt)
 KSRC := $(sort $(shell find $(KDIRS) -name '*.c' -o -name '*.S'))
 ifneq ($(BUILD),debug)
 KSRC := $(filter-out kernel/lib/ubsan.c mm/debug/% kernel/fs/dev_mm.c mm/pgtable/count.c,$(KSRC))
@@ -129,14 +131,18 @@ $(UOBJ)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(UFLAGS) -MMD -MP -c $< -o $@
 
+$(UOBJ)/%.o: %.S
+	@mkdir -p $(@D)
+	$(CC) -iquote . -MMD -MP -c $< -o $@
+
 $(OUT)/user/init: $(UOBJ)/user/init.o
 $(OUT)/user/poweroff: $(UOBJ)/user/poweroff.o
 $(OUT)/user/reboot: $(UOBJ)/user/poweroff.o
 $(OUT)/user/sh: $(addprefix $(UOBJ)/user/,sh.o applets.o)
-$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o kmem.o)
+$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_guest.o demo_mosaic.o guest.o guest_code.o kmem.o)
 $(OUT)/user/bench: $(patsubst %.c,$(UOBJ)/%.o,$(sort $(wildcard user/bench*.c)) user/kmem.c)
 $(OUT)/user/reverse64m: $(UOBJ)/tests/user/bigfile.o
-$(OUT)/user/suite: $(SUITE)
+$(OUT)/user/suite: $(SUITE) $(addprefix $(UOBJ)/user/,guest.o guest_code.o)
 $(UPROGRAMS):
 	@mkdir -p $(@D)
 	$(CC) -static -pthread $^ -o $@

@@ -50,7 +50,7 @@ FILES = ["kernel/fs/*.c", "kernel/fs/ext2/*.c", "kernel/dev/block.c", "kernel/de
 COMMON = ["kernel/lib/*.c", "kernel/sync/*.c", "kernel/main/panic.c", "arch/host/os/*.c"]  # know no entries
 SOURCES = ["mm/*/*.c", "arch/host/*.c", "arch/host/sim/*.c", "arch/x86/mm/pte_view.c", "tests/contract/*.c"]
 LEFT_OUT = ["mm/debug/kasan.c", "kernel/lib/ubsan.c", "kernel/lib/ksyms.c", "kernel/lib/stack_guard.c", "kernel/lib/tap.c",
-            "kernel/fs/dev_edu.c", "kernel/fs/dev_mirror.c", "kernel/fs/dev_mm.c"]
+            "kernel/fs/dev_edu.c", "kernel/fs/dev_mirror.c", "kernel/fs/dev_mm.c", "kernel/fs/dev_vmm.c"]
 # The kernel's own functions of these names stay its own; the test and the C library have theirs.
 LOCAL = """memchr memcmp memcpy memmove memset snprintf strchr strcmp strcpy strcspn strlen strncmp strnlen strrchr strspn strstr
            strtol strtoul vsnprintf""".split()

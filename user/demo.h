@@ -5,6 +5,7 @@
 #define USER_DEMO_H
 
 /* Each gets what follows its name; returns an exit status. */
+int demo_guest(int argc, char **argv);
 int demo_mosaic(int argc, char **argv);
 
 #endif

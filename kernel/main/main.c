@@ -25,6 +25,7 @@
 #include "kernel/fs/dev_block.h"
 #include "kernel/fs/dev_edu.h"
 #include "kernel/fs/dev_mirror.h"
+#include "kernel/fs/dev_vmm.h"
 #include "kernel/fs/dev_mm.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/assert.h"
@@ -67,6 +68,7 @@ static void devices_init(void)
 	dev_block_init();
 	dev_edu_init();
 	dev_mirror_init();
+	dev_vmm_init();
 	if (DEBUG)
 		dev_mm_init();
 }

@@ -29,6 +29,9 @@ struct mirror_ops {
 	 * => sub.lock */
 	void (*set)(struct mirror *m, const struct spte *s);
 	void (*clear)(struct mirror *m, const struct spte *s);
+	/* Has hardware that notes it by itself used the translation?  @clear: forget that; a flush() that follows makes it
+	 * notice the next use.  NULL: s->young says all. => sub.lock */
+	bool (*young)(struct mirror *m, const struct spte *s, bool clear);
 	/* The address space is at its end, nothing is translated any more. NULL: not of interest. => may sleep */
 	void (*gone)(struct mirror *m);
 };
