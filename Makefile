@@ -1,7 +1,7 @@
 # Pteron: build, run, test.  `make help` lists the targets.
 #
 #   ARCH=x86_64|i386  PAGING=4level|pae|2level|scrambled  BUILD=debug|release  FW=direct|bios|uefi  SMP=n  MEM=512
-#  =1 (x86_64: an in front of the devices)
+#   IOMMU=1 (x86_64: an IOMMU in front of the devices)
 #   SAN=kasan (x86_64: a debug build that checks every access)
 #   RAW=1 (values of page-table entries are bare integers: what does their type cost?)
 #   PAGING=scrambled (x86_64: mm/ and kernel/ on an entry format that no processor walks; arch/x86/mm/shadow.c)
@@ -167,7 +167,7 @@ iso: setup
 		print(machine.make_iso(machine.from_environment(), 'build/pteron.iso', ''))"
 
 # -- what people type ------------------------------------------------------------------------------------------
-export ARCH PAGING BUILD SAN FW SMP MEM TESTS ACCEL ICOUNT APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS
+export ARCH PAGING BUILD SAN FW SMP MEM TESTS ACCEL ICOUNT IOMMU APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS
 
 help:
 	@echo 'make run      boot Pteron with a shell on this terminal (Ctrl-A X leaves)'

@@ -19,6 +19,7 @@
 #include <arch/upcall.h>
 
 #include "kernel/dev/block.h"
+#include "kernel/dev/iommu.h"
 #include "kernel/dev/pci.h"
 #include "kernel/dev/ramdisk.h"
 #include "kernel/dev/virtio_blk.h"
@@ -61,6 +62,7 @@ static void flusher_thread(void *arg)
 static void devices_init(void)
 {
 	pci_init();
+	iommu_init();
 	block_init();
 	ramdisk_init();
 	virtio_blk_init();
