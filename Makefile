@@ -2,6 +2,7 @@
 #
 #   ARCH=x86_64|i386  PAGING=4level|pae|2level|scrambled  BUILD=debug|release  FW=direct|bios|uefi  SMP=n  MEM=512
 #   IOMMU=1 (x86_64: an IOMMU in front of the devices)
+#   DISK=virtio|nvme (what run and guest give the machine)
 #   SAN=kasan (x86_64: a debug build that checks every access)
 #   RAW=1 (values of page-table entries are bare integers: what does their type cost?)
 #   PAGING=scrambled (x86_64: mm/ and kernel/ on an entry format that no processor walks; arch/x86/mm/shadow.c)
@@ -75,11 +76,12 @@ KSRC := $(sort $(shell find $(KDIRS) -name '*.c' -o -name '*.S'))
 ifneq ($(BUILD),debug)
 KSRC := $(filter-out kernel/lib/ubsan.c mm/debug/% kernel/fs/dev_mm.c mm/pgtable/count.c,$(KSRC))
 endif
+# Guests need a 64-bit processor.
 ifneq ($(SAN),kasan)
 KSRC := $(filter-out mm/debug/kasan.c arch/x86/64/kasan.c,$(KSRC))
 endif
 KSRC := $(filter-out $(if $(filter scrambled,$(FORMAT)),arch/x86/mm/root.c,arch/x86/mm/shadow.c arch/x86/mm/shadow_walk.c),$(KSRC))
-KOBJ := $(patsubst %,$(OUT)/%.o,$(basename $(KSRC)))
+KOBJ := $(patsubst %,$(OUT)/%.o,$(basename $(KSRC))) $(OUT)/syscall_names.o
 
 all: $(OUT)/kernel.elf
 .PHONY: all
@@ -112,6 +114,13 @@ $(OUT)/kernel.pass1: $(KOBJ) $(OUT)/linker.ld
 $(OUT)/ksyms.S: $(OUT)/kernel.pass1 tools/ksyms.awk
 	$(NM) -n $< | awk -f tools/ksyms.awk > $@
 
+$(OUT)/syscall_names.c: tools/syscall_names.awk
+	@mkdir -p $(@D)
+	echo '#include <asm/unistd.h>' | $(CC) $(ARCHFLAGS) -fno-pic -E -dM - | awk -f $< > $@
+
+$(OUT)/syscall_names.o: $(OUT)/syscall_names.c
+	$(CC) $(CFLAGS) $(call format_of,$<) -c $< -o $@
+
 $(OUT)/ksyms.o: $(OUT)/ksyms.S
 	$(CC) $(ARCHFLAGS) -fno-pic -c $< -o $@
 
@@ -122,8 +131,9 @@ $(OUT)/kernel.elf: $(OUT)/ksyms.o $(OUT)/kernel.pass1
 # Everything of ring 3: ordinary static Linux programs, by the tool chain's own libc.  Objects: $(OUT)/user-obj.
 UOBJ := $(OUT)/user-obj
 UFLAGS := -std=gnu11 -O1 -g -pthread -Wall -Wextra -Werror -iquote . -D_FILE_OFFSET_BITS=64
-SUITE := $(patsubst %.c,$(UOBJ)/%.o,$(filter-out tests/user/bigfile.c,$(sort $(wildcard tests/user/*.c))))
-UPROGRAMS := $(addprefix $(OUT)/user/,init sh demo suite reverse64m bench poweroff reboot)
+UMK := $(addprefix $(UOBJ)/user/,umk_window.o umk_mmu.o umk_guest.o umk_run.o kmem.o)
+SUITE := $(patsubst %.c,$(UOBJ)/%.o,$(filter-out tests/user/bigfile.c,$(sort $(wildcard tests/user/*.c)))) $(UMK)
+UPROGRAMS := $(addprefix $(OUT)/user/,init sh demo suite reverse64m bench umk poweroff reboot)
 
 user: $(UPROGRAMS)
 
@@ -139,8 +149,9 @@ $(OUT)/user/init: $(UOBJ)/user/init.o
 $(OUT)/user/poweroff: $(UOBJ)/user/poweroff.o
 $(OUT)/user/reboot: $(UOBJ)/user/poweroff.o
 $(OUT)/user/sh: $(addprefix $(UOBJ)/user/,sh.o applets.o)
-$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_guest.o demo_mosaic.o guest.o guest_code.o kmem.o)
-$(OUT)/user/bench: $(patsubst %.c,$(UOBJ)/%.o,$(sort $(wildcard user/bench*.c)) user/kmem.c)
+$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o demo_steps.o demo_guest.o guest.o guest_code.o ptes.o kmem.o)
+$(OUT)/user/bench: $(patsubst %.c,$(UOBJ)/%.o,$(sort $(wildcard user/bench*.c)) user/kmem.c) $(UMK)
+$(OUT)/user/umk: $(UOBJ)/user/umk.o $(UMK)
 $(OUT)/user/reverse64m: $(UOBJ)/tests/user/bigfile.o
 $(OUT)/user/suite: $(SUITE) $(addprefix $(UOBJ)/user/,guest.o guest_code.o)
 $(UPROGRAMS):
@@ -167,7 +178,7 @@ iso: setup
 		print(machine.make_iso(machine.from_environment(), 'build/pteron.iso', ''))"
 
 # -- what people type ------------------------------------------------------------------------------------------
-export ARCH PAGING BUILD SAN FW SMP MEM TESTS ACCEL ICOUNT IOMMU APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS
+export ARCH PAGING BUILD SAN FW DISK SMP MEM TESTS T N ACCEL ICOUNT IOMMU APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS
 
 help:
 	@echo 'make run      boot Pteron with a shell on this terminal (Ctrl-A X leaves)'
@@ -178,6 +189,7 @@ help:
 	@echo 'make debug    QEMU halted and a gdb connected to it'
 	@echo 'make exec     run one static Linux program     PROG=./a.out ARGS=... WITH=dir'
 	@echo 'make bench    costs in guest instructions'
+	@echo 'make profile  hottest functions of an operation T=mosaic/remap_resident_page  N=16'
 	@echo 'make iso      a hybrid boot image (BIOS and UEFI)'
 	@echo 'each with     ARCH=x86_64|i386 PAGING=4level|pae|2level|scrambled FW=direct|bios|uefi SMP=1 MEM=512 BUILD=debug|release'
 
@@ -197,6 +209,9 @@ exec: setup
 bench: BUILD := $(BENCH_BUILD)
 bench: setup
 	@tools/bench.py
+profile: BUILD := $(BENCH_BUILD)
+profile: setup
+	@tools/profile.py
 check: setup
 	@tools/check.py
 host: setup
@@ -204,4 +219,4 @@ host: setup
 clean:
 	rm -rf build
 
-.PHONY: kernel root ramdisk iso help setup run test guest debug exec bench check host clean user
+.PHONY: kernel root ramdisk iso help setup run test guest debug exec bench profile check host clean user

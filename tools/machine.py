@@ -32,6 +32,7 @@ class Machine:
     icount: bool = False
     iommu: bool = False        # x86_64: an IOMMU in front of the devices (docs/secondary.md)
     cmdline: str = ""
+    disk: str = "virtio"       # or "nvme": what all of these are
     disks: tuple = ()          # paths; "path,snapshot=on" style options may follow a comma
     iso: str = ""              # with fw bios or uefi
     extra: tuple = ()
@@ -73,11 +74,15 @@ class Machine:
         return ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={OVMF.format('CODE')}",
                 "-drive", f"if=pflash,format=raw,unit=1,snapshot=on,file={OVMF.format('VARS')}"] + media
 
+    def disk_name(self, i):
+        """What the kernel calls the disk number @i."""
+        return f"nvme{i}n1" if self.disk == "nvme" else f"vd{chr(ord('a') + i)}"
+
     def _disks(self):
         args = []
         for i, disk in enumerate(self.disks):
-            args += ["-drive", f"if=none,id=d{i},format=raw,file={disk}",
-                     "-device", f"virtio-blk-pci,drive=d{i},disable-legacy=on"]
+            device = f"nvme,drive=d{i},serial=d{i}" if self.disk == "nvme" else f"virtio-blk-pci,drive=d{i},disable-legacy=on"
+            args += ["-drive", f"if=none,id=d{i},format=raw,file={disk}", "-device", device]
         return args
 
     def _iommu(self):
@@ -98,7 +103,7 @@ def from_environment(**changes):
     m = Machine(arch=arch, paging=env("PAGING") or ("pae" if arch == "i386" else "4level"),
                 build=env("BUILD") or "debug", san=env("SAN") or "", fw=env("FW") or "direct", smp=int(env("SMP") or 1),
                 mem=env("MEM") or ("1024" if env("SAN") else "512"), accel=env("ACCEL") or "tcg", icount=env("ICOUNT") == "1",
-                iommu=env("IOMMU") == "1")
+                iommu=env("IOMMU") == "1", disk=env("DISK") or "virtio")
     return dataclasses.replace(m, **changes)
 
 
@@ -137,9 +142,33 @@ def slow_disk():
     return f"{path},snapshot=on,throttling.iops-read={SLOW_READS}"
 
 
+def swap_disk():
+    """16 MiB made by mkswap(8), with two bad pages. Tests find it by the word suite.swap=vdc."""
+    path = os.path.join(TOP, "build", "swap.img")
+    if not os.path.exists(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        new = f"{path}.{os.getpid()}"
+        with open(new, "wb") as f:
+            f.truncate(16 << 20)
+        subprocess.run(["mkswap", "-q", "-L", "suite", new], check=True,
+                       env=dict(os.environ, PATH=os.environ["PATH"] + ":/sbin:/usr/sbin"))
+        with open(new, "r+b") as f:  # mkswap finds bad pages by reading; these it did not find
+            f.seek(1032)
+            f.write((2).to_bytes(4, "little"))
+            f.seek(1536)
+            f.write((3).to_bytes(4, "little") + (4095).to_bytes(4, "little"))
+        os.replace(new, path)
+    return f"{path},snapshot=on"
+
+
 def suite_disks(m):
-    """What the ring-3 suite finds: vda, its root, and vdb, the slow one."""
-    return (f"{m.out}/root.img,snapshot=on", slow_disk())
+    """What the ring-3 suite finds: vda, its root, vdb, the slow one, and vdc, to swap to."""
+    return (f"{m.out}/root.img,snapshot=on", slow_disk(), swap_disk())
+
+
+def suite_words(m):
+    """For the kernel's command line: which disk is which."""
+    return f"root={m.disk_name(0)} suite.slow={m.disk_name(1)} suite.swap={m.disk_name(2)} "
 
 
 FORMATS = (("x86_64", "4level"), ("i386", "pae"), ("i386", "2level"))

@@ -7,7 +7,8 @@ from machine import TOP, build, from_environment, make_iso
 
 
 def main():
-    m = from_environment(cmdline="root=vda " + os.environ.get("APPEND", ""))
+    m = from_environment()
+    m.cmdline = f"root={m.disk_name(0)} " + os.environ.get("APPEND", "")
     build(m)
     root = f"{m.out}/root.img"
     if m.fw == "direct":

@@ -22,7 +22,7 @@ import time
 
 import guest
 from guest import LOGS, Result
-from machine import EXIT_FAIL, EXIT_PASS, FORMATS, SCRAMBLED, TOP, Machine, make, make_iso, suite_disks
+from machine import EXIT_FAIL, EXIT_PASS, FORMATS, SCRAMBLED, TOP, Machine, make, make_iso, suite_disks, suite_words
 
 PRINT = threading.Lock()
 LONG = os.environ.get("LONG") == "1"
@@ -67,14 +67,14 @@ def words(glob, *more):
 
 
 def repeat_command(m, glob, *more):
-    return (f"make guest ARCH={m.arch} PAGING={m.paging} {f'SAN={m.san} ' if m.san else ''}{'IOMMU=1 ' if m.iommu else ''}FW={m.fw} SMP={m.smp} MEM={m.mem} TESTS='{glob}' "
+    return (f"make guest ARCH={m.arch} PAGING={m.paging} {f'SAN={m.san} ' if m.san else ''}{f'DISK={m.disk} ' if m.disk != 'virtio' else ''}{'IOMMU=1 ' if m.iommu else ''}FW={m.fw} SMP={m.smp} MEM={m.mem} TESTS='{glob}' "
             f"APPEND='{' '.join([f'suite.seed={SEED}', *more])}'")
 
 
 def guest_lane(m, glob, seconds, name=None, more=(), repeat=None):
     """The ring-3 suite (and the contract tests) on one machine."""
     name = name or f"guest-{m.arch}-{m.paging}-{m.fw}"
-    m = dataclasses.replace(m, cmdline=f"root=vda suite.slow=vdb {words(glob, *more)}", iso=f"{LOGS}/{name}.iso")
+    m = dataclasses.replace(m, cmdline=suite_words(m) + words(glob, *more), iso=f"{LOGS}/{name}.iso")
 
     def run():
         if m.fw != "direct":
@@ -148,7 +148,7 @@ MUTATIONS = (
 def kill(name, tests, m):
     """Boot with the bug; it is killed if the test fails, or if the kernel itself notices while the test runs.  A
     survivor is a missing test, and a machine that does not get to the test, or just hangs, has told nobody."""
-    m = dataclasses.replace(m, cmdline=f"root=vda suite.slow=vdb {words(tests, f'mutate={name}')}")
+    m = dataclasses.replace(m, cmdline=suite_words(m) + words(tests, f'mutate={name}'))
     outcome = guest.run(m, f"mutation-{name}-{tests.strip('*')}-{m.paging}", 120)
     noticed = [r.name for r in outcome.results if not r.passed]
     began = any(line.startswith("1..") for line in outcome.lines)
@@ -172,6 +172,10 @@ FEW = "mm*,cow*,T0-01*,T0-07*,T0-18[st],T0-19s,T4-07s,T4-10,T4-11"
 MORE = "mm*,cow*,thread*,T0-01*,T0-07*,T0-18*,T0-19*,T4-07*,T4-10*,T4-11*,T4-15*"
 
 
+# What runs with its root on an NVMe disk: what uses disks.
+ON_NVME = "mm*,disk*,ext2*,cache*,direct*,T0-17*,T0-2[345]*,T1-14*,T1-21*"
+
+
 def smp_lanes():
     """The suite on four CPUs on every format, the adversarial one too; less of it on other numbers of them."""
     out = []
@@ -186,17 +190,20 @@ def smp_lanes():
     for arch, paging in FORMATS:
         out.append(guest_lane(machine(arch, paging, smp=4), "T0-20*", 20 * 100, f"storms-{arch}-{paging}",
                               ("suite.storms=20", "suite.storm=60")))
+        out.append(guest_lane(machine(arch, paging), "T0-28*", 3600, f"guest-mmu-{arch}-{paging}", ("suite.guest=1000000",)))
     return out
 
 
 def lanes():
     out = [
         command_lane("check", ["make", "-s", "check"], 600, "make check"),
-        command_lane("host", ["make", "-s", "host", "MODEL_SECONDS=10"], 7200 if LONG else 900, "make host"),
+        command_lane("host", ["make", "-s", "host", "MODEL_SECONDS=10"], 14400 if LONG else 900, "make host"),
         *smp_lanes(), mutation_lane(0), mutation_lane(1),
     ]
     for arch, paging in FORMATS:
         out.append(bigfile_lane(arch, paging))
+    for arch, paging in FORMATS[:2]:
+        out.append(guest_lane(machine(arch, paging, smp=4, disk="nvme"), ON_NVME, 240, f"nvme-{arch}-{paging}"))
     out.append(guest_lane(machine("i386", "pae", mem="6144"), "mm*,T0-01*,T1-01*", 200, "guest-i386-pae-6G"))
     out.append(guest_lane(machine("x86_64", "4level", smp=4, iommu=True), "T3-I*,T1-*,disk*,ext2*", 300, "guest-x86_64-4level-iommu"))
     for arch, paging in FORMATS:

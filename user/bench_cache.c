@@ -1,6 +1,7 @@
 /*
  * bench_cache.c - file pages and the disk: a cold sequential pass over a mapping, a dirtying pass with msync, write
- * with fsync.  Each pass is over 4 MiB; requests are counted by /proc/diskstats.
+ * with fsync; anonymous memory out to a swap file and back.  Each pass is over 4 MiB.  Requests are counted by /proc/diskstats; those for the file's data are all but
+ * those for the file system's own, which Pteron tells apart (/proc/blockstats; elsewhere all count as data).
  *
  * Under -icount shift=0 one nanosecond is one instruction, so the process's CPU time is what it executed, in the
  * kernel too; waiting for the disk is not in it, nor are interrupts that come meanwhile.  The ticks of a pass include
@@ -10,25 +11,44 @@
 #include "user/bench.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define PAGES 1024ul
 
 struct disk {
-	unsigned long long requests, sectors;
+	unsigned long long requests, sectors; /* for data */
+	unsigned long long meta;              /* requests for metadata */
 };
+
+static void apart_meta(struct disk *d)
+{
+	unsigned long long requests, sectors;
+	FILE *f = fopen("/proc/blockstats", "r");
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*s %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %llu %llu", &requests, &sectors) == 2) {
+			d->meta += requests;
+			d->requests -= requests;
+			d->sectors -= sectors;
+		}
+	if (f)
+		fclose(f);
+}
 
 /* Reads and writes of all disks so far. */
 static struct disk disk_now(void)
 {
 	unsigned long long r, rs, w, ws;
-	struct disk d = {0, 0};
+	struct disk d = {0, 0, 0};
 	FILE *f = fopen("/proc/diskstats", "r");
 	char line[256];
 
@@ -39,6 +59,7 @@ static struct disk disk_now(void)
 		}
 	if (f)
 		fclose(f);
+	apart_meta(&d);
 	return d;
 }
 
@@ -71,10 +92,12 @@ static void end(struct pass p)
 	struct disk d = disk_now();
 
 	d.requests -= p.before.requests;
+	d.meta -= p.before.meta;
 	d.sectors -= p.before.sectors;
 	printf("bench %s_per_page %llu insns\n", p.name, (unsigned long long)(cpu / PAGES));
 	printf("bench %s_elapsed_per_page %llu ticks\n", p.name, (unsigned long long)(took / PAGES));
 	printf("bench %s_requests %llu requests\n", p.name, d.requests);
+	printf("bench %s_meta_requests %llu requests\n", p.name, d.meta);
 	printf("bench %s_request_kib %llu KiB\n", p.name, d.requests ? d.sectors / 2 / d.requests : 0);
 	fflush(stdout);
 }
@@ -89,17 +112,26 @@ static void drop_caches(void)
 	close(fd);
 }
 
-static void write_pass(int fd)
+static void write_and_sync(int fd, size_t bytes)
 {
 	static char buf[16 * 1024];
-	struct pass p;
 
 	memset(buf, 'w', sizeof(buf));
-	p = begin("cache_write_fsync");
-	for (size_t i = 0; i < PAGES * PAGE; i += sizeof(buf))
+	for (size_t i = 0; i < bytes; i += sizeof(buf))
 		if (pwrite(fd, buf, sizeof(buf), (off_t)i) != sizeof(buf))
 			perror("write");
 	fsync(fd);
+}
+
+static void write_pass(int fd)
+{
+	struct pass p = begin("warm");
+
+	write_and_sync(fd, PAGE); /* all that the pass does, so that no page of this program must be read in it */
+	if (ftruncate(fd, 0))
+		perror("ftruncate");
+	p = begin("cache_write_fsync");
+	write_and_sync(fd, PAGES * PAGE);
 	end(p);
 }
 
@@ -132,4 +164,49 @@ void bench_cache(void)
 	write_pass(fd);
 	map_passes(fd);
 	close(fd);
+}
+
+/* -- swapping ---------------------------------------------------------------------------------------------------------- */
+
+#define SWAP_FILE "/root/bench.swap"
+
+/* A swap file of so many pages is in use. */
+static bool swap_begin(unsigned pages)
+{
+	static uint8_t page[PAGE];
+	uint32_t header[3] = {1, pages - 1, 0}; /* as mkswap(8) writes it */
+	int fd = open(SWAP_FILE, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	bool written = fd >= 0;
+
+	memcpy(page + 1024, header, sizeof(header));
+	memcpy(page + PAGE - 10, "SWAPSPACE2", 10);
+	for (unsigned i = 0; written && i < pages; i++) {
+		written = write(fd, page, PAGE) == (ssize_t)PAGE;
+		memset(page, 0, PAGE);
+	}
+	if (fd >= 0)
+		close(fd);
+	return written && syscall(SYS_swapon, SWAP_FILE, 0) == 0;
+}
+
+/* 4 MiB out by madvise(2), and in by stores. */
+void bench_swap(void)
+{
+	uint8_t *m;
+	struct pass p;
+
+	if (swap_begin(PAGES + 64)) {
+		m = map_anon(PAGES);
+		memset(m, 's', PAGES * PAGE);
+		p = begin("swap_out");
+		madvise(m, PAGES * PAGE, 21 /* MADV_PAGEOUT */);
+		end(p);
+		p = begin("swap_in");
+		for (size_t i = 0; i < PAGES; i++)
+			m[i * PAGE] = (uint8_t)i;
+		end(p);
+		munmap(m, PAGES * PAGE);
+		syscall(SYS_swapoff, SWAP_FILE);
+	}
+	unlink(SWAP_FILE);
 }

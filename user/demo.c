@@ -11,8 +11,8 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *what;
 } demos[] = {
-	{"guest", demo_guest, "a virtual machine, whose memory is the program's and pinned nowhere"},
 	{"mosaic", demo_mosaic, "65,536 pages of one file, permuted, with mixed protections, in one vma"},
+	{"guest", demo_guest, "a virtual machine whose memory is taken away under it, and comes back"},
 };
 #define NDEMOS (sizeof(demos) / sizeof(*demos))
 

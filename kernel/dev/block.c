@@ -114,6 +114,10 @@ static void bio_account(struct bio *bio)
 	stat_add(&st->in_flight, 1);
 	if (!bio->flush)
 		stat_add(&st->sizes[size_class(sectors)], 1);
+	if (bio->meta) {
+		stat_add(&st->meta_requests, 1);
+		stat_add(&st->meta_sectors, sectors);
+	}
 	if (bio->flush) {
 		stat_add(&st->flushes, 1);
 	} else if (bio->write) {
@@ -181,16 +185,35 @@ static int submit_and_wait(struct bio *bio)
 	return wait.error;
 }
 
-int block_rw_sync(struct block_device *dev, u64 sector, struct page *page, unsigned offset, unsigned length, bool write)
+/* A request for one piece, or NULL. */
+static struct bio *bio_for(struct block_device *dev, u64 sector, struct page *page, unsigned offset, unsigned length,
+                           bool write)
 {
 	struct bio *bio = bio_alloc(GFP_KERNEL);
 
 	if (!bio)
-		return -ENOMEM;
+		return NULL;
 	bio->dev = dev;
 	bio->sector = sector;
 	bio->write = write;
 	bio_add(bio, page, offset, length);
+	return bio;
+}
+
+int block_rw_sync(struct block_device *dev, u64 sector, struct page *page, unsigned offset, unsigned length, bool write)
+{
+	struct bio *bio = bio_for(dev, sector, page, offset, length, write);
+
+	return bio ? submit_and_wait(bio) : -ENOMEM;
+}
+
+int block_rw_meta(struct block_device *dev, u64 sector, struct page *page, unsigned offset, unsigned length, bool write)
+{
+	struct bio *bio = bio_for(dev, sector, page, offset, length, write);
+
+	if (!bio)
+		return -ENOMEM;
+	bio->meta = true;
 	return submit_and_wait(bio);
 }
 

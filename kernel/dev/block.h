@@ -37,6 +37,7 @@ struct block_stat {
 	unsigned long in_flight;                   /* submitted and not complete */
 	unsigned long slot_waits;                  /* a submitter slept because the queue was full */
 	unsigned long sizes[BLOCK_SIZES];          /* reads and writes by size: the classes of BLOCK_SIZES */
+	unsigned long meta_requests, meta_sectors; /* reads and writes that were of no file's data: of those above */
 	unsigned long copied, checked, mismatches; /* stable pages: pieces copied; the oracle's (debug builds) */
 };
 
@@ -66,6 +67,7 @@ struct bio {
 	struct block_device *dev;
 	u64 sector;
 	bool write;
+	bool meta;   /* of no file's data: counted apart */
 	bool flush;  /* no data: make everything complete so far durable */
 	bool moving; /* a write whose data others may change meanwhile, and the submitter does not mind (O_DIRECT) */
 	u32 sum;     /* stable.c's: checksum at submission */
@@ -93,6 +95,9 @@ unsigned bio_bytes(const struct bio *bio);
 void block_submit(struct bio *bio);
 /* Move @length bytes at @page + @offset from or to @sector and wait: 0, -EIO, -EROFS, -EINVAL, -ENOMEM. => sleeps */
 int block_rw_sync(struct block_device *dev, u64 sector, struct page *page, unsigned offset, unsigned length,
+                  bool write);
+/* The same, counted as a file system's own. */
+int block_rw_meta(struct block_device *dev, u64 sector, struct page *page, unsigned offset, unsigned length,
                   bool write);
 /* Make every completed write durable: 0 or -EIO, -ENOMEM. => sleeps */
 int block_flush(struct block_device *dev);

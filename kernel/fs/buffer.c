@@ -132,7 +132,7 @@ static int transfer(struct buffer_cache *c, struct buffer *b, char *data, bool w
 {
 	unsigned offset = (unsigned)((unsigned long)data & (PAGE_SIZE - 1));
 
-	return block_rw_sync(c->dev, block_sector(c, b->block), virt_to_page(data), offset, c->block_size, write);
+	return block_rw_meta(c->dev, block_sector(c, b->block), virt_to_page(data), offset, c->block_size, write);
 }
 
 struct buffer *buffer_read(struct buffer_cache *c, u32 block)
@@ -296,7 +296,7 @@ static bool launch(struct buffer_cache *c, struct flight *f, struct buffer *b)
 		return false;
 	bio->dev = c->dev;
 	bio->sector = block_sector(c, b->block);
-	bio->write = true;
+	bio->write = bio->meta = true;
 	bio->done = write_done;
 	bio->ctx = f;
 	bio_add(bio, virt_to_page(data), (unsigned)((unsigned long)data & (PAGE_SIZE - 1)), c->block_size);

@@ -9,13 +9,14 @@
 
 #include <arch/uaccess.h>
 #include "kernel/dev/mirror_device.h"
+#include "kernel/fs/ioctl.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/err.h"
 #include "kernel/sched/thread.h"
 #include "mm/phys/slab.h"
 
 #define MIRROR_MAJOR 242
-#define ACK_MAX_US 1000000
+#define ACK_MAX_US 1000000 /* a program can make others wait so long: in debug builds only */
 
 struct client {
 	struct mutex lock;
@@ -92,17 +93,17 @@ static int copy_pages(struct mirror_device *d, struct hmm_dmirror_cmd *arg, bool
 	return err;
 }
 
-static int ioctl_read(struct mirror_device *d, void *arg)
+static int do_read(struct mirror_device *d, void *arg)
 {
 	return copy_pages(d, arg, false);
 }
 
-static int ioctl_write(struct mirror_device *d, void *arg)
+static int do_write(struct mirror_device *d, void *arg)
 {
 	return copy_pages(d, arg, true);
 }
 
-static int ioctl_snapshot(struct mirror_device *d, void *argument)
+static int do_snapshot(struct mirror_device *d, void *argument)
 {
 	struct hmm_dmirror_cmd *arg = argument;
 	int err = check_pages(arg);
@@ -129,7 +130,7 @@ static int check_run(const struct mirror_run *arg)
 	return arg->stride * (arg->span - 1) >= USER_END - arg->addr ? -EFAULT : 0;
 }
 
-static int ioctl_run(struct mirror_device *d, void *argument)
+static int do_run(struct mirror_device *d, void *argument)
 {
 	struct mirror_run *arg = argument;
 	struct mirror_work *w;
@@ -158,13 +159,13 @@ static int ioctl_run(struct mirror_device *d, void *argument)
 
 /* -- the rest ---------------------------------------------------------------------------------------------------------- */
 
-static int ioctl_stat(struct mirror_device *d, void *arg)
+static int do_stat(struct mirror_device *d, void *arg)
 {
 	mirror_device_stat(d, arg);
 	return 0;
 }
 
-static int ioctl_young(struct mirror_device *d, void *argument)
+static int do_young(struct mirror_device *d, void *argument)
 {
 	struct mirror_young *arg = argument;
 	struct pgtable *pt = current_thread()->pt;
@@ -195,11 +196,13 @@ static int replace_device(struct client *c, const struct mirror_subscribe *arg)
 	return 0;
 }
 
-static int subscribe(struct client *c, const struct mirror_subscribe *arg)
+static long ioctl_subscribe(void *ctx, void *argument)
 {
+	const struct mirror_subscribe *arg = argument;
+	struct client *c = ctx;
 	int err;
 
-	if (arg->flags & ~(u64)MIRROR_ACKNOWLEDGE || arg->ack_us > ACK_MAX_US)
+	if (arg->flags & ~(u64)MIRROR_ACKNOWLEDGE || arg->ack_us > (DEBUG ? ACK_MAX_US : 0))
 		return -EINVAL;
 	if (arg->addr > ~0UL || arg->len > ~0UL)
 		return -EOVERFLOW;
@@ -209,53 +212,56 @@ static int subscribe(struct client *c, const struct mirror_subscribe *arg)
 	return err;
 }
 
-static const struct {
-	u32 cmd;
-	int (*fn)(struct mirror_device *d, void *argument);
-} requests[] = {
-	{HMM_DMIRROR_READ, ioctl_read}, {HMM_DMIRROR_WRITE, ioctl_write}, {HMM_DMIRROR_SNAPSHOT, ioctl_snapshot},
-	{MIRROR_IOC_RUN, ioctl_run},    {MIRROR_IOC_STAT, ioctl_stat},    {MIRROR_IOC_YOUNG, ioctl_young},
-};
-
-static int dispatch(struct client *c, unsigned cmd, void *argument)
+/* A call of @fn with the client's device, which stays while it runs. */
+static long with_device(void *ctx, void *arg, int (*fn)(struct mirror_device *d, void *argument))
 {
-	int result = -ENOTTY;
+	struct client *c = ctx;
+	int result = fn(device_use(c), arg);
 
-	if (cmd == MIRROR_IOC_SUBSCRIBE)
-		return subscribe(c, argument);
-	for (unsigned i = 0; i < ARRAY_SIZE(requests); i++)
-		if (requests[i].cmd == cmd) {
-			result = requests[i].fn(device_use(c), argument);
-			device_unuse(c);
-		}
+	device_unuse(c);
 	return result;
 }
 
-static bool known(unsigned cmd)
+static long ioctl_read(void *ctx, void *arg)
 {
-	if (cmd == MIRROR_IOC_SUBSCRIBE)
-		return true;
-	for (unsigned i = 0; i < ARRAY_SIZE(requests); i++)
-		if (requests[i].cmd == cmd)
-			return true;
-	return false;
+	return with_device(ctx, arg, do_read);
 }
+
+static long ioctl_write(void *ctx, void *arg)
+{
+	return with_device(ctx, arg, do_write);
+}
+
+static long ioctl_snapshot(void *ctx, void *arg)
+{
+	return with_device(ctx, arg, do_snapshot);
+}
+
+static long ioctl_run(void *ctx, void *arg)
+{
+	return with_device(ctx, arg, do_run);
+}
+
+static long ioctl_stat(void *ctx, void *arg)
+{
+	return with_device(ctx, arg, do_stat);
+}
+
+static long ioctl_young(void *ctx, void *arg)
+{
+	return with_device(ctx, arg, do_young);
+}
+
+static const struct ioctl_request requests[] = {
+	{HMM_DMIRROR_READ, ioctl_read},          {HMM_DMIRROR_WRITE, ioctl_write},
+	{HMM_DMIRROR_SNAPSHOT, ioctl_snapshot},  {MIRROR_IOC_RUN, ioctl_run},
+	{MIRROR_IOC_STAT, ioctl_stat},           {MIRROR_IOC_YOUNG, ioctl_young},
+	{MIRROR_IOC_SUBSCRIBE, ioctl_subscribe},
+};
 
 static long dev_mirror_ioctl(struct file *f, unsigned cmd, unsigned long user)
 {
-	u64 argument[16];
-	size_t size = cmd >> 16 & 0x3fff;
-	int result;
-
-	if (!known(cmd))
-		return -ENOTTY;
-	if (copy_from_user(argument, (const void *)user, size))
-		return -EFAULT;
-	result = dispatch(f->private, cmd, argument);
-	/* Also after an error: how far it came. */
-	if (copy_to_user((void *)user, argument, size))
-		return -EFAULT;
-	return result;
+	return ioctl_dispatch(requests, ARRAY_SIZE(requests), f->private, cmd, user);
 }
 
 static int dev_mirror_open(struct inode *inode, struct file *f)

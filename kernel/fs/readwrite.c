@@ -101,7 +101,11 @@ ssize_t cached_write(struct inode *inode, const void *user, size_t n, loff_t pos
 static ssize_t write_locked(struct file *f, const void *user, size_t n, loff_t pos)
 {
 	struct inode *inode = f->inode;
-	ssize_t r = is_direct(f) ? direct_write(inode, user, n, pos) : cached_write(inode, user, n, pos);
+	ssize_t r;
+
+	if (inode->swap)
+		return -ETXTBSY;
+	r = is_direct(f) ? direct_write(inode, user, n, pos) : cached_write(inode, user, n, pos);
 
 	if (r > 0) {
 		inode->mode &= ~(u32)(S_ISUID | ((inode->mode & 010) ? S_ISGID : 0));
@@ -119,15 +123,31 @@ static ssize_t sync_written(struct file *f, loff_t pos, ssize_t n)
 	return err ? err : n;
 }
 
-static ssize_t write_at(struct file *f, const void *user, size_t n, loff_t *pos, bool append)
+/* How a write is done. */
+enum { APPEND = 1, NOWAIT = 2 };
+
+/* As much of a write of @n bytes as can be done at once: bytes, or -EAGAIN. => inode lock */
+static ssize_t ready_part(struct file *f, size_t n, loff_t pos)
+{
+	size_t ready = f->flags & O_DSYNC ? 0 : object_ready_for_write(&f->inode->obj, pos, n);
+
+	return ready ? (ssize_t)ready : -EAGAIN;
+}
+
+static ssize_t write_at(struct file *f, const void *user, size_t n, loff_t *pos, unsigned how)
 {
 	struct inode *inode = f->inode;
 	ssize_t r;
 
-	rwsem_write_lock(&inode->lock);
-	if (append)
+	if (!(how & NOWAIT))
+		rwsem_write_lock(&inode->lock);
+	else if (!rwsem_write_trylock(&inode->lock))
+		return -EAGAIN;
+	if (how & APPEND)
 		*pos = inode->obj.size;
 	r = write_limit(inode, *pos, n);
+	if (r > 0 && (how & NOWAIT))
+		r = ready_part(f, (size_t)r, *pos);
 	if (r > 0)
 		r = write_locked(f, user, (size_t)r, *pos);
 	rwsem_write_unlock(&inode->lock);
@@ -139,7 +159,7 @@ static ssize_t write_at(struct file *f, const void *user, size_t n, loff_t *pos,
 
 ssize_t generic_write(struct file *f, const void *user, size_t n, loff_t *pos)
 {
-	return write_at(f, user, n, pos, f->flags & O_APPEND);
+	return write_at(f, user, n, pos, f->flags & O_APPEND ? APPEND : 0);
 }
 
 static loff_t seek_data(struct inode *inode, loff_t off, int whence)
@@ -244,9 +264,25 @@ ssize_t file_append(struct file *f, const void *user, size_t n, bool own_pos)
 	if (!f->ops || f->ops->write != generic_write)
 		return own_pos ? file_write(f, user, n) : -EOPNOTSUPP;
 	mutex_lock(&f->pos_lock);
-	r = write_at(f, user, n, &pos, true);
+	r = write_at(f, user, n, &pos, APPEND);
 	if (own_pos && r > 0)
 		f->pos = pos;
+	mutex_unlock(&f->pos_lock);
+	return r;
+}
+
+ssize_t file_write_nowait(struct file *f, const void *user, size_t n, loff_t *given, bool append)
+{
+	unsigned how = NOWAIT | (append || (f->flags & O_APPEND) ? APPEND : 0);
+	ssize_t r;
+
+	if (!S_ISREG(f->inode->mode) || !f->ops || f->ops->write != generic_write || is_direct(f))
+		return -EOPNOTSUPP;
+	if (given)
+		return write_at(f, user, n, given, how);
+	if (!mutex_trylock(&f->pos_lock))
+		return -EAGAIN;
+	r = write_at(f, user, n, &f->pos, how);
 	mutex_unlock(&f->pos_lock);
 	return r;
 }
@@ -320,6 +356,8 @@ int inode_truncate_locked(struct inode *inode, loff_t size)
 		return -EINVAL;
 	if (size > max_size(inode))
 		return -EFBIG;
+	if (inode->swap)
+		return -ETXTBSY;
 	if (((inode->seals & F_SEAL_SHRINK) && size < inode->obj.size) ||
 	    ((inode->seals & F_SEAL_GROW) && size > inode->obj.size))
 		return -EPERM;

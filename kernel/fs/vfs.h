@@ -100,6 +100,7 @@ struct inode {
 	const struct file_ops *fops;
 	void *private;
 	u32 seals;              /* memfd: F_SEAL_* */
+	bool swap;              /* holds a swap area: -ETXTBSY for who would change it; w: lock */
 	struct list hash_link;  /* the super's table of live inodes */
 	struct wait_queue wait; /* fifos and devices may use it */
 };
@@ -200,6 +201,9 @@ ssize_t file_pread(struct file *f, void *user, size_t n, loff_t pos);
 ssize_t file_pwrite(struct file *f, const void *user, size_t n, loff_t pos);
 /* Write at the end, as with O_APPEND; @own_pos: and leave f->pos there. */
 ssize_t file_append(struct file *f, const void *user, size_t n, bool own_pos);
+/* Write as much of it, from the first byte on, as needs no waiting for a device or another writer (in this moment: nobody
+ * keeps writeback away). @given: at that place, else at the file's own. -EAGAIN: nothing; -EOPNOTSUPP: cannot be told. */
+ssize_t file_write_nowait(struct file *f, const void *user, size_t n, loff_t *given, bool append);
 /* How many of @n bytes at @pos a read gets without waiting for a device: -EAGAIN none, -EOPNOTSUPP cannot be told. */
 ssize_t file_read_ready(struct file *f, loff_t pos, size_t n);
 loff_t file_llseek(struct file *f, loff_t off, int whence);

@@ -5,7 +5,7 @@
  * in the thread "boot".
  *
  * Command line:
- *   root=vda|ram0     the device with the root file system (default: the first there is)
+ *   root=vda|nvme0n1|ram0  the device with the root file system (default: the first there is)
  *   tests=GLOB        run the in-kernel contract tests; init runs the ring-3 suite and ends the machine
  *   init=PATH         another process 1
  *   mutate=Mn         debug builds: behave wrongly as mutation n says (kernel/lib/mutation.h)
@@ -20,14 +20,15 @@
 
 #include "kernel/dev/block.h"
 #include "kernel/dev/iommu.h"
+#include "kernel/dev/nvme.h"
 #include "kernel/dev/pci.h"
 #include "kernel/dev/ramdisk.h"
 #include "kernel/dev/virtio_blk.h"
 #include "kernel/fs/dev_block.h"
 #include "kernel/fs/dev_edu.h"
 #include "kernel/fs/dev_mirror.h"
-#include "kernel/fs/dev_vmm.h"
 #include "kernel/fs/dev_mm.h"
+#include "kernel/fs/dev_vmm.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
@@ -66,6 +67,7 @@ static void devices_init(void)
 	block_init();
 	ramdisk_init();
 	virtio_blk_init();
+	nvme_init();
 	tty_file_init();
 	dev_block_init();
 	dev_edu_init();

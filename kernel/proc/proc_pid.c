@@ -118,6 +118,7 @@ static const struct proc_pid_entry entries[] = {
 	{.name = "statm", .show = proc_pid_statm},
 	{.name = "status", .show = proc_pid_status},
 	{.name = "maps", .show = proc_pid_maps},
+	{.name = "ptes", .show_part = proc_pid_ptes},
 	{.name = "cmdline", .show = show_cmdline},
 	{.name = "environ", .show = show_environ},
 	{.name = "comm", .show = show_comm},
@@ -195,12 +196,20 @@ static const struct proc_pid_ops ops = {
 	.nr_entries = ARRAY_SIZE(entries),
 };
 
-/* System calls that programs asked for and did not get: "width-number count". */
+/* Linux's name of a call, or of what is beyond all numbers that are counted apart. */
+static const char *unimplemented_name(unsigned nr)
+{
+	const char *name = nr < nr_syscall_names ? syscall_names[nr] : NULL;
+
+	return nr > ABI_NR_MAX ? "(beyond)" : name ? name : "(unknown)";
+}
+
+/* System calls that programs asked for and did not get: width, number, count, name. */
 static int show_unimplemented(struct proc_buf *b)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(syscall_unknown.count); i++)
 		if (syscall_unknown.count[i])
-			proc_printf(b, "%s %u %u\n", ABI_MACHINE, i, syscall_unknown.count[i]);
+			proc_printf(b, "%s %u %u %s\n", ABI_MACHINE, i, syscall_unknown.count[i], unimplemented_name(i));
 	return 0;
 }
 

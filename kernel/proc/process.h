@@ -190,5 +190,7 @@ struct syscall_counts {
 	unsigned count[ABI_NR_MAX + 2]; /* of calls that got ENOSYS because the table has none; the last: out of range */
 };
 extern struct syscall_counts syscall_unknown;
+extern const char *const syscall_names[]; /* Linux's, by number; NULL: none. Made by tools/syscall_names.awk */
+extern const unsigned nr_syscall_names;
 
 #endif

@@ -23,6 +23,10 @@ static const struct place at_own = {.given = false};
 
 static ssize_t transfer(struct file *f, void *buf, size_t n, const struct place *at, bool write)
 {
+	loff_t pos = at->pos;
+
+	if (write && (at->flags & RWF_NOWAIT))
+		return file_write_nowait(f, buf, n, at->given ? &pos : NULL, at->flags & RWF_APPEND);
 	if (write && (at->flags & RWF_APPEND))
 		return file_append(f, buf, n, !at->given);
 	if (!write && (at->flags & RWF_NOWAIT)) {
@@ -154,8 +158,10 @@ static long transfer_vector(int fd, const struct abi_iovec *user, int count, str
 	ssize_t ret;
 	int err;
 
-	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | (write ? RWF_APPEND : RWF_NOWAIT)))
+	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | (write ? RWF_APPEND : 0)))
 		return -EOPNOTSUPP;
+	if (write && (flags & RWF_NOWAIT) && (flags & (RWF_DSYNC | RWF_SYNC)))
+		return -EAGAIN; /* which is to wait */
 	at.flags = flags;
 	if (at.given && at.pos < 0)
 		return -EINVAL;

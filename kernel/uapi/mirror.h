@@ -48,7 +48,8 @@ struct mirror_run {
 
 /* Mirror another range of the caller's address space, or in another way, from now on.  EBUSY: the device is at work. */
 enum {
-	MIRROR_ACKNOWLEDGE = 1, /* it drops translations when a change is announced, and that takes ack_us */
+	MIRROR_ACKNOWLEDGE =
+		1, /* it drops translations when a change is announced, and that takes ack_us (debug kernels; else 0) */
 };
 struct mirror_subscribe {
 	uint64_t addr, len; /* in */

@@ -11,12 +11,14 @@
 #include "mm/object/object.h"
 #include "mm/object/pagecache.h"
 
-static void write_objects(u64 dirtied_before, bool wait)
+static void write_objects(struct dirty_walk *w, bool wait)
 {
 	struct vm_object *obj;
 
-	while ((obj = writeback_next_object(dirtied_before))) {
+	dirty_walk_begin(w);
+	while ((obj = dirty_walk_next(w))) {
 		object_writeback(obj, 0, ~0UL, wait);
+		dirty_list_settle(obj);
 		obj->ops->release(obj);
 	}
 }
@@ -26,18 +28,23 @@ void flusher_wait(void)
 	dirty_wait_for_work();
 }
 
+/* What is old; or, if there is too much, everything.  A file that somebody is writing already would only get its requests
+ * cut to pieces by two of us. */
 void flusher_round(void)
 {
-	u64 now = arch_clock_ns(), age = dirty_over_background() ? 0 : (u64)READ_ONCE(dirty_limits.expire_cs) * 10000000u;
+	bool all = dirty_over_background();
+	u64 now = arch_clock_ns(), age = all ? 0 : (u64)READ_ONCE(dirty_limits.expire_cs) * 10000000u;
+	struct dirty_walk w = {.dirtied_before = now - age, .spare_busy = !all};
 
 	dirty_round_begins();
 	if (now > age)
-		write_objects(now - age, false);
+		write_objects(&w, false);
 	dirty_round_ends();
 }
 
 void writeback_sync_all(void)
 {
-	/* Objects dirtied after this call began are not ours to wait for: that bounds the loop. */
-	write_objects(arch_clock_ns(), true);
+	struct dirty_walk w = {.dirtied_before = ~0ull};
+
+	write_objects(&w, true);
 }

@@ -25,7 +25,8 @@ void object_init(struct vm_object *obj, const struct object_ops *ops, void *host
 	obj->wb_failures = 0;
 	obj->nr_writeback = 0;
 	list_init(&obj->dirty_link);
-	obj->dirtied_at = 0;
+	obj->syncing = 0;
+	obj->dirtied_at = obj->dirty_number = 0;
 }
 
 void object_destroy(struct vm_object *obj)
@@ -33,5 +34,5 @@ void object_destroy(struct vm_object *obj)
 	ASSERT(obj->maps.nr_links == 0 && list_empty(&obj->maps.nonlinear));
 	pagecache_drop(obj, 0, ~0UL);
 	ASSERT(obj->nr_pages == 0);
-	writeback_forget(obj);
+	dirty_list_leave(obj);
 }

@@ -58,8 +58,10 @@ struct vm_object {
 	errseq_t *fs_err;             /* and for whoever watches its file system; NULL: nobody can */
 	unsigned long wb_failures;    /* pages that could not be written; pages_lock */
 	unsigned long nr_writeback;   /* pages under writeback; pages_lock */
-	struct list dirty_link;       /* on the flusher's list while any page is dirty; flusher lock */
-	u64 dirtied_at;               /* when the list was joined, ns */
+	int syncing;                  /* so many write and wait; atomic */
+	struct list dirty_link;       /* on the list of dirty_list.c while anything is to be written; flusher lock */
+	u64 dirtied_at;               /* when it joined, or the flusher last took it up, ns; flusher lock */
+	u64 dirty_number;             /* its number on the list; flusher lock */
 };
 
 #define RADIX_MARK_DIRTY 0
@@ -92,6 +94,10 @@ ssize_t object_write(struct vm_object *obj, loff_t pos, const void *buf, size_t 
 
 /* How many of the @n bytes at @pos, all below the size, are at hand: cached, or to be had without a device. */
 size_t object_ready(struct vm_object *obj, loff_t pos, size_t n);
+/* How many of the @n bytes at @pos can be written, as things are, without waiting for a device: their pages are dirty
+ * already, so they have all that writing them back needs, and are not on their way; or the file has no device.
+ * 0 too if so much is dirty that a writer would be held back. */
+size_t object_ready_for_write(struct vm_object *obj, loff_t pos, size_t n);
 
 /* -- writeback ------------------------------------------------------------------------------------------- */
 

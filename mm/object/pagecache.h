@@ -43,11 +43,24 @@ int pagecache_mkwrite(struct vm_object *obj, struct page *page);
 /* An entry that was just emptied had its dirty bit set. => its PTL (or the page lock) held */
 void pagecache_dirty_from_pte(struct page *page);
 
-/* The object has its first dirty page: put it on the flusher's list. => any context without flusher lock */
-void writeback_enqueue(struct vm_object *obj);
-/* Take the next object that became dirty before @dirtied_before off the list, held; NULL: none. */
-struct vm_object *writeback_next_object(u64 dirtied_before);
-/* The object dies: take it off the list. */
-void writeback_forget(struct vm_object *obj);
+/* -- dirty_list.c: objects with pages that are dirty or on their way (=> any context without flusher lock) ---- */
+/* The object has a dirty page; it is not on the list perhaps. */
+void dirty_list_join(struct vm_object *obj);
+/* Take it off if there is nothing left to write. */
+void dirty_list_settle(struct vm_object *obj);
+/* If there is nothing left to write: what becomes dirty from now on is young. */
+void dirty_list_renew(struct vm_object *obj);
+/* The object dies: take it off. */
+void dirty_list_leave(struct vm_object *obj);
+
+/* Who goes along the list, from the first to what was the last when it began. */
+struct dirty_walk {
+	u64 seen, end;      /* members by number; of this file */
+	u64 dirtied_before; /* only those that joined, or were found by such a walk, before that time */
+	bool spare_busy;    /* not those that somebody is writing and waiting for already */
+};
+void dirty_walk_begin(struct dirty_walk *w);
+/* The next object, held (object_ops.hold), or NULL. => any context without flusher lock */
+struct vm_object *dirty_walk_next(struct dirty_walk *w);
 
 #endif

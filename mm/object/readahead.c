@@ -8,9 +8,9 @@
  *   ----- read ----|- now --|--- ahead -----|---- not started ---
  *                           |<-- window -------->|
  *
- * A sequential reader finds `window` pages ahead of it under way or there.  They are topped up when less than half
- * of them is left, so a request has at least half a window's pages: 128 KiB when the window is full.  A jump
- * reads exactly what was asked for and starts over.
+ * A sequential reader finds `window` pages ahead of it under way or there.  They are topped up when half of them or
+ * less is left, so a request has at least half a window's pages: 256 KiB, the most a request may have, when the window
+ * is full.  A jump reads exactly what was asked for and starts over.
  */
 #include "mm/object/readahead.h"
 
@@ -19,7 +19,7 @@
 
 #define BATCH 64 /* pages handed to the file system at once */
 #define WINDOW_FIRST 4
-#define WINDOW_MAX 64     /* 256 KiB */
+#define WINDOW_MAX 128    /* 512 KiB */
 #define ACCESS_MAX 1024ul /* of one call, pages */
 
 /* New consecutive pages on their way to one read_pages() call. */
@@ -97,9 +97,17 @@ static void restart(struct readahead *ra, pgoff_t index, unsigned long nr)
 	ra->window = 0;
 }
 
+/* Up to where reading is started from @from on: a window ahead, or a little less, if that saves a short last request. */
+static pgoff_t window_end(const struct readahead *ra, pgoff_t from)
+{
+	pgoff_t end = ra->next + ra->window, whole = from + (end - from) / BATCH * BATCH;
+
+	return whole > from && whole >= ra->next + ra->window / 2 ? whole : end;
+}
+
 void readahead_access(struct vm_object *obj, struct readahead *ra, pgoff_t index, unsigned long nr)
 {
-	pgoff_t from, to;
+	pgoff_t from;
 
 	if (!obj->ops->read_pages)
 		return;
@@ -110,10 +118,10 @@ void readahead_access(struct vm_object *obj, struct readahead *ra, pgoff_t index
 		return;
 	}
 	ra->next = index + nr;
-	if (ra->end >= ra->next + ra->window / 2 && ra->window)
+	if (ra->end > ra->next + ra->window / 2 && ra->window)
 		return;
 	ra->window = grown(ra);
 	from = max(ra->end, index);
-	to = ra->end = ra->next + ra->window;
-	readahead_range(obj, from, to - 1);
+	ra->end = window_end(ra, from);
+	readahead_range(obj, from, ra->end - 1);
 }

@@ -156,24 +156,50 @@ ssize_t object_read(struct vm_object *obj, loff_t pos, void *buf, size_t n)
 	return read_steps(obj, pos, (struct buffer){buf, false}, n, &ra);
 }
 
-size_t object_ready(struct vm_object *obj, loff_t pos, size_t n)
+static bool is_uptodate(const struct page *page)
+{
+	return page_test(page, PG_UPTODATE);
+}
+
+static bool is_dirty_and_idle(const struct page *page)
+{
+	return page_test(page, PG_UPTODATE) && page_test(page, PG_DIRTY) && !page_test(page, PG_WRITEBACK) &&
+	       !page_test(page, PG_LOCKED);
+}
+
+/* How many of the bytes, from the first on, are in pages that @is_fit. */
+static size_t count_ready(struct vm_object *obj, loff_t pos, size_t n, bool (*is_fit)(const struct page *page))
 {
 	size_t ready = 0;
 
-	if (!obj->tracks_dirty)
-		return n;
 	while (ready < n) {
 		struct piece p = piece_at(pos + (loff_t)ready, n - ready);
 		struct page *page = pagecache_find(obj, p.index);
-		bool uptodate = page && page_test(page, PG_UPTODATE);
+		bool fit = page && is_fit(page);
 
 		if (page)
 			page_put(page);
-		if (!uptodate)
+		if (!fit)
 			break;
 		ready += p.length;
 	}
 	return ready;
+}
+
+size_t object_ready(struct vm_object *obj, loff_t pos, size_t n)
+{
+	return obj->tracks_dirty ? count_ready(obj, pos, n, is_uptodate) : n;
+}
+
+size_t object_ready_for_write(struct vm_object *obj, loff_t pos, size_t n)
+{
+	loff_t left = obj->size - pos;
+
+	if (!obj->tracks_dirty)
+		return n;
+	if (left <= 0 || dirty_over_background())
+		return 0;
+	return count_ready(obj, pos, (size_t)min((loff_t)n, left), is_dirty_and_idle);
 }
 
 static loff_t piece_end(struct piece p, size_t copied)

@@ -2,7 +2,7 @@
  * writeback.c - dirty pages to the device: on demand (msync, fsync, sync) and by the flusher thread.
  *
  * Layer 5b (mm/object).  Interface: object.h.
- * Lock order: page lock, maps.lock, PTL, pages_lock; dirty_lock is a leaf.
+ * Lock order: page lock, maps.lock, PTL, pages_lock.
  *
  * One page's way, all under its page lock:
  *
@@ -12,9 +12,8 @@
  *   3. a page under a write pin stays dirty: its device stores without faulting (thread 1)
  *   4. PG_WRITEBACK set, page unlocked, I/O submitted; completion clears it
  */
-#include <arch/irq.h>
-
 #include "kernel/lib/assert.h"
+#include "kernel/lib/atomic.h"
 #include "kernel/lib/err.h"
 #include "kernel/lib/syncpoint.h"
 #include "kernel/lib/trace.h"
@@ -22,49 +21,6 @@
 #include "mm/object/pagecache.h"
 
 #define WRITE_BATCH 64
-
-static struct list dirty_objects = LIST_INIT(dirty_objects);
-static spinlock_t dirty_lock = SPINLOCK_INIT(LOCK_FLUSHER);
-
-/*
- * An object stays on the list while its pages are dirtied one after another, so only the first takes the lock that all
- * objects share.  Nobody is forgotten: the mark was set under pages_lock.  Who takes the object off the list looks
- * through its marks afterwards, under pages_lock: before ours, and then we see that it is off; or after, and sees ours.
- */
-void writeback_enqueue(struct vm_object *obj)
-{
-	if (!list_empty(&obj->dirty_link))
-		return;
-	spin_lock(&dirty_lock);
-	if (list_empty(&obj->dirty_link)) {
-		obj->dirtied_at = arch_clock_ns();
-		list_add_tail(&obj->dirty_link, &dirty_objects);
-	}
-	spin_unlock(&dirty_lock);
-}
-
-void writeback_forget(struct vm_object *obj)
-{
-	spin_lock(&dirty_lock);
-	list_del_init(&obj->dirty_link);
-	spin_unlock(&dirty_lock);
-}
-
-struct vm_object *writeback_next_object(u64 dirtied_before)
-{
-	struct vm_object *obj;
-
-	spin_lock(&dirty_lock);
-	list_for_each_entry(obj, &dirty_objects, dirty_link) {
-		if (obj->dirtied_at > dirtied_before || !obj->ops->hold(obj))
-			continue;
-		list_del_init(&obj->dirty_link);
-		spin_unlock(&dirty_lock);
-		return obj;
-	}
-	spin_unlock(&dirty_lock);
-	return NULL;
-}
 
 /* Steps 1 to 3: is there anything to write? => page locked, not under writeback */
 static bool clear_dirty_for_io(struct vm_object *obj, struct page *page)
@@ -201,27 +157,20 @@ void object_wait_writeback(struct vm_object *obj, pgoff_t first, pgoff_t last)
 	}
 }
 
-/* If pages stayed dirty (pinned, failed, or dirtied meanwhile), the flusher must come back. */
-static void requeue_if_dirty(struct vm_object *obj)
-{
-	unsigned long flags = spin_lock_irqsave(&obj->pages_lock);
-	bool dirty = radix_any_marked(&obj->pages, RADIX_MARK_DIRTY);
-
-	spin_unlock_irqrestore(&obj->pages_lock, flags);
-	if (dirty)
-		writeback_enqueue(obj);
-}
-
 int object_writeback(struct vm_object *obj, pgoff_t first, pgoff_t last, bool wait)
 {
 	unsigned long failures = READ_ONCE(obj->wb_failures);
 
 	if (!obj->tracks_dirty)
 		return 0;
-	write_range(obj, first, last, wait);
 	if (wait)
+		atomic_inc(&obj->syncing);
+	write_range(obj, first, last, wait);
+	if (wait) {
 		object_wait_writeback(obj, first, last);
-	requeue_if_dirty(obj);
+		atomic_dec(&obj->syncing);
+	}
+	dirty_list_renew(obj);
 	return READ_ONCE(obj->wb_failures) == failures ? 0 : errseq_last(&obj->wb_err);
 }
 

@@ -505,11 +505,10 @@ static bool stands(struct mmu_notifiers *n, struct mmu_subscription *sub, const 
 	return same;
 }
 
-static bool check_one(struct mmu_notifiers *n, struct mmu_subscription *sub, const struct mmu_translation *t,
-                      unsigned own)
+static bool check_one(struct pgtable *pt, struct mmu_subscription *sub, const struct mmu_translation *t, unsigned own)
 {
-	struct pt_slot slot = pt_lock(n->pt, t->va);
-	bool ok = (slot.hw && agrees(t, slot)) || !stands(n, sub, t, own);
+	struct pt_slot slot = pt_lock(pt, t->va);
+	bool ok = (slot.hw && agrees(t, slot)) || !stands(sub->notifiers, sub, t, own);
 
 	if (slot.hw)
 		pt_unlock(slot);
@@ -532,11 +531,12 @@ static unsigned check_sub(struct mmu_notifiers *n, struct mmu_subscription *sub,
                           unsigned own)
 {
 	struct mmu_translation t = {.va = max(start, (vaddr_t)sub->node.first)};
+	struct pgtable *pt = n->pt; /* which may come to its end meanwhile, but the caller keeps it */
 	unsigned wrong = 0;
 
 	for (; next_translation(sub, &t, end); t.va += PAGE_SIZE) {
 		call_begin(n, sub);
-		wrong += !check_one(n, sub, &t, own);
+		wrong += !check_one(pt, sub, &t, own);
 		call_end(n, sub);
 	}
 	return wrong;
@@ -548,8 +548,8 @@ unsigned mmu_notifiers_check(struct mmu_notifiers *n, vaddr_t start, vaddr_t end
 	unsigned wrong = 0;
 
 	spin_lock(&n->lock);
-	if (n->pt)
-		itree_for_each(node, &n->subs, start, end - 1)
+	itree_for_each(node, &n->subs, start, end - 1)
+		if (n->pt)
 			wrong += check_sub(n, sub_of(node), start, end, own);
 	spin_unlock(&n->lock);
 	return wrong;

@@ -143,9 +143,7 @@ static bool on_young(struct mmu_subscription *sub, vaddr_t start, vaddr_t end, b
 	bool young = false;
 
 	for (struct spte *s = first_from(m, start); s && s->va < end; s = spte_of(rb_next(&s->rb))) {
-		young |= s->young;
-		if (m->ops->young)
-			young |= m->ops->young(m, s, clear);
+		young |= s->young | (m->ops->young && m->ops->young(m, s, clear));
 		if (clear)
 			s->young = false;
 	}

@@ -28,9 +28,8 @@ struct mirror_ops {
 	/* The translation at s->va was made, or allows more than before; or is about to be dropped. NULL: not of interest.
 	 * => sub.lock */
 	void (*set)(struct mirror *m, const struct spte *s);
-	void (*clear)(struct mirror *m, const struct spte *s);
-	/* Has hardware that notes it by itself used the translation?  @clear: forget that; a flush() that follows makes it
-	 * notice the next use.  NULL: s->young says all. => sub.lock */
+	void (*clear)(struct mirror *m, struct spte *s); /* fills in young and dirty if it knows better */
+	/* Was it used, as hardware has it?  @clear: forget that. NULL: s->young says it all. => sub.lock */
 	bool (*young)(struct mirror *m, const struct spte *s, bool clear);
 	/* The address space is at its end, nothing is translated any more. NULL: not of interest. => may sleep */
 	void (*gone)(struct mirror *m);

@@ -21,6 +21,7 @@
 #include "kernel/lib/syncpoint.h"
 #include "kernel/lib/trace.h"
 #include "kernel/sync/hooks.h"
+#include "mm/object/dirty.h"
 #include "mm/object/pagecache.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
@@ -122,9 +123,20 @@ static struct page *pin_one(struct mm *mm, vaddr_t va, unsigned flags)
 	return page;
 }
 
+#define HOLD_BACK_EACH 64 /* pages */
+
+/* A write pin has made a file's page dirty: its owner is held back like one who stores, but not for each page, for those
+ * that are pinned stay dirty however long he waits. @n counts them. */
+static void hold_back(const struct page *page, unsigned flags, unsigned long *n)
+{
+	if ((flags & PIN_WRITE) && !page_test(page, PG_ANON) && (*n)++ % HOLD_BACK_EACH == 0)
+		dirty_throttle();
+}
+
 long pin_user_pages(struct mm *mm, vaddr_t addr, unsigned long nr, unsigned flags, struct page **pages)
 {
 	vaddr_t start = ALIGN_DOWN(addr, PAGE_SIZE);
+	unsigned long dirtied = 0;
 
 	if (flags & ~(unsigned)(PIN_WRITE | PIN_LONGTERM))
 		return -EINVAL;
@@ -136,6 +148,7 @@ long pin_user_pages(struct mm *mm, vaddr_t addr, unsigned long nr, unsigned flag
 		if (IS_ERR(page))
 			return i ? (long)i : PTR_ERR(page);
 		pages[i] = page;
+		hold_back(page, flags, &dirtied);
 	}
 	return (long)nr;
 }

@@ -36,7 +36,8 @@ struct fault_io {
 	struct file *file; /* referenced */
 	struct vm_object *object;
 	pgoff_t pgoff;
-	unsigned vm_flags; /* of the vma: how it is going to be read */
+	unsigned vm_flags;  /* of the vma: how it is going to be read */
+	unsigned long swap; /* not 0: instead of a file's page, that of this slot (swap_entry_t) */
 };
 /*
  * Resolve one access in @vma. => mm->lock held for reading, stays held
@@ -47,6 +48,11 @@ struct fault_io {
 enum fault_result vma_fault(struct vma *vma, vaddr_t addr, enum fault_access access, bool unshare, struct fault_io *io);
 /* Read the page in. FAULT_OK: try the access again. => no locks held, may sleep */
 enum fault_result fault_wait(struct fault_io *io);
+/* For swapoff: map the page again that @va's entry has in swap area @type, whatever the vma allows; nothing to do if it has
+ * none. FAULT_OK, _OOM, or _RETRY (fault_wait()). => mm->lock held for reading */
+enum fault_result vma_unswap(struct vma *vma, vaddr_t va, unsigned type, struct fault_io *io);
+/* The page is lost: touching @va will be SIGBUS. => the same */
+void vma_poison(struct vma *vma, vaddr_t va, unsigned type);
 /* -- secondary MMUs (mm/pgtable/notifier.h) -- */
 struct mmu_subscription;
 /* mmu_subscribe(), and when it returns no operation is under way that does not know of it.  0, -ENOMEM, -EOVERFLOW, -EINTR.

@@ -43,7 +43,6 @@ class Model:
         self.now = {}         # path -> file number
         self.may = {}         # path -> set of file numbers and None, where more than one is possible
         self.count = 0
-        self.replaced = False    # since the last promise, which commits all metadata, rename replaced a file
 
     # -- operations, as the writer prints them ----------------------------------------------------------------------
 
@@ -84,7 +83,6 @@ class Model:
 
     def op_rename(self, _, old, new):
         number = self.now[old]
-        self.replaced |= new in self.now
         self._name(new, number)
         self._name(old, None)
 
@@ -151,7 +149,6 @@ class Model:
     # -- promises ---------------------------------------------------------------------------------------------------
 
     def promise(self, kind, args):
-        self.replaced = False
         getattr(self, "promise_" + kind)(*args)
 
     def _settle_name(self, path):

@@ -5,12 +5,13 @@
  *
  * After the idea of the "file system exerciser" (A. Jacobson, Apple, 1991): whatever way the file is changed or
  * looked at (read, write, loads and stores through linear and nonlinear mappings, truncate, punched holes, msync,
- * fsync, remap_file_pages), it must be what the copy says.  -m mounts the ext2 file system of /dev/DISK at /mnt
+ * fsync, remap_file_pages, O_DIRECT), it must be what the copy says.  -m mounts the ext2 file system of /dev/DISK at /mnt
  * first.  A static program that runs on Linux and on Pteron.
  *
  * Two threads never work on the same bytes at once, but often on the same page: the file is divided into chunks of
  * CHUNK bytes, each with a lock, and an operation takes those of its range.  What changes the size has the file for
- * itself.  A thread's operations follow from the seed; with -t 1 so does all that happens.  On a mismatch the last
+ * itself.  An O_DIRECT operation has its sectors; where the system does not promise that the rest of a page is safe
+ * meanwhile (Linux), its pages.  A thread's operations follow from the seed; with -t 1 so does all that happens.  On a mismatch the last
  * operations on that place are printed, in the order in which they had its lock.
  */
 #define _GNU_SOURCE
@@ -28,6 +29,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define PAGE 4096u
@@ -39,10 +41,26 @@
 #define THREADS_MAX 16
 #define HISTORY 65536u
 
-enum kind { READ, WRITE, LOAD, STORE, WINDOW_LOAD, WINDOW_STORE, TRUNCATE, PUNCH, MSYNC, FSYNC, REMAP, KINDS };
+enum kind {
+	READ,
+	WRITE,
+	LOAD,
+	STORE,
+	WINDOW_LOAD,
+	WINDOW_STORE,
+	TRUNCATE,
+	PUNCH,
+	MSYNC,
+	FSYNC,
+	REMAP,
+	DREAD,
+	DWRITE,
+	KINDS
+};
 
-static const char *const kind_names[KINDS] = {"read",     "write", "load",  "store", "window load", "window store",
-                                              "truncate", "punch", "msync", "fsync", "remap"};
+static const char *const kind_names[KINDS] = {"read",         "write",       "load",        "store", "window load",
+                                              "window store", "truncate",    "punch",       "msync", "fsync",
+                                              "remap",        "direct read", "direct write"};
 
 struct done {
 	enum kind kind;
@@ -52,12 +70,13 @@ struct done {
 
 struct thread {
 	pthread_t id;
-	int number, fd;
+	int number, fd, direct; /* direct: with O_DIRECT, or fd again where there is no such thing */
 	uint64_t random;
 	uint8_t *map;            /* the whole file */
 	uint8_t *window;         /* the same, its pages in any order */
 	unsigned showing[PAGES]; /* entry of the window -> page of the file */
 	uint8_t bytes[LENGTH_MAX];
+	uint8_t aligned[LENGTH_MAX] __attribute__((aligned(4096)));
 };
 
 static const char *path;
@@ -71,6 +90,8 @@ static atomic_uint performed;
 static unsigned wanted = 20000;
 static uint64_t seed;
 static atomic_ulong count[KINDS];
+static uint32_t sector = 512; /* what O_DIRECT moves */
+static uint32_t safe = 512;   /* and what has to be left alone meanwhile */
 
 static uint32_t below(struct thread *t, uint32_t n)
 {
@@ -203,6 +224,57 @@ static void do_write(struct thread *t)
 	unlock_range(offset, length);
 }
 
+/*
+ * Whole sectors of the file, locked; what is beyond the end counts too if @beyond.  What is locked is [*from, *to): whole
+ * units of what is safe, as far as the file goes.
+ */
+static bool take_sectors(struct thread *t, enum kind kind, bool beyond, uint32_t *offset, uint32_t *length,
+                         uint32_t *from, uint32_t *to)
+{
+	pthread_rwlock_rdlock(&gate);
+	if (size < sector) {
+		pthread_rwlock_unlock(&gate);
+		return false;
+	}
+	*offset = below(t, size / sector) * sector;
+	*length = (1 + below(t, below(t, LENGTH_MAX / sector) + 1)) * sector;
+	while (!beyond && *length > size - *offset)
+		*length -= sector;
+	*from = *offset / safe * safe;
+	*to = (*offset + *length + safe - 1) / safe * safe;
+	if (*to > size)
+		*to = size;
+	lock_range(*from, *to - *from);
+	note(t, kind, *offset, *length);
+	return true;
+}
+
+static void do_direct_read(struct thread *t)
+{
+	uint32_t offset, length, from, to, end;
+
+	if (!take_sectors(t, DREAD, true, &offset, &length, &from, &to))
+		return;
+	end = offset + length < size ? offset + length : size;
+	if (pread(t->direct, t->aligned, length, offset) != (ssize_t)(end - offset))
+		fail(t, offset, "direct read of [%u, +%u)", offset, length);
+	compare(t, DREAD, t->aligned, offset, end - offset);
+	unlock_range(from, to - from);
+}
+
+static void do_direct_write(struct thread *t)
+{
+	uint32_t offset, length, from, to;
+
+	if (!take_sectors(t, DWRITE, false, &offset, &length, &from, &to))
+		return;
+	invent(t, copy + offset, length);
+	memcpy(t->aligned, copy + offset, length);
+	if (pwrite(t->direct, t->aligned, length, offset) != (ssize_t)length)
+		fail(t, offset, "direct write of [%u, +%u)", offset, length);
+	unlock_range(from, to - from);
+}
+
 static void do_map(struct thread *t, enum kind kind)
 {
 	uint32_t offset, length;
@@ -312,10 +384,14 @@ static void do_one(struct thread *t)
 {
 	unsigned what = below(t, 1000);
 
-	if (what < 200)
+	if (what < 170)
 		do_read(t);
-	else if (what < 380)
+	else if (what < 200)
+		do_direct_read(t);
+	else if (what < 340)
 		do_write(t);
+	else if (what < 380)
+		do_direct_write(t);
 	else if (what < 500)
 		do_map(t, LOAD);
 	else if (what < 640)
@@ -361,6 +437,9 @@ static void start(struct thread *t, int number)
 	t->fd = open(path, O_RDWR | O_CREAT, 0644);
 	if (t->fd < 0)
 		fail(t, 0, "open of %s", path);
+	t->direct = open(path, O_RDWR | O_DIRECT);
+	if (t->direct < 0)
+		t->direct = t->fd;
 	t->map = map_file(t);
 	t->window = map_file(t);
 	for (unsigned i = 0; i < PAGES; i++)
@@ -369,6 +448,23 @@ static void start(struct thread *t, int number)
 		below(t, 2);
 	if (number)
 		pthread_create(&t->id, NULL, work, t);
+}
+
+/* What this system and this file system ask of O_DIRECT. */
+static void learn_direct(void)
+{
+	static uint8_t bytes[512] __attribute__((aligned(4096)));
+	struct utsname name;
+	int fd = open(path, O_RDWR | O_CREAT | O_DIRECT, 0644);
+
+	if (fd < 0)
+		printf("# no O_DIRECT here: its operations go through the cache\n");
+	else if (pwrite(fd, bytes, sizeof(bytes), 0) != sizeof(bytes))
+		sector = 4096;
+	if (uname(&name) || !strstr(name.release, "pteron"))
+		safe = 4096;
+	if (fd >= 0 && (ftruncate(fd, 0) || close(fd)))
+		perror(path);
 }
 
 /* At the end, through a fresh descriptor, the file is the copy. */
@@ -416,6 +512,7 @@ int main(int argc, char **argv)
 	printf("fsx: seed %llu, %u operations, %d threads\n", (unsigned long long)seed, wanted, n);
 	for (uint32_t i = 0; i < CHUNKS; i++)
 		pthread_mutex_init(&chunks[i], NULL);
+	learn_direct();
 	for (int i = n - 1; i >= 0; i--)
 		start(&threads[i], i);
 	work(&threads[0]);
@@ -427,6 +524,8 @@ int main(int argc, char **argv)
 	for (int i = 0; i < n; i++) {
 		munmap(threads[i].map, FILE_MAX);
 		munmap(threads[i].window, FILE_MAX);
+		if (threads[i].direct != threads[i].fd)
+			close(threads[i].direct);
 		close(threads[i].fd);
 	}
 	if (disk && umount("/mnt")) {

@@ -6,6 +6,7 @@
  *   crafted DISK         directories that form loops, an inode with two owners, blocks with a million (KTAP)
  *   full DISK            fill it up; nothing that was accepted may be lost
  *   exec DISK            run the damaged programs on it
+ *   silent DISK          writes to it take longer than anybody waits (KTAP)
  *   errors R O P I F A T D S   disks whose reads and writes fail in ways that the host has arranged (KTAP)
  *
  * A static Linux program; it is on the second disk (init's exec=vdb).
@@ -26,6 +27,7 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TOP "/mnt"
@@ -574,6 +576,28 @@ static void flush_error(const char *disk)
 	check(umount(TOP) == 0, "flush error: unmount");
 }
 
+/* -- a disk that does not answer ---------------------------------------------------------------------------------- */
+
+static void silent(const char *disk)
+{
+	time_t began = time(NULL);
+	int fd;
+
+	check(mount_at(disk, 0) == 0, "silent: mount");
+	fd = open(TOP "/file", O_CREAT | O_RDWR, 0644);
+	for (int i = 0; i < 16; i++)
+		if (write(fd, bytes, sizeof(bytes)) != sizeof(bytes))
+			break;
+	errno = 0;
+	check(fsync(fd) == -1 && errno == EIO, "silent: fsync gives EIO");
+	check(time(NULL) - began < 20, "silent: after a while");
+	check(pread(fd, bytes, PAGE, 0) == PAGE, "silent: what is in memory can be read");
+	errno = 0;
+	check(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0 && fsync(fd) == -1, "silent: and it stays like that");
+	close(fd);
+	umount(TOP);
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 4096);
@@ -592,6 +616,8 @@ int main(int argc, char **argv)
 		full(argv[2]);
 	} else if (argc == 3 && !strcmp(argv[1], "exec")) {
 		run_all(argv[2]);
+	} else if (argc == 3 && !strcmp(argv[1], "silent")) {
+		silent(argv[2]);
 	} else if (argc == 11 && !strcmp(argv[1], "errors")) {
 		read_error(argv[2]);
 		write_error_once(argv[3]);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Disks from outside: small blocks, disks that are refused, damaged ones, I/O errors, none at all.  KTAP.
 
-usage: test_disks.py [PART...]    parts: blocks refuse crafted fuzz errors full exec none
+usage: test_disks.py [PART...]    parts: blocks refuse crafted fuzz errors silent full exec none
 
 DISK_ROUNDS damaged images are made from DISK_SEED (default: from the clock; it is printed).  The images of a
 boot that failed stay in build/log, with the command that repeats it.
@@ -58,12 +58,12 @@ def compile_worker(work):
                         f"{TOP}/tests/host/disk_work.c"], check=True)
 
 
-def boot(work, arch, name, words, disks=(), extra=(), seconds=40):
+def boot(work, arch, name, words, disks=(), extra=(), seconds=40, options=""):
     """Run disk_work with @words: the disks are vdc, vdd...  The exit status must be its own."""
     tree = tempfile.mkdtemp(dir=work)
     m = machine(arch)
     program = program_disk(tree, f"{work}/disk_work-{arch}", [str(w) for w in words])
-    m = dataclasses.replace(m, cmdline="root=vda exec=vdb", extra=tuple(extra),
+    m = dataclasses.replace(m, cmdline=f"root=vda exec=vdb {options}", extra=tuple(extra),
                             disks=(f"{m.out}/root.img,snapshot=on", program, *disks))
     outcome = guest.run(m, f"disks-{name}-{arch}", seconds)
     shutil.rmtree(tree)
@@ -81,15 +81,15 @@ def repeat_results(prefix, outcome):
         check(f"{prefix}: {r.name}", r.passed, tail(outcome))
 
 
-def names(n):
-    return [f"vd{chr(ord('c') + i)}" for i in range(n)]
+def names(n, kind="virtio"):
+    return [f"nvme{i}n1" if kind == "nvme" else f"vd{chr(ord('c') + i)}" for i in range(n)]
 
 
 # -- the root file system with small blocks ------------------------------------------------------------------------
 
 def part_blocks(work):
     for arch, block_size in (("x86_64", 1024), ("x86_64", 2048), ("i386", 1024)):
-        m = machine(arch)
+        m = dataclasses.replace(machine(arch), smp=2)
         image = f"{work}/root-{arch}-{block_size}.img"
         subprocess.run([f"{TOP}/tools/make_root.py", "--arch", arch, "--programs", f"{m.out}/user", "--out", image,
                         "--block-size", str(block_size)], check=True)
@@ -355,7 +355,7 @@ def part_crafted(work):
 
 # -- I/O errors ----------------------------------------------------------------------------------------------------
 
-def failing_disk(n, image, *rules, writes=None):
+def failing_disk(n, image, *rules, kind, writes=None):
     """Requests fail as the rules say, or, after @writes writes, all."""
     block = {"driver": "blkdebug", "node-name": f"bd{n}", "image": {"driver": "file", "filename": image},
              "inject-error": [{"event": "none", "errno": 5, **r} for r in rules]}
@@ -364,7 +364,8 @@ def failing_disk(n, image, *rules, writes=None):
         block["inject-error"] = [{"event": event, "state": writes + 1, "errno": 5}
                                  for event in ("write_aio", "read_aio", "flush_to_disk")]
     return ["-blockdev", json.dumps(block), "-blockdev", f"driver=raw,file=bd{n},node-name=n{n}",
-            "-device", f"virtio-blk-pci,drive=n{n},disable-legacy=on,werror=report,rerror=report"]
+            "-device", f"nvme,drive=n{n},serial={n}" if kind == "nvme" else
+            f"virtio-blk-pci,drive=n{n},disable-legacy=on,werror=report,rerror=report"]
 
 
 DIES_AFTER = 12     # writes
@@ -390,33 +391,33 @@ def part_errors(work):
              [{"iotype": "read", "sector": 2}]]
     if rules[3][0]["sector"] // 8 == layout.inode_at(2) // 4096:
         raise RuntimeError("the file's inode shares its block with the root's")
-    for arch in ("x86_64", "i386"):
-        images, extra = [], []
+    for kind, arch in [(k, a) for k in ("virtio", "nvme") for a in ("x86_64", "i386")]:
+        images, extra, what = [], [], f"errors, {kind}, {arch}"
         for i, rule in enumerate(rules):
             images.append(f"{work}/errors-{i}.img")
             shutil.copy(base, images[-1])
             dies = rule is DIES_AFTER
-            extra += failing_disk(i, images[-1], *(() if dies else rule), writes=rule if dies else None)
-        outcome = boot(work, arch, "errors", ["errors", *names(len(rules))], extra=extra, seconds=60)
-        repeat_results(f"errors, {arch}", outcome)
-        ended(f"errors, {arch}", outcome)
+            extra += failing_disk(i, images[-1], *(() if dies else rule), kind=kind, writes=rule if dies else None)
+        outcome = boot(work, arch, f"errors-{kind}", ["errors", *names(len(rules), kind)], extra=extra, seconds=60)
+        repeat_results(what, outcome)
+        ended(what, outcome)
         kinds = ("read", "write", "write", "read", "flush", "read", "write", "(read|write|flush)", "read")
-        for disk, kind in zip(names(len(rules)), kinds):
-            check(f"errors, {arch}: {disk}: a line on the console",
-                  any(re.match(f"{disk}: {kind} error", x) for x in outcome.lines), tail(outcome, 60))
+        for disk, failed in zip(names(len(rules), kind), kinds):
+            check(f"{what}: {disk}: a line on the console",
+                  any(re.match(f"{disk}: {failed} error", x) for x in outcome.lines), tail(outcome, 60))
         data = open(images[1], "rb").read()
-        check(f"errors, {arch}: what failed once is on the disk afterwards",
+        check(f"{what}: what failed once is on the disk afterwards",
               data[sector["file"] * 512:][:4096] == b"A" * 4096 and data[sector["second"] * 512:][:1] == b"m" and
               data[sector["third"] * 512:][:1] == b"T")
         for i in (1, 6):
-            check(f"errors, {arch}: disk {i} is consistent", e2fsck(images[i])[0], e2fsck(images[i])[1])
+            check(f"{what}: disk {i} is consistent", e2fsck(images[i])[0], e2fsck(images[i])[1])
         original = open(base, "rb").read()[sector["file"] * 512:][:4].hex()
-        check(f"errors, {arch}: the page that could not be read at first is right",
+        check(f"{what}: the page that could not be read at first is right",
               f"page 1 begins with {original}" in outcome.lines, tail(outcome, 60))
-        check_dead_disk(arch, outcome, images[7], layout.pointers(inode["file"])[:4])
+        check_dead_disk(what, outcome, images[7], layout.pointers(inode["file"])[:4])
 
 
-def check_dead_disk(arch, outcome, image, blocks):
+def check_dead_disk(what, outcome, image, blocks):
     """Each page of "file" is of the last round that was durable for it, or of the one that failed."""
     durable = [int(x.split()[1]) for x in outcome.lines if x.startswith("durable ")]
     data = open(image, "rb").read()
@@ -426,7 +427,21 @@ def check_dead_disk(arch, outcome, image, blocks):
         kept = max((r for r in rounds if r <= durable[0]), default=0)
         content = data[block * 4096:][:4096]
         good &= not kept or any(content == bytes([r]) * 4096 for r in rounds if r >= kept)
-    check(f"errors, {arch}: what was durable when the disk died is on it", good, (durable, tail(outcome, 60)))
+    check(f"{what}: what was durable when the disk died is on it", good, (durable, tail(outcome, 60)))
+
+
+# -- a disk that does not answer -----------------------------------------------------------------------------------
+
+def part_silent(work):
+    """Writes take minutes; the driver is told to wait two seconds."""
+    for arch in ("x86_64", "i386"):
+        image = mke2fs(f"{work}/silent.img", 8192)
+        extra = ["-drive", f"if=none,id=silent,format=raw,file={image},throttling.bps-write=4096",
+                 "-device", "nvme,drive=silent,serial=silent"]
+        outcome = boot(work, arch, "silent", ["silent", "nvme0n1"], extra=extra, seconds=60, options="nvme.patience=2")
+        repeat_results(f"silent, {arch}", outcome)
+        ended(f"silent, {arch}", outcome)
+        check(f"silent, {arch}: a line on the console", any("nvme0n1: no answer" in x for x in outcome.lines), tail(outcome))
 
 
 # -- full disks, programs that are cut off, no disk ----------------------------------------------------------------
@@ -493,7 +508,7 @@ def part_none(work):
 
 
 PARTS = {"blocks": part_blocks, "refuse": part_refuse, "crafted": part_crafted, "fuzz": part_fuzz,
-         "errors": part_errors, "full": part_full,
+         "errors": part_errors, "silent": part_silent, "full": part_full,
          "exec": part_exec, "none": part_none}
 
 

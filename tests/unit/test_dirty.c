@@ -8,6 +8,7 @@
 #include <arch/irq.h>
 
 #include "mm/object/pagecache.h"
+#include "mm/service/pin.h"
 #include "tests/unit/sim_laws.h"
 
 #define MS 1000000ull
@@ -419,14 +420,41 @@ static void held_back(void *arg)
 	sim_file_put(f);
 }
 
-/* A disk that takes nothing does not stop the writers for good. */
+/* The same by write pins: a page that is pinned stays dirty, but nobody pins one after another without end. */
+static void pins_held_back(void *arg)
+{
+	struct sim_thread *t;
+	struct page *page;
+	struct mm *mm;
+	vaddr_t a;
+
+	file();
+	mm = enter_space();
+	a = map_pages(PAGES, MAP_SHARED, f, 0);
+	set_limits(P(8), P(4));
+	for (unsigned i = 0; i < PAGES; i++)
+		CHECK(load_word(a + P(i)) == FILLED(i));
+	sim_disk_delay(f, MS);
+	t = sim_spawn(NULL, 1, flusher_thread, NULL);
+	for (unsigned i = 0; i < PAGES; i++) {
+		CHECK(pin_user_pages(mm, a + P(i), 1, PIN_WRITE, &page) == 1);
+		CHECK(dirty_stat.dirty + dirty_stat.writeback <= 8 + 1);
+		unpin_user_pages(&page, 1, PIN_WRITE, true);
+	}
+	CHECK(dirty_stat.throttled > 0);
+	flusher_ends(t);
+	CHECK(sim_file_sync(f) == 0);
+	sim_file_put(f);
+}
+
+/* A disk that takes nothing does not stop the writers for good, nor the flusher: it fails at once, so that all of a
+ * round and more happens at one moment of the clock. */
 static void broken_disk(void *arg)
 {
 	struct sim_thread *t;
 
 	file();
 	set_limits(P(2), P(1));
-	sim_disk_delay(f, MS); /* time passes, or the page put back on the list would belong to the same round */
 	sim_disk_fail_writes(f, ~0u, -EIO);
 	t = sim_spawn(NULL, 1, flusher_thread, NULL);
 	for (pgoff_t i = 0; i < 6; i++)
@@ -457,6 +485,7 @@ int main(int argc, char **argv)
 	CASE_CALM(on_its_way);
 	CASE(held_back);
 	CASE_CALM(held_back);
+	CASE_CALM(pins_held_back);
 	CASE_CALM(broken_disk);
 	return sim_end();
 }

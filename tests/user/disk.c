@@ -30,15 +30,18 @@ static void add_blockstats(struct disk_stat *st)
 {
 	FILE *f = fopen("/proc/blockstats", "r");
 	char line[256];
-	long v[5];
+	long v[7];
 
 	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%*s %ld %*d %*d %*d %ld %*d %*d %*d %ld %ld %ld", &v[0], &v[1], &v[2], &v[3], &v[4]) == 5) {
+		if (sscanf(line, "%*s %ld %*d %*d %*d %ld %*d %*d %*d %ld %ld %ld %ld %ld", &v[0], &v[1], &v[2], &v[3], &v[4],
+		           &v[5], &v[6]) == 7) {
 			st->small += v[0];
 			st->large += v[1];
 			st->copied += v[2];
 			st->checked += v[3];
 			st->mismatches += v[4];
+			st->meta += v[5];
+			st->meta_sectors += v[6];
 		}
 	if (f)
 		fclose(f);
@@ -61,6 +64,13 @@ struct disk_stat disk_since(struct disk_stat before)
 	for (size_t i = 0; i < sizeof(now) / sizeof(long); i++)
 		to[i] -= from[i];
 	return now;
+}
+
+long data_request_kib(struct disk_stat st)
+{
+	long requests = st.reads + st.writes - st.meta;
+
+	return requests ? (st.sectors_read + st.sectors_written - st.meta_sectors) / 2 / requests : 0;
 }
 
 void vm_set(const char *name, const char *text)

@@ -11,9 +11,12 @@ struct disk_stat {
 	long reads, sectors_read, writes, sectors_written;
 	long small, large;                /* requests of at most 4 KiB; of at least 128 KiB */
 	long copied, checked, mismatches; /* stable pages */
+	long meta, meta_sectors;          /* of the reads and writes: those of no file's data */
 };
 struct disk_stat disk_stat(void);
 struct disk_stat disk_since(struct disk_stat before);
+/* The mean size of the requests for files' data, KiB. */
+long data_request_kib(struct disk_stat st);
 
 /* Write @text to /proc/sys/vm/@name; the test fails if that fails. */
 void vm_set(const char *name, const char *text);

@@ -2,6 +2,7 @@
  * ext2.c - the disk file system: big files through every level of indirection, full disks, sync calls.
  */
 #define _GNU_SOURCE
+#include "race.h"
 #include "test.h"
 
 #include <fcntl.h>
@@ -128,6 +129,53 @@ TEST(ext2_tail, "ext2.tail blocks of a page that stays mapped while its file shr
 	}
 	CHECK_OK(munmap(p, P));
 	CHECK_OK(close(fd));
+}
+
+struct growing {
+	int fd, direct;
+	u32 stop;
+};
+
+/* One file shrinks into its last page, which is mapped, and grows again; the other thread syncs it all the time. */
+static void grow_or_sync(unsigned me, void *arg)
+{
+	static u8 buf[4096] __attribute__((aligned(4096)));
+	struct growing *g = arg;
+	u8 *p;
+
+	if (me) {
+		while (!LOAD(g->stop))
+			CHECK_OK(fsync(g->fd));
+		return;
+	}
+	p = map_shared(g->fd, 1, PROT_READ | PROT_WRITE);
+	for (size_t round = 0; round < 300; round++) {
+		size_t size = 100 + round * 12 % (P - 200);
+
+		memset(p, 0xaa, P);
+		CHECK_OK(ftruncate(g->fd, (off_t)size));
+		p[0] = (u8)round;
+		CHECK_OK(ftruncate(g->fd, P));
+		CHECK_EQ(pread(g->direct, buf, P, 0), P);
+		CHECK_EQ(buf[0], (u8)round);
+		for (size_t i = size; i < P; i++)
+			CHECK_EQ(buf[i], 0);
+	}
+	STORE(g->stop, 1);
+	CHECK_OK(munmap(p, P));
+}
+
+TEST(ext2_grow_sync, "ext2.grown part of a page is zero on the disk, though somebody syncs meanwhile")
+{
+	struct growing g = {.stop = 0};
+
+	PTERON_ONLY();
+	g.fd = make_file(disk_dir(), "grown", 0);
+	CHECK_OK(ftruncate(g.fd, P));
+	g.direct = CHECK_OK(open(path_in(disk_dir(), "grown"), O_RDWR | O_DIRECT));
+	crew_run(2, grow_or_sync, &g);
+	CHECK_OK(close(g.direct));
+	CHECK_OK(close(g.fd));
 }
 
 /* The source ends in the middle of the page: what was reserved and not written is given back. */

@@ -2,8 +2,10 @@
  * mm_mincore.c - mincore's answers and errnos, mlock.
  */
 #define _GNU_SOURCE
+#include "disk.h"
 #include "test.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #define RW (PROT_READ | PROT_WRITE)
@@ -63,4 +65,32 @@ TEST(mlock_basic, "mlock.basic makes resident; errnos")
 	CHECK_OK(madvise(p, P, MADV_DONTNEED));
 	CHECK_OK(munmap(p + P, P));
 	CHECK_ERRNO(mlock(p, 4 * P), ENOMEM);
+}
+
+/* The pages of a locked window, whichever they are, stay in memory; one that is shown no more may go. */
+TEST(T0_24, "T0-24 mlock of a window whose pages change")
+{
+	int fd;
+	u8 *w;
+
+	PTERON_ONLY(); /* elsewhere pages wait on lists before they can be dropped */
+	fd = make_file(disk_dir(), "lock", 0);
+	tag_file(fd, 8);
+	CHECK_OK(fsync(fd));
+	CHECK_EQ(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	w = map_shared(fd, 4, PROT_READ);
+	CHECK_OK(mlock(w, 4 * P));
+	CHECK_OP(cached_pages(fd, 8), >=, 4);
+	CHECK_OK(rfp(w, P, 0, 6, 0));
+	CHECK_OK(rfp(w + P, P, 0, 7, 0));
+	CHECK_EQ(vma_count(w, 4 * P, NULL), 1);
+	CHECK_ERRNO(madvise(w, P, MADV_DONTNEED), EINVAL); /* locked as before */
+	CHECK_EQ(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	CHECK_EQ(cached_pages(fd, 8), 4);
+	for (size_t i = 0; i < 4; i++)
+		CHECK_EQ(tag(w, i), i < 2 ? 6 + i : i);
+	CHECK_OK(munlock(w, 4 * P));
+	CHECK_OK(munmap(w, 4 * P));
+	CHECK_EQ(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	CHECK_EQ(cached_pages(fd, 8), 0);
 }

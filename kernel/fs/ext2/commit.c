@@ -6,11 +6,13 @@
  * Changes gather in memory.  A commit takes all of them to the disk, in stages with a flush of the device between
  * them, so that e2fsck -p can put right whatever a cut leaves:
  *
- *   1. fresh blocks, which nothing leads to yet (and the data that was written before the commit)
+ *   1. fresh blocks, which nothing leads to yet (and the data that was written before the commit); other names for files
+ *      that rename has replaced (park.c)
  *   2. indirect blocks
  *   3. inode tables and all that e2fsck can work out; entries that are held show what they were before
  *   4. directories
  *   5. the entries that were held
+ *   6. those other names go
  *
  * Held are new inodes, which so have a name before they are there (e2fsck drops a name that leads to nothing, but
  * stops at an inode without a name), and those whose name rename gave to another file (one of the two is always
@@ -28,14 +30,7 @@
 #include "kernel/fs/ext2/ext2.h"
 #include "kernel/lib/mutation.h"
 
-/* An entry of an inode table that is to be written last. */
-struct ext2_held {
-	struct list link; /* fs->held */
-	u64 ino;
-	char committed[]; /* inode_size bytes: what it was at the last commit */
-};
-
-int ext2_hold(struct ext2_fs *fs, u64 ino)
+int ext2_hold(struct ext2_fs *fs, u64 ino, bool replaced)
 {
 	struct ext2_held *h = kmalloc(sizeof(*h) + fs->inode_size, GFP_KERNEL);
 	struct ext2_disk_inode *disk;
@@ -49,6 +44,7 @@ int ext2_hold(struct ext2_fs *fs, u64 ino)
 		return (int)PTR_ERR(b);
 	}
 	h->ino = ino;
+	h->replaced = replaced;
 	memcpy(h->committed, (b->kept ? b->kept : b->data) + ((char *)disk - b->data), fs->inode_size);
 	list_add_tail(&h->link, &fs->held);
 	buffer_put(&fs->cache, b);
@@ -59,7 +55,7 @@ void ext2_still_new(struct inode *inode)
 {
 	if (ext2_is_new(inode))
 		return;
-	(void)ext2_hold(ext2_fs_of(inode), inode->ino); /* without memory there is no order */
+	(void)ext2_hold(ext2_fs_of(inode), inode->ino, false); /* without memory there is no order */
 	ext2_inode_of(inode)->born = ext2_fs_of(inode)->epoch;
 }
 
@@ -139,6 +135,7 @@ static int first_error(int a, int b)
 
 static int write_all(struct ext2_fs *fs)
 {
+	struct buffer *parked = ext2_park(fs);
 	int err = write_stage(fs, EXT2_FRESH);
 
 	err = first_error(err, between_stages(fs));
@@ -152,6 +149,10 @@ static int write_all(struct ext2_fs *fs)
 	err = first_error(err, between_stages(fs));
 	show_held(fs);
 	err = first_error(err, write_stage(fs, EXT2_TABLE));
+	if (parked) {
+		err = first_error(err, between_stages(fs));
+		err = first_error(err, ext2_unpark(fs, parked));
+	}
 	return first_error(err, MUTATION(154) ? 0 : flush_writes(fs)); /* M154: nobody waits for the end */
 }
 

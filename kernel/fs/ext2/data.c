@@ -221,12 +221,11 @@ void ext2_write_end(struct inode *inode)
 }
 
 /*
- * The file grows from @old to @size.  The page that holds the old end may be dirty or writable through a mapping
- * already, with blocks only up to that end: it gets the rest now, for nobody will ask for it again.
+ * The file is about to grow from @old to reserve_end.  The page that holds the old end may be dirty or writable through
+ * a mapping already, with blocks only up to that end: it gets the rest now, for nobody will ask for it again.
  */
-static int reserve_old_tail(struct inode *inode, loff_t old, loff_t size)
+static int reserve_old_tail(struct inode *inode, loff_t old)
 {
-	struct ext2_inode *ei = ext2_inode_of(inode);
 	struct vm_object *obj = &inode->obj;
 	struct page *page;
 	int err = 0;
@@ -240,9 +239,7 @@ static int reserve_old_tail(struct inode *inode, loff_t old, loff_t size)
 	if (page->object == obj && page_test(page, PG_UPTODATE) &&
 	    (page_test(page, PG_DIRTY) || page->mapcount || page->pins_w)) {
 		page_wait_writeback(page);
-		ei->reserve_end = size;
 		err = page_mkwrite(obj, page);
-		ei->reserve_end = 0;
 		if (!err)
 			pagecache_set_dirty(page);
 	}
@@ -266,20 +263,32 @@ static int shrink(struct inode *inode, loff_t size)
 	return err;
 }
 
+/* Until the size is what it will be, reserve_end is: who makes a page writable meanwhile gets blocks up to there, and who
+ * writes one back writes them all, or what is new in them would be lost when the page is clean. */
+static int grow(struct inode *inode, loff_t old, loff_t size)
+{
+	struct ext2_inode *ei = ext2_inode_of(inode);
+	int err;
+
+	WRITE_ONCE(ei->reserve_end, size);
+	err = reserve_old_tail(inode, old);
+	if (!err)
+		object_truncate(&inode->obj, size);
+	WRITE_ONCE(ei->reserve_end, 0);
+	if (err)
+		(void)shrink(inode, old);
+	return err;
+}
+
 int ext2_truncate(struct inode *inode, loff_t size)
 {
 	loff_t old = inode->obj.size;
-	int err;
+	int err = 0;
 
-	if (size < old) {
+	if (size < old)
 		err = shrink(inode, size);
-	} else {
-		err = size > old ? reserve_old_tail(inode, old, size) : 0;
-		if (!err)
-			object_truncate(&inode->obj, size);
-		else
-			(void)shrink(inode, old);
-	}
+	else if (size > old)
+		err = grow(inode, old, size);
 	return err ? err : ext2_setattr(inode);
 }
 
@@ -410,12 +419,13 @@ static int fill_holes(struct inode *inode, struct page *page, unsigned n, u32 bl
 static void write_one(struct writer *w, struct inode *inode, unsigned p)
 {
 	struct page *page = w->pages[p];
-	unsigned n = blocks_below(w->fs, page, READ_ONCE(inode->obj.size)), len;
+	loff_t size = READ_ONCE(inode->obj.size), end = max(size, READ_ONCE(ext2_inode_of(inode)->reserve_end));
+	unsigned n = blocks_below(w->fs, page, end), len;
 	u32 block[BLOCKS_MAX];
 	int err = map_page(inode, page, n, block);
 
 	if (!err)
-		err = fill_holes(inode, page, n, block);
+		err = fill_holes(inode, page, blocks_below(w->fs, page, size), block);
 	if (err) {
 		w->error[p] = err;
 		return;

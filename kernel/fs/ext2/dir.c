@@ -128,7 +128,7 @@ u32 ext2_dir_where(struct inode *dir, const char *name)
 
 /* -- changes --------------------------------------------------------------------------------------------------- */
 
-static u8 file_type(const struct ext2_fs *fs, u32 mode)
+u8 ext2_file_type(const struct ext2_fs *fs, u32 mode)
 {
 	if (!fs->filetype)
 		return 0;
@@ -156,7 +156,7 @@ static void entry_set(struct ext2_fs *fs, struct ext2_disk_dirent *e, const char
 {
 	e->inode = ino;
 	e->name_len = (u8)strlen(name);
-	e->file_type = file_type(fs, mode);
+	e->file_type = ext2_file_type(fs, mode);
 	memcpy(e->name, name, e->name_len);
 }
 
@@ -260,7 +260,7 @@ int ext2_dir_replace(struct inode *dir, const char *name, u32 ino, u32 mode)
 		return err;
 	ext2_dirty(fs, p.buffer, EXT2_DIR);
 	p.entry->inode = ino;
-	p.entry->file_type = file_type(fs, mode);
+	p.entry->file_type = ext2_file_type(fs, mode);
 	buffer_put(&fs->cache, p.buffer);
 	return dir_changed(dir);
 }

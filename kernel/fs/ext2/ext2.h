@@ -7,6 +7,7 @@
  *   extent.c  where a stretch of a file lies
  *   dir.c     entries of a directory                 namei.c   the operations on names
  *   commit.c  what is on the disk before what        punch.c   holes
+ *   park.c    and what nothing else leads to
  *
  * Locks, outermost first: inode lock (the VFS takes it), page lock, load_lock, then fs->meta: ONE mutex per
  * file system over all metadata in memory: super block, descriptors, bitmaps, inode tables, indirect blocks,
@@ -97,8 +98,15 @@ u32 ext2_group_blocks(const struct ext2_fs *fs, u32 group);
 /* Make every change of metadata durable, and everything that was written before: 0 or the first error. */
 int ext2_commit(struct ext2_fs *fs);
 int ext2_sync_meta(struct ext2_fs *fs); /* the same; takes meta */
-/* Inode @ino's entry in its table goes to the disk after the directories. 0, -ENOMEM, -EIO */
-int ext2_hold(struct ext2_fs *fs, u64 ino);
+/* An entry of an inode table that is written after the directories. */
+struct ext2_held {
+	struct list link; /* fs->held */
+	u64 ino;
+	bool replaced;                                /* rename gave its name to another file */
+	char committed[] __attribute__((aligned(8))); /* inode_size bytes: what it was at the last commit */
+};
+/* Inode @ino's entry goes to the disk after the directories. 0, -ENOMEM, -EIO */
+int ext2_hold(struct ext2_fs *fs, u64 ino, bool replaced);
 /* @inode, without a name, may have been committed; now that it gets one it is held again. */
 void ext2_still_new(struct inode *inode);
 void ext2_drop_held(struct ext2_fs *fs);
@@ -109,6 +117,12 @@ static inline bool ext2_is_new(const struct inode *inode)
 }
 /* Commit, if space or inodes were freed since the last time and could be had by that: true if so. */
 bool ext2_commit_frees(struct ext2_fs *fs);
+
+/* -- park.c (=> meta held) -------------------------------------------------------------------------------------- */
+/* Write other names for the held files that rename has replaced: what to give to ext2_unpark(), or NULL. */
+struct buffer *ext2_park(struct ext2_fs *fs);
+/* Those names go. 0 or -EIO */
+int ext2_unpark(struct ext2_fs *fs, struct buffer *parked);
 
 /* -- balloc.c (=> meta held) ---------------------------------------------------------------------------------- */
 /* One block, near @goal: 0 or -ENOSPC, -EIO. */
@@ -166,6 +180,7 @@ void ext2_write_end(struct inode *inode);
 /* -- dir.c (=> meta held, except readdir) ------------------------------------------------------------------------ */
 int ext2_dir_find(struct inode *dir, const char *name, u32 *ino); /* 0, -ENOENT, -EIO */
 u32 ext2_dir_where(struct inode *dir, const char *name);          /* the disk block with its entry; 0: none */
+u8 ext2_file_type(const struct ext2_fs *fs, u32 mode);            /* as an entry has it */
 int ext2_dir_add(struct inode *dir, const char *name, u32 ino, u32 mode);
 int ext2_dir_remove(struct inode *dir, const char *name);
 int ext2_dir_replace(struct inode *dir, const char *name, u32 ino, u32 mode); /* also ".." */

@@ -280,7 +280,7 @@ static int number_new(struct ext2_fs *fs, struct inode *dir, struct inode *inode
 	if (inode_is_live(dir->super, inode->ino))
 		return ext2_corrupt(fs, "inode bitmap: free and in use", inode->ino); /* and stays marked as used */
 	ext2_inode_of(inode)->born = fs->epoch;
-	err = ext2_hold(fs, inode->ino);
+	err = ext2_hold(fs, inode->ino, false);
 	if (!err)
 		err = clear_entry(fs, inode);
 	if (err)

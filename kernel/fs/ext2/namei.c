@@ -257,7 +257,7 @@ static int rename_to(struct inode *to, const char *name, struct inode *inode, st
 	if (ext2_is_new(inode))
 		(void)ext2_commit(fs);
 	commit_links(victim);
-	err = ext2_is_new(victim) ? 0 : ext2_hold(fs, victim->ino);
+	err = ext2_is_new(victim) ? 0 : ext2_hold(fs, victim->ino, true);
 	if (!err)
 		err = ext2_dir_replace(to, name, (u32)inode->ino, inode->mode);
 	if (err)

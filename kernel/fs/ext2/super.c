@@ -188,7 +188,7 @@ static int read_geometry(struct ext2_fs *fs)
 
 	if (!page)
 		return -ENOMEM;
-	err = block_rw_sync(fs->dev, EXT2_SUPER_OFFSET >> SECTOR_SHIFT, page, 0, EXT2_SUPER_OFFSET, false);
+	err = block_rw_meta(fs->dev, EXT2_SUPER_OFFSET >> SECTOR_SHIFT, page, 0, EXT2_SUPER_OFFSET, false);
 	s = page_address(page);
 	if (err)
 		printk("ext2: %s: cannot read the super block (%d)\n", fs->dev->name, err);
