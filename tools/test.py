@@ -141,6 +141,7 @@ MUTATIONS = (
     ("M132", "T3-02", (TWO_LEVEL,)),
     ("M133", "T3-V26", (AMD64,)),           # the guest's TLB is not flushed
     ("M134", "T3-I05", (AMD64,)),           # the IOTLB is not flushed
+    ("M19", "RECLAIM-02", FORMATS),
     ("M101", "T1-11", FORMATS),             # no copy of a page under a write pin
 )
 
@@ -202,6 +203,9 @@ def lanes():
     ]
     for arch, paging in FORMATS:
         out.append(bigfile_lane(arch, paging))
+        out.append(guest_lane(machine(arch, paging, smp=4, mem="32"), "T0-12*,T4-12*,T1-07,RECLAIM*,mlock*,SWAP-0*",
+                              900 if LONG else 300, f"reclaim-{arch}-{paging}",
+                              ("suite.storm=60", "suite.cycles=10000") if LONG else ()))
     for arch, paging in FORMATS[:2]:
         out.append(guest_lane(machine(arch, paging, smp=4, disk="nvme"), ON_NVME, 240, f"nvme-{arch}-{paging}"))
     out.append(guest_lane(machine("i386", "pae", mem="6144"), "mm*,T0-01*,T1-01*", 200, "guest-i386-pae-6G"))

@@ -74,6 +74,7 @@ struct process {
 	u32 umask;
 	u32 uid, euid, suid, gid, egid, sgid;
 	struct rlimit rlimits[RLIM_NLIMITS];
+	int oom_score_adj; /* -1000 .. 1000; a moment's value */
 	char comm[COMM_LEN];
 	bool has_tty;  /* its session has the console as controlling terminal (tty_file.c) */
 	bool did_exec; /* setpgid() by the parent is over */
