@@ -25,7 +25,7 @@ static int run(struct guest *g)
 	struct vmm_run r = {0};
 
 	do {
-		int err = guest_run(g, &r);
+		int err = vm_run(g, &r);
 
 		if (err && err != EINTR)
 			return err;
@@ -37,7 +37,7 @@ static int run(struct guest *g)
 
 static uint64_t ask(struct guest *g, enum guest_command command, uint64_t c)
 {
-	guest_tell(g, command, GPA, WORDS, c);
+	vm_tell(g, command, GPA, WORDS, c);
 	if (run(g))
 		return 0;
 	return g->mail->result;
@@ -87,15 +87,15 @@ int demo_guest(int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	err = memory == MAP_FAILED ? ENOMEM : guest_boot(&g);
+	err = memory == MAP_FAILED ? ENOMEM : vm_boot(&g);
 
 	if (err) {
 		fprintf(stderr, "no guest: %s\n", strerror(err));
 		return 1;
 	}
-	err = guest_map(&g, GPA, memory, PAGES * PAGE, 0);
-	guest_tell(&g, GUEST_HELLO, 0, 0, 0);
+	err = vm_map(&g, GPA, memory, PAGES * PAGE, 0);
+	vm_tell(&g, GUEST_HELLO, 0, 0, 0);
 	status = err || run(&g) || show_all(&g, memory);
-	guest_end(&g);
+	vm_end(&g);
 	return status;
 }

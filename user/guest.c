@@ -19,14 +19,14 @@ static int call(struct guest *g, unsigned long request, void *arg)
 	return ioctl(g->fd, request, arg) < 0 ? errno : 0;
 }
 
-int guest_map(struct guest *g, uint64_t gpa, void *addr, uint64_t len, uint64_t flags)
+int vm_map(struct guest *g, uint64_t gpa, void *addr, uint64_t len, uint64_t flags)
 {
 	struct vmm_map map = {.gpa = gpa, .addr = (uintptr_t)addr, .len = len, .flags = flags};
 
 	return call(g, VMM_IOC_MAP, &map);
 }
 
-int guest_run(struct guest *g, struct vmm_run *run)
+int vm_run(struct guest *g, struct vmm_run *run)
 {
 	return call(g, VMM_IOC_RUN, run);
 }
@@ -35,12 +35,12 @@ static int start(struct guest *g)
 {
 	struct vmm_regs regs = {.ip = GUEST_CODE};
 	struct vmm_run run = {0};
-	int err = guest_map(g, 0, g->low, GUEST_LOW, 0);
+	int err = vm_map(g, 0, g->low, GUEST_LOW, 0);
 
 	if (!err)
 		err = call(g, VMM_IOC_SET_REGS, &regs);
 	while (!err && run.reason != VMM_EXIT_HALT) {
-		err = guest_run(g, &run);
+		err = vm_run(g, &run);
 		if (err == EINTR)
 			err = 0;
 		else if (!err && run.reason != VMM_EXIT_HALT)
@@ -49,7 +49,7 @@ static int start(struct guest *g)
 	return err;
 }
 
-int guest_boot(struct guest *g)
+int vm_boot(struct guest *g)
 {
 	int err;
 
@@ -64,29 +64,29 @@ int guest_boot(struct guest *g)
 	g->mail = (volatile struct guest_mail *)(g->low + GUEST_MAIL);
 	err = start(g);
 	if (err)
-		guest_end(g);
+		vm_end(g);
 	return err;
 }
 
-void guest_end(struct guest *g)
+void vm_end(struct guest *g)
 {
 	close(g->fd);
 	munmap(g->low, GUEST_LOW);
 }
 
-void guest_tell(struct guest *g, enum guest_command command, uint64_t a, uint64_t b, uint64_t c)
+void vm_tell(struct guest *g, enum guest_command command, uint64_t a, uint64_t b, uint64_t c)
 {
 	*g->mail = (struct guest_mail){.command = command, .a = a, .b = b, .c = c};
 }
 
-int guest_do(struct guest *g, enum guest_command command, uint64_t a, uint64_t b, uint64_t c, uint64_t *result)
+int vm_do(struct guest *g, enum guest_command command, uint64_t a, uint64_t b, uint64_t c, uint64_t *result)
 {
 	struct vmm_run run = {0};
 	int err;
 
-	guest_tell(g, command, a, b, c);
+	vm_tell(g, command, a, b, c);
 	do
-		err = guest_run(g, &run);
+		err = vm_run(g, &run);
 	while (err == EINTR);
 	if (err)
 		return err;

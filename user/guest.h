@@ -54,16 +54,16 @@ struct guest {
 extern const char guest_code[], guest_code_end[];
 
 /* A machine with the guest in it, at its first halt: 0, or an errno (ENOENT, ENODEV: there is no such thing here). */
-int guest_boot(struct guest *g);
-void guest_end(struct guest *g);
+int vm_boot(struct guest *g);
+void vm_end(struct guest *g);
 /* Another slot. 0 or an errno. */
-int guest_map(struct guest *g, uint64_t gpa, void *addr, uint64_t len, uint64_t flags);
+int vm_map(struct guest *g, uint64_t gpa, void *addr, uint64_t len, uint64_t flags);
 /* Run until an exit: 0 or an errno (EINTR: again). */
-int guest_run(struct guest *g, struct vmm_run *run);
+int vm_run(struct guest *g, struct vmm_run *run);
 /* Give it a command; => halted. Then run. */
-void guest_tell(struct guest *g, enum guest_command command, uint64_t a, uint64_t b, uint64_t c);
+void vm_tell(struct guest *g, enum guest_command command, uint64_t a, uint64_t b, uint64_t c);
 /* Tell, and run until it halts again, also through signals: 0 and *result, an errno, or -reason of another exit. */
-int guest_do(struct guest *g, enum guest_command command, uint64_t a, uint64_t b, uint64_t c, uint64_t *result);
+int vm_do(struct guest *g, enum guest_command command, uint64_t a, uint64_t b, uint64_t c, uint64_t *result);
 #endif
 
 #endif

@@ -61,16 +61,21 @@ static void on_set(struct mirror *m, const struct spte *spte)
 		vtd_flush_domain(d->id); /* that it could not be written may be remembered */
 }
 
-static void on_clear(struct mirror *m, const struct spte *spte)
+static void take_away(struct mirror *m, const struct spte *spte)
 {
 	WRITE_ONCE(*leaf_of(domain_of(m), spte), 0);
 	domain_of(m)->changed = true;
 }
 
+static void on_clear(struct mirror *m, struct spte *spte)
+{
+	take_away(m, spte);
+}
+
 static bool on_young(struct mirror *m, const struct spte *spte, bool clear)
 {
 	if (clear)
-		on_clear(m, spte);
+		take_away(m, spte);
 	return false; /* spte->young, of when it was last put back, says it */
 }
 

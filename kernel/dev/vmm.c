@@ -70,9 +70,12 @@ static void on_set(struct mirror *m, const struct spte *spte)
 	WRITE_ONCE(*leaf_of(s, spte), virt_page_entry(page_to_phys(spte->page), spte->write && !s->read_only));
 }
 
-static void on_clear(struct mirror *m, const struct spte *spte)
+static void on_clear(struct mirror *m, struct spte *spte)
 {
-	WRITE_ONCE(*leaf_of(slot_of(m), spte), 0);
+	u64 *leaf = leaf_of(slot_of(m), spte);
+
+	spte->young |= (READ_ONCE(*leaf) & virt_accessed) != 0;
+	WRITE_ONCE(*leaf, 0);
 	slot_of(m)->changed = true;
 }
 

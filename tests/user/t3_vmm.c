@@ -17,7 +17,7 @@
 
 static void boot(struct guest *g)
 {
-	int err = guest_boot(g);
+	int err = vm_boot(g);
 
 	if (err == ENODEV || err == ENOENT)
 		SKIP("no guests here");
@@ -30,7 +30,7 @@ static u8 *boot_with(struct guest *g, size_t pages)
 	u8 *p = map_anon(pages, RW);
 
 	boot(g);
-	CHECK_EQ(guest_map(g, GPA, p, pages * P, 0), 0);
+	CHECK_EQ(vm_map(g, GPA, p, pages * P, 0), 0);
 	return p;
 }
 
@@ -38,13 +38,13 @@ static u64 guest_word(struct guest *g, u64 gpa)
 {
 	u64 value = 0;
 
-	CHECK_EQ(guest_do(g, GUEST_LOAD, gpa, 0, 0, &value), 0);
+	CHECK_EQ(vm_do(g, GUEST_LOAD, gpa, 0, 0, &value), 0);
 	return value;
 }
 
 static void guest_put(struct guest *g, u64 gpa, u64 value)
 {
-	CHECK_EQ(guest_do(g, GUEST_STORE, gpa, value, 0, NULL), 0);
+	CHECK_EQ(vm_do(g, GUEST_STORE, gpa, value, 0, NULL), 0);
 }
 
 /* The guest's load or store must not be possible, with this error; afterwards it is at the same instruction. */
@@ -52,8 +52,8 @@ static void guest_cannot(struct guest *g, enum guest_command command, u64 gpa, i
 {
 	struct vmm_run run = {0};
 
-	guest_tell(g, command, gpa, 1, 0);
-	CHECK_EQ(guest_run(g, &run), 0);
+	vm_tell(g, command, gpa, 1, 0);
+	CHECK_EQ(vm_run(g, &run), 0);
 	CHECK_EQ(run.reason, VMM_EXIT_MEMORY);
 	CHECK_EQ(run.address, gpa);
 	CHECK_EQ(run.write, command == GUEST_STORE);
@@ -67,7 +67,7 @@ static void guest_goes_on(struct guest *g)
 	int err;
 
 	do
-		err = guest_run(g, &run);
+		err = vm_run(g, &run);
 	while (err == EINTR);
 	CHECK_EQ(err, 0);
 	CHECK_EQ(run.reason, VMM_EXIT_HALT);
@@ -99,7 +99,7 @@ static void *runner_body(void *arg)
 
 	do {
 		run = (struct vmm_run){0};
-		r->err = guest_run(r->g, &run);
+		r->err = vm_run(r->g, &run);
 	} while (r->err == EINTR || (run.reason == VMM_EXIT_MEMORY && run.error == EFAULT));
 	if (!r->err && run.reason != VMM_EXIT_HALT)
 		r->err = -(int)run.reason;
@@ -118,7 +118,7 @@ static void rounds_more(struct runner *r, u64 n)
 static void runner_start(struct runner *r, struct guest *g, enum guest_command command, u64 a, u64 b)
 {
 	*r = (struct runner){.g = g};
-	guest_tell(g, command, a, b, 0);
+	vm_tell(g, command, a, b, 0);
 	CHECK_EQ(pthread_create(&r->thread, NULL, runner_body, r), 0);
 	rounds_more(r, 1);
 }
@@ -128,7 +128,7 @@ static void runner_start(struct runner *r, struct guest *g, enum guest_command c
 static void runner_start_child(struct runner *r, struct guest *g, enum guest_command command, u64 a, u64 b)
 {
 	*r = (struct runner){.g = g};
-	guest_tell(g, command, a, b, 0);
+	vm_tell(g, command, a, b, 0);
 	r->child = CHECK_OK(fork());
 	if (r->child == 0) {
 		runner_body(r);
@@ -160,12 +160,12 @@ TEST(T3_V01, "T3-V01 coherent both ways")
 		set_tag(p, i, i * 3 + 1);
 		want += i * 3 + 1;
 	}
-	CHECK_EQ(guest_do(&g, GUEST_SUM, GPA, 64 * P / 8, 0, &sum), 0);
+	CHECK_EQ(vm_do(&g, GUEST_SUM, GPA, 64 * P / 8, 0, &sum), 0);
 	CHECK_EQ(sum, want);
-	CHECK_EQ(guest_do(&g, GUEST_FILL, GPA, 64 * P / 8, 1000, NULL), 0);
+	CHECK_EQ(vm_do(&g, GUEST_FILL, GPA, 64 * P / 8, 1000, NULL), 0);
 	for (size_t i = 0; i < 64 * P / 8; i++)
 		CHECK_EQ(((u64 *)p)[i], 1000 + i);
-	guest_end(&g);
+	vm_end(&g);
 }
 
 TEST(T3_V02, "T3-V02 every exit")
@@ -176,8 +176,8 @@ TEST(T3_V02, "T3-V02 every exit")
 	size_t n = 0;
 
 	boot(&g);
-	guest_tell(&g, GUEST_HELLO, 0, 0, 0);
-	while (guest_run(&g, &run) == 0 && run.reason == VMM_EXIT_OUT && n < sizeof(text) - 1) {
+	vm_tell(&g, GUEST_HELLO, 0, 0, 0);
+	while (vm_run(&g, &run) == 0 && run.reason == VMM_EXIT_OUT && n < sizeof(text) - 1) {
 		CHECK_EQ(run.port, GUEST_PORT);
 		CHECK_EQ(run.width, 1);
 		text[n++] = (char)run.value;
@@ -185,23 +185,23 @@ TEST(T3_V02, "T3-V02 every exit")
 	CHECK_EQ(run.reason, VMM_EXIT_HALT);
 	CHECK(strcmp(text, "guest: 64 bits, page tables of my own\n") == 0);
 
-	guest_tell(&g, GUEST_ASK, 0x1234, 0, 0);
-	CHECK_EQ(guest_run(&g, &run), 0);
+	vm_tell(&g, GUEST_ASK, 0x1234, 0, 0);
+	CHECK_EQ(vm_run(&g, &run), 0);
 	CHECK_EQ(run.reason, VMM_EXIT_IN);
 	CHECK_EQ(run.port, 0x1234);
 	CHECK_EQ(run.width, 4);
 	run.value = 0xcafe1234;
-	CHECK_EQ(guest_run(&g, &run), 0);
+	CHECK_EQ(vm_run(&g, &run), 0);
 	CHECK_EQ(g.mail->result, 0xcafe1234);
 
 	guest_cannot(&g, GUEST_LOAD, NO_SLOT, ENXIO);
-	CHECK_EQ(guest_map(&g, NO_SLOT, map_anon(1, RW), P, 0), 0);
+	CHECK_EQ(vm_map(&g, NO_SLOT, map_anon(1, RW), P, 0), 0);
 	guest_goes_on(&g);
-	CHECK_EQ(guest_do(&g, GUEST_ODD, 0, 0, 0, NULL), -VMM_EXIT_OTHER);
-	guest_end(&g);
+	CHECK_EQ(vm_do(&g, GUEST_ODD, 0, 0, 0, NULL), -VMM_EXIT_OTHER);
+	vm_end(&g);
 	boot(&g);
-	CHECK_EQ(guest_do(&g, GUEST_TRIPLE, 0, 0, 0, NULL), -VMM_EXIT_SHUTDOWN);
-	guest_end(&g);
+	CHECK_EQ(vm_do(&g, GUEST_TRIPLE, 0, 0, 0, NULL), -VMM_EXIT_SHUTDOWN);
+	vm_end(&g);
 }
 
 static void on_alarm(int signo)
@@ -218,15 +218,15 @@ TEST(T3_V03, "T3-V03 a signal ends an endless guest")
 
 	boot(&g);
 	CHECK_OK(sigaction(SIGALRM, &sa, NULL));
-	guest_tell(&g, GUEST_SPIN, 0, 0, 0);
+	vm_tell(&g, GUEST_SPIN, 0, 0, 0);
 	for (int i = 0; i < 3; i++) {
 		alarm(1);
 		began = now_ns();
-		CHECK_EQ(guest_run(&g, &run), EINTR);
+		CHECK_EQ(vm_run(&g, &run), EINTR);
 		CHECK_OP(now_ns() - began, >, 500000000ull);
 	}
 	CHECK_OP(guest_stat(&g).interrupts, >, 10);
-	guest_end(&g);
+	vm_end(&g);
 }
 
 static void spin_for_ever(void *arg)
@@ -235,11 +235,11 @@ static void spin_for_ever(void *arg)
 	struct vmm_run run = {0};
 
 	(void)arg;
-	if (guest_boot(&g))
+	if (vm_boot(&g))
 		_exit(1);
-	guest_tell(&g, GUEST_SPIN, 0, 0, 0);
+	vm_tell(&g, GUEST_SPIN, 0, 0, 0);
 	for (;;)
-		(void)guest_run(&g, &run);
+		(void)vm_run(&g, &run);
 }
 
 TEST(T3_V04, "T3-V04 SIGKILL while a guest spins")
@@ -254,7 +254,7 @@ TEST(T3_V04, "T3-V04 SIGKILL while a guest spins")
 	sleep_ms(100);
 	CHECK_OK(kill(pid, SIGKILL));
 	join_signal(pid, SIGKILL);
-	guest_end(&g);
+	vm_end(&g);
 }
 
 /* Slots, states and arguments that are wrong; nothing changes. */
@@ -269,19 +269,19 @@ TEST(T3_V05, "T3-V05 bad input")
 
 	boot(&g);
 	p = map_anon(4, RW);
-	CHECK_EQ(guest_map(&g, GPA + 1, p, P, 0), EINVAL);
-	CHECK_EQ(guest_map(&g, GPA, p + 1, P, 0), EINVAL);
-	CHECK_EQ(guest_map(&g, GPA, p, 0, 0), EINVAL);
-	CHECK_EQ(guest_map(&g, GPA, p, P, 2), EINVAL);
-	CHECK_EQ(guest_map(&g, VMM_ADDRESS_MAX - P, p, 2 * P, 0), EINVAL);
-	CHECK_EQ(guest_map(&g, -P, p, P, 0), EINVAL);
-	CHECK_EQ(guest_map(&g, GPA, (void *)-P, P, 0), EOVERFLOW);
-	CHECK_EQ(guest_map(&g, GPA, p, 4 * P, 0), 0);
-	CHECK_EQ(guest_map(&g, GPA + 3 * P, p, P, 0), EEXIST);
-	CHECK_EQ(guest_map(&g, GPA - P, p, 2 * P, 0), EEXIST);
+	CHECK_EQ(vm_map(&g, GPA + 1, p, P, 0), EINVAL);
+	CHECK_EQ(vm_map(&g, GPA, p + 1, P, 0), EINVAL);
+	CHECK_EQ(vm_map(&g, GPA, p, 0, 0), EINVAL);
+	CHECK_EQ(vm_map(&g, GPA, p, P, 2), EINVAL);
+	CHECK_EQ(vm_map(&g, VMM_ADDRESS_MAX - P, p, 2 * P, 0), EINVAL);
+	CHECK_EQ(vm_map(&g, -P, p, P, 0), EINVAL);
+	CHECK_EQ(vm_map(&g, GPA, (void *)-P, P, 0), EOVERFLOW);
+	CHECK_EQ(vm_map(&g, GPA, p, 4 * P, 0), 0);
+	CHECK_EQ(vm_map(&g, GPA + 3 * P, p, P, 0), EEXIST);
+	CHECK_EQ(vm_map(&g, GPA - P, p, 2 * P, 0), EEXIST);
 	for (u64 i = 2; i < VMM_SLOTS; i++)
-		CHECK_EQ(guest_map(&g, GPA + i * 0x10000, p, P, 0), 0);
-	CHECK_EQ(guest_map(&g, 2 * GPA, p, P, 0), ENOSPC);
+		CHECK_EQ(vm_map(&g, GPA + i * 0x10000, p, P, 0), 0);
+	CHECK_EQ(vm_map(&g, 2 * GPA, p, P, 0), ENOSPC);
 	CHECK_ERRNO(ioctl(g.fd, VMM_IOC_UNMAP, &unmap), ENOENT);
 	CHECK_ERRNO(ioctl(g.fd, VMM_IOC_RUN, BAD), EFAULT);
 	CHECK_ERRNO(ioctl(g.fd, 0x5600, &run), ENOTTY);
@@ -302,7 +302,7 @@ TEST(T3_V05, "T3-V05 bad input")
 	regs.ip = GUEST_CODE;
 	CHECK_OK(ioctl(g.fd, VMM_IOC_SET_REGS, &regs));
 	guest_goes_on(&g); /* and it boots once more */
-	guest_end(&g);
+	vm_end(&g);
 }
 
 /* Random states: whatever the processor makes of them, the run ends. */
@@ -338,14 +338,14 @@ TEST(T3_V06, "T3-V06 random processor states")
 		r.ip = GUEST_CODE + rnd(&seed) % 512;
 		CHECK_OK(ioctl(g.fd, VMM_IOC_SET_REGS, &r));
 		ualarm(20000, 0);
-		err = guest_run(&g, &run);
+		err = vm_run(&g, &run);
 		ualarm(0, 0);
 		CHECK(err == 0 || err == EINTR || err == EINVAL);
 		refused += err == EINVAL;
 		ran += err != EINVAL;
 	}
 	test_note("%u states ran, %u were refused", ran, refused);
-	guest_end(&g);
+	vm_end(&g);
 }
 
 struct vectors {
@@ -357,7 +357,7 @@ static void *keep_body(void *arg)
 {
 	struct vectors *v = arg;
 
-	CHECK_EQ(guest_do(v->g, GUEST_KEEP, 1111, 2222, 300000000, &v->sum), 0);
+	CHECK_EQ(vm_do(v->g, GUEST_KEEP, 1111, 2222, 300000000, &v->sum), 0);
 	return NULL;
 }
 
@@ -377,7 +377,7 @@ TEST(T3_V07, "T3-V07 vector registers")
 	CHECK_EQ(pthread_join(t, NULL), 0);
 	CHECK_EQ(v.sum, 3333);
 	CHECK(x > 1.49 && x < 1.51);
-	guest_end(&g);
+	vm_end(&g);
 }
 
 /* -- changes of its memory, between runs -------------------------------------------------------------------------------------------- */
@@ -395,7 +395,7 @@ TEST(T3_V10, "T3-V10 munmap and a new mapping")
 	set_tag(p, 1, 78);
 	guest_goes_on(&g);
 	CHECK_EQ(g.mail->result, 78);
-	guest_end(&g);
+	vm_end(&g);
 }
 
 TEST(T3_V11, "T3-V11 mprotect")
@@ -415,7 +415,7 @@ TEST(T3_V11, "T3-V11 mprotect")
 	guest_cannot(&g, GUEST_LOAD, GPA, EFAULT);
 	CHECK_OK(mprotect(p, P, RW));
 	guest_goes_on(&g);
-	guest_end(&g);
+	vm_end(&g);
 }
 
 TEST(T3_V12, "T3-V12 a slot that is read-only, and one that goes")
@@ -425,17 +425,17 @@ TEST(T3_V12, "T3-V12 a slot that is read-only, and one that goes")
 	struct vmm_unmap unmap = {.gpa = GPA};
 
 	boot(&g);
-	CHECK_EQ(guest_map(&g, GPA, p, P, VMM_READ_ONLY), 0);
+	CHECK_EQ(vm_map(&g, GPA, p, P, VMM_READ_ONLY), 0);
 	set_tag(p, 0, 9);
 	CHECK_EQ(guest_word(&g, GPA), 9);
 	guest_cannot(&g, GUEST_STORE, GPA, EFAULT);
 	CHECK_OK(ioctl(g.fd, VMM_IOC_UNMAP, &unmap));
-	CHECK_EQ(guest_map(&g, GPA, p, P, 0), 0);
+	CHECK_EQ(vm_map(&g, GPA, p, P, 0), 0);
 	guest_goes_on(&g);
 	CHECK_EQ(tag(p, 0), 1);
 	CHECK_OK(ioctl(g.fd, VMM_IOC_UNMAP, &unmap));
 	guest_cannot(&g, GUEST_LOAD, GPA, ENXIO);
-	guest_end(&g);
+	vm_end(&g);
 }
 
 /* After a fork each has its own; the guest is the parent's. */
@@ -463,7 +463,7 @@ TEST(T3_V13, "T3-V13 fork and copy on write")
 	CHECK_EQ(guest_word(&g, GPA + P), 3);
 	CHECK_EQ(write(go[1], "", 1), 1);
 	join(pid);
-	guest_end(&g);
+	vm_end(&g);
 }
 
 TEST(T3_V14, "T3-V14 truncate by somebody else")
@@ -474,7 +474,7 @@ TEST(T3_V14, "T3-V14 truncate by somebody else")
 	pid_t pid;
 
 	boot(&g);
-	CHECK_EQ(guest_map(&g, GPA, p, 2 * P, 0), 0);
+	CHECK_EQ(vm_map(&g, GPA, p, 2 * P, 0), 0);
 	CHECK_EQ(guest_word(&g, GPA + P), 1);
 	guest_put(&g, GPA + P, 0x55);
 	CHECK_EQ(file_tag(fd, 1), 0x55);
@@ -490,7 +490,7 @@ TEST(T3_V14, "T3-V14 truncate by somebody else")
 	guest_goes_on(&g);
 	CHECK_EQ(g.mail->result, 0);
 	CHECK_EQ(guest_word(&g, GPA), 0);
-	guest_end(&g);
+	vm_end(&g);
 }
 
 /* No reference, no pin: what the guest has used can all be thrown away, and comes back on demand. */
@@ -499,14 +499,14 @@ TEST(T3_V15, "T3-V15 all of it can go")
 	struct guest g;
 	u8 *p = boot_with(&g, 64);
 
-	CHECK_EQ(guest_do(&g, GUEST_FILL, GPA, 64 * P / 8, 1, NULL), 0);
+	CHECK_EQ(vm_do(&g, GUEST_FILL, GPA, 64 * P / 8, 1, NULL), 0);
 	CHECK_OP(guest_stat(&g).sptes, >=, 64);
 	CHECK_OK(madvise(p, 64 * P, MADV_DONTNEED));
 	for (size_t i = 0; i < 64; i++)
 		CHECK_EQ(resident(p + i * P), 0);
 	CHECK_OP(guest_stat(&g).sptes, <, 64);
 	CHECK_EQ(guest_word(&g, GPA + 63 * P), 0);
-	guest_end(&g);
+	vm_end(&g);
 }
 
 /* Whoever ran it does not matter: the memory is that of who mapped it. After exec or exit there is none. */
@@ -526,7 +526,7 @@ TEST(T3_V16, "T3-V16 the owner ends, its guest is kept by another")
 		u8 *p = map_anon(1, RW);
 
 		set_tag(p, 0, 4711);
-		CHECK_EQ(guest_map(&g, GPA, p, P, 0), 0);
+		CHECK_EQ(vm_map(&g, GPA, p, P, 0), 0);
 		CHECK_EQ(write(fds[1], "", 1), 1);
 		for (;;)
 			pause();
@@ -535,11 +535,11 @@ TEST(T3_V16, "T3-V16 the owner ends, its guest is kept by another")
 	CHECK_EQ(guest_word(&g, GPA), 4711);
 	CHECK_OK(kill(pid, SIGKILL));
 	join_signal(pid, SIGKILL);
-	guest_tell(&g, GUEST_LOAD, GPA, 0, 0);
-	CHECK_EQ(guest_run(&g, &run), 0);
+	vm_tell(&g, GUEST_LOAD, GPA, 0, 0);
+	CHECK_EQ(vm_run(&g, &run), 0);
 	CHECK_EQ(run.reason, VMM_EXIT_MEMORY);
 	CHECK_EQ(run.error, EFAULT);
-	guest_end(&g);
+	vm_end(&g);
 }
 
 /* What the guest uses is young, by its own accessed bits, and again after that was cleared. */
@@ -559,7 +559,7 @@ TEST(T3_V17, "T3-V17 age")
 	CHECK_EQ(device_young(dev, p, true), 0);
 	CHECK_EQ(guest_word(&g, GPA), 1);
 	CHECK_EQ(device_young(dev, p, true), 1);
-	guest_end(&g);
+	vm_end(&g);
 }
 
 /* -- while it runs ------------------------------------------------------------------------------------------------------------------------ */
@@ -653,7 +653,7 @@ static void watch(renew *const *ways, unsigned nways, int fd, unsigned ms, bool 
 		FAIL("round %u: the guest saw %#x behind %#x", w.value, (u32)seen, (u32)(seen >> 32));
 	test_note("%llu rounds, %llu of the guest's; %llu kicks", (unsigned long long)w.rounds,
 	          (unsigned long long)g.mail->count, (unsigned long long)guest_stat(&g).kicks);
-	guest_end(&g);
+	vm_end(&g);
 }
 
 TEST(T3_V20, "T3-V20 MADV_DONTNEED under a running guest")
@@ -711,7 +711,7 @@ TEST(T3_V25, "T3-V25 mprotect under a guest that stores")
 	}
 	(void)runner_stop(&r);
 	test_note("%llu rounds", (unsigned long long)rounds);
-	guest_end(&g);
+	vm_end(&g);
 }
 
 /* -- storm: several guests, one memory ------------------------------------------------------------------------------------------------------ */
@@ -734,13 +734,13 @@ static void storm_guest(struct storm *s, struct guest *g, u32 seed)
 	ADD(s->ready, 1);
 	while (!LOAD(s->stop)) {
 		u64 at = GPA + rnd(&seed) % STORM_PAGES * P + 8 * (rnd(&seed) % 512);
-		int err = guest_do(g, rnd(&seed) % 2 ? GUEST_LOAD : GUEST_STORE, at, 0x1000000 + rnd(&seed) % 1000, 0, NULL);
+		int err = vm_do(g, rnd(&seed) % 2 ? GUEST_LOAD : GUEST_STORE, at, 0x1000000 + rnd(&seed) % 1000, 0, NULL);
 
 		if (err == -VMM_EXIT_MEMORY) { /* unmapped or read-only for the moment: it tries again until it can */
 			struct vmm_run run = {.reason = VMM_EXIT_MEMORY};
 
 			while (!LOAD(s->stop) && (err == EINTR || run.reason == VMM_EXIT_MEMORY))
-				err = guest_run(g, &run);
+				err = vm_run(g, &run);
 		}
 		CHECK(LOAD(s->stop) || err == 0);
 		if (g->mail->result && g->mail->result >> 24 != 1 && g->mail->command == GUEST_LOAD)
@@ -803,7 +803,7 @@ TEST_SECONDS(T3_V30, "T3-V30 storm: two guests, one memory", 300)
 
 	for (unsigned i = 0; i < STORM_GUESTS; i++) {
 		boot(&s.guests[i]);
-		CHECK_EQ(guest_map(&s.guests[i], GPA, s.p, STORM_PAGES * P, 0), 0);
+		CHECK_EQ(vm_map(&s.guests[i], GPA, s.p, STORM_PAGES * P, 0), 0);
 	}
 	crew_run(1 + STORM_GUESTS, storm_member, &s);
 	for (unsigned i = 0; i < STORM_GUESTS; i++) {
@@ -812,7 +812,7 @@ TEST_SECONDS(T3_V30, "T3-V30 storm: two guests, one memory", 300)
 		test_note("guest %u: %llu runs, %llu faults, %llu retries, %llu flushes, %llu kicks", i,
 		          (unsigned long long)st.runs, (unsigned long long)st.faults, (unsigned long long)st.retries,
 		          (unsigned long long)st.flushes, (unsigned long long)st.kicks);
-		guest_end(&s.guests[i]);
+		vm_end(&s.guests[i]);
 	}
 	test_note("%llu changes", (unsigned long long)s.rounds);
 }
