@@ -4,6 +4,7 @@
  * The guest (user/guest_code.S) runs on a CPU of its own while this one changes the memory that it uses.
  */
 #define _GNU_SOURCE
+#include "swap.h"
 #include "t3.h"
 #include "user/guest.h"
 
@@ -509,6 +510,26 @@ TEST(T3_V15, "T3-V15 all of it can go")
 	vm_end(&g);
 }
 
+TEST(T3_V18, "T3-V18 all of it is swapped out, and comes back")
+{
+	struct guest g;
+	u64 n = 64 * P / 8, sum = 0;
+	size_t gone = 0;
+	u8 *p;
+
+	swap_begin(256);
+	p = boot_with(&g, 64);
+	CHECK_EQ(vm_do(&g, GUEST_FILL, GPA, n, 1, NULL), 0);
+	for (int i = 0; i < 3 && gone < 64; i++) /* what is young stays the first time */
+		gone = swap_out(p, 64);
+	CHECK_EQ(gone, 64);
+	CHECK_OP(guest_stat(&g).sptes, <, 64);
+	CHECK_EQ(vm_do(&g, GUEST_SUM, GPA, n, 0, &sum), 0);
+	CHECK_EQ(sum, n * (n + 1) / 2);
+	vm_end(&g);
+	swap_end();
+}
+
 /* Whoever ran it does not matter: the memory is that of who mapped it. After exec or exit there is none. */
 TEST(T3_V16, "T3-V16 the owner ends, its guest is kept by another")
 {
@@ -618,12 +639,10 @@ static void renew_truncate(struct watch *w)
 	store_value(w);
 }
 
-#ifndef MADV_PAGEOUT
-#define MADV_PAGEOUT 21
-#endif
-static void renew_pageout(struct watch *w)
+static void renew_swapped(struct watch *w)
 {
-	(void)madvise(w->p + P, P, MADV_PAGEOUT); /* where it is known */
+	CHECK_OK(madvise(w->p + P, P, MADV_PAGEOUT));
+	CHECK_EQ(*(volatile u32 *)(w->p + P), w->value - 1);
 	store_value(w);
 }
 
@@ -678,8 +697,17 @@ TEST(T3_V23, "T3-V23 truncate under a running guest")
 
 TEST(T3_V24, "T3-V24 everything under a running guest")
 {
-	watch((renew *const[]){renew_dontneed, renew_mapping, renew_fork, renew_protection, renew_pageout}, 5, -1, 3000,
+	swap_begin(256);
+	watch((renew *const[]){renew_dontneed, renew_mapping, renew_fork, renew_protection, renew_swapped}, 5, -1, 3000,
 	      false);
+	swap_end();
+}
+
+TEST(T3_V27, "T3-V27 swapping under a running guest")
+{
+	swap_begin(256);
+	watch((renew *const[]){renew_swapped}, 1, -1, 1500, false);
+	swap_end();
 }
 
 /* Only the notifiers stop this guest. Without them (M133) it goes on with a page that is not ours any more. */
