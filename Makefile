@@ -123,8 +123,9 @@ $(OUT)/kernel.elf: $(OUT)/ksyms.o $(OUT)/kernel.pass1
 # Everything of ring 3: ordinary static Linux programs, by the tool chain's own libc.  Objects: $(OUT)/user-obj.
 UOBJ := $(OUT)/user-obj
 UFLAGS := -std=gnu11 -O1 -g -pthread -Wall -Wextra -Werror -iquote . -D_FILE_OFFSET_BITS=64
-SUITE := $(patsubst %.c,$(UOBJ)/%.o,$(filter-out tests/user/bigfile.c,$(sort $(wildcard tests/user/*.c))))
-UPROGRAMS := $(addprefix $(OUT)/user/,init sh demo suite reverse64m bench poweroff reboot)
+UMK := $(addprefix $(UOBJ)/user/,umk_window.o umk_mmu.o umk_guest.o umk_run.o kmem.o)
+SUITE := $(patsubst %.c,$(UOBJ)/%.o,$(filter-out tests/user/bigfile.c,$(sort $(wildcard tests/user/*.c)))) $(UMK)
+UPROGRAMS := $(addprefix $(OUT)/user/,init sh demo suite reverse64m bench umk poweroff reboot)
 
 user: $(UPROGRAMS)
 
@@ -136,8 +137,9 @@ $(OUT)/user/init: $(UOBJ)/user/init.o
 $(OUT)/user/poweroff: $(UOBJ)/user/poweroff.o
 $(OUT)/user/reboot: $(UOBJ)/user/poweroff.o
 $(OUT)/user/sh: $(addprefix $(UOBJ)/user/,sh.o applets.o)
-$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o demo_guest.o kmem.o)
-$(OUT)/user/bench: $(patsubst %.c,$(UOBJ)/%.o,$(sort $(wildcard user/bench*.c)) user/kmem.c)
+$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o demo_steps.o demo_guest.o ptes.o kmem.o)
+$(OUT)/user/bench: $(patsubst %.c,$(UOBJ)/%.o,$(sort $(wildcard user/bench*.c))) $(UMK)
+$(OUT)/user/umk: $(UOBJ)/user/umk.o $(UMK)
 $(OUT)/user/reverse64m: $(UOBJ)/tests/user/bigfile.o
 $(OUT)/user/suite: $(SUITE)
 $(UPROGRAMS):
@@ -164,7 +166,7 @@ iso: setup
 		print(machine.make_iso(machine.from_environment(), 'build/pteron.iso', ''))"
 
 # -- what people type ------------------------------------------------------------------------------------------
-export ARCH PAGING BUILD SAN FW DISK SMP MEM TESTS ACCEL ICOUNT APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS
+export ARCH PAGING BUILD SAN FW DISK SMP MEM TESTS T N ACCEL ICOUNT APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS
 
 help:
 	@echo 'make run      boot Pteron with a shell on this terminal (Ctrl-A X leaves)'
@@ -175,6 +177,7 @@ help:
 	@echo 'make debug    QEMU halted and a gdb connected to it'
 	@echo 'make exec     run one static Linux program     PROG=./a.out ARGS=... WITH=dir'
 	@echo 'make bench    costs in guest instructions'
+	@echo 'make profile  hottest functions of an operation T=mosaic/remap_resident_page  N=16'
 	@echo 'make iso      a hybrid boot image (BIOS and UEFI)'
 	@echo 'each with     ARCH=x86_64|i386 PAGING=4level|pae|2level|scrambled FW=direct|bios|uefi SMP=1 MEM=512 BUILD=debug|release'
 
@@ -194,6 +197,9 @@ exec: setup
 bench: BUILD := $(BENCH_BUILD)
 bench: setup
 	@tools/bench.py
+profile: BUILD := $(BENCH_BUILD)
+profile: setup
+	@tools/profile.py
 check: setup
 	@tools/check.py
 host: setup
@@ -201,4 +207,4 @@ host: setup
 clean:
 	rm -rf build
 
-.PHONY: kernel root ramdisk iso help setup run test guest debug exec bench check host clean user
+.PHONY: kernel root ramdisk iso help setup run test guest debug exec bench profile check host clean user

@@ -16,6 +16,7 @@ import re
 import sys
 
 import guest
+import linux
 from machine import TOP, build, build_kernel, from_environment
 
 # name of the bench program's line -> (what it is, Linux 6.12, our limit or None)
@@ -33,6 +34,13 @@ ROWS = {
     "cow_reuse_fault": ("copy-on-write fault: reuse", 1587, None),
     "fork_exit_wait": ("fork, exit, wait", 127000, None),
     "fork_exit_wait_1024_pages": ("fork, exit, wait with 1,024 pages", 547000, None),
+    "fork_exit_wait_16384_pages": ("fork, exit, wait with 16,384 pages", None, None),
+    "mprotect_per_page": ("mprotect, per touched page", None, None),
+    "mremap_per_page": ("mremap, per touched page", None, None),
+    "swap_out_per_page": ("swap 1,024 pages out, per page", None, None),
+    "swap_out_request_kib": ("device requests for it, mean KiB", None, None),
+    "swap_in_per_page": ("stores to these, per page", None, None),
+    "swap_in_request_kib": ("device requests for it, mean KiB", None, None),
     "file_read_fault": ("shared file read fault", 2211, None),
     "file_write_fault": ("shared file write fault", 2451, None),
     "write_fault_after_msync": ("write fault after msync", 2893, None),
@@ -64,7 +72,7 @@ ROWS = {
     "mirror_retries": ("of these, begun again, while other pages are dropped", None, None),
 }
 
-TIMED = "null signal pipe anon mprotect cow fork file msync cache mosaic notify"
+TIMED = "null signal pipe anon mprotect cow fork file msync cache swap mosaic notify"
 
 # What user/bench_crew.h calls the kinds of faults, and who makes them.
 KINDS = {
@@ -81,6 +89,15 @@ CREWS = {
 }
 
 
+LINE = re.compile(r"bench (\S+?)(?:\.(min|median))? (\d+(?:\.\d+)?) (\S+)$")
+
+
+def numbers(lines):
+    """What the bench program printed: name -> (value, unit)."""
+    found = [match.groups() for match in map(LINE.match, (line.strip() for line in lines)) if match]
+    return {name: (float(value), unit) for name, kind, value, unit in found if kind != "min"}
+
+
 def measure(m, names, **changes):
     """Run these benchmarks; what they printed."""
     words = ",".join(["/bin/bench", *names.split()])
@@ -92,13 +109,7 @@ def measure(m, names, **changes):
     m = dataclasses.replace(m, disks=(f"{programs.out}/root.img,snapshot=on",),
                             cmdline=f"root=vda tests=none run={words}")
     outcome = guest.run(m, "bench", 900)
-    values = {}
-    for line in outcome.lines:
-        match = re.match(r"bench (\S+?)(?:\.(min|median))? (\d+(?:\.\d+)?) (\S+)$", line)
-        if match:
-            name, kind, value, unit = match.groups()
-            if kind != "min":
-                values[name] = (float(value), unit)
+    values = numbers(outcome.lines)
     if outcome.status != guest.EXIT_PASS or not values:
         sys.exit(f"bench {names} failed; see {outcome.log}")
     return values
@@ -152,6 +163,31 @@ def locks(values):
     return lines
 
 
+# T0-28: the same guest on the same emulated MMU, by the ways to change its window (user/umk.h).
+UMK = {
+    "remap": "remap_file_pages with a protection",
+    "vector": "the same, and remap_vector at a context switch",
+    "mmap": "mmap and mprotect",
+}
+
+
+def umk_row(where, what, values, kind, best):
+    cost = values[f"umk_operation.{kind}"][0]
+    return f"| {where} | {what} | {cost:.0f} | {cost / best:.2f} | {values[f'umk_vmas.{kind}'][0]:.0f} |"
+
+
+def user_mode_kernel(m):
+    """The table; Linux is measured too, if its package can be had."""
+    here = measure(m, "umk")
+    there = numbers(linux.run(f"{m.out}/user/bench", ["umk"], "bench-linux") or []) if m.arch == "x86_64" else {}
+    best = here["umk_operation.remap"][0]
+    lines = ["| T0-28: a guest of 4,096 pages | its window is changed by | instructions an operation | to remap | vmas |",
+             "|---|---|--:|--:|--:|"]
+    lines += [umk_row("Pteron", what, here, kind, best) for kind, what in UMK.items() if f"umk_operation.{kind}" in here]
+    lines += [umk_row("Linux 6.12", what, there, kind, best) for kind, what in UMK.items() if f"umk_operation.{kind}" in there]
+    return lines
+
+
 # T4-20: what the type of entry values costs, in the benchmarks of faults and munmap.
 TYPED = ("anon_write_fault", "anon_read_fault", "munmap_per_page")
 TYPED_LIMIT = 2.0  # per cent
@@ -177,6 +213,7 @@ def main():
     values = measure(m, TIMED)
     typed, cheap = typed_against_raw(m, values)
     parts = [
+        ["A user-mode kernel's guest, -icount"], user_mode_kernel(m),
         [f"{m.config}, -icount shift=0, {m.mem} MiB"], table(values),
         ["Faults at once, 4 CPUs, -icount"], instructions(measure(m, "faults", smp=4)),
         ["Faults at once, 4 CPUs that run at once"], waits(measure(m, "faults", smp=4, icount=False)),

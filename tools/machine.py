@@ -132,9 +132,33 @@ def slow_disk():
     return f"{path},snapshot=on,throttling.iops-read={SLOW_READS}"
 
 
+def swap_disk():
+    """16 MiB made by mkswap(8), with two bad pages. Tests find it by the word suite.swap=vdc."""
+    path = os.path.join(TOP, "build", "swap.img")
+    if not os.path.exists(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        new = f"{path}.{os.getpid()}"
+        with open(new, "wb") as f:
+            f.truncate(16 << 20)
+        subprocess.run(["mkswap", "-q", "-L", "suite", new], check=True,
+                       env=dict(os.environ, PATH=os.environ["PATH"] + ":/sbin:/usr/sbin"))
+        with open(new, "r+b") as f:  # mkswap finds bad pages by reading; these it did not find
+            f.seek(1032)
+            f.write((2).to_bytes(4, "little"))
+            f.seek(1536)
+            f.write((3).to_bytes(4, "little") + (4095).to_bytes(4, "little"))
+        os.replace(new, path)
+    return f"{path},snapshot=on"
+
+
 def suite_disks(m):
-    """What the ring-3 suite finds: vda, its root, and vdb, the slow one."""
-    return (f"{m.out}/root.img,snapshot=on", slow_disk())
+    """What the ring-3 suite finds: vda, its root, vdb, the slow one, and vdc, to swap to."""
+    return (f"{m.out}/root.img,snapshot=on", slow_disk(), swap_disk())
+
+
+def suite_words(m):
+    """For the kernel's command line: which disk is which."""
+    return f"root={m.disk_name(0)} suite.slow={m.disk_name(1)} suite.swap={m.disk_name(2)} "
 
 
 FORMATS = (("x86_64", "4level"), ("i386", "pae"), ("i386", "2level"))

@@ -5,7 +5,7 @@ import os
 import sys
 
 import guest
-from machine import EXIT_PASS, TOP, build, from_environment, make_iso, suite_disks
+from machine import EXIT_PASS, TOP, build, from_environment, make_iso, suite_disks, suite_words
 
 
 def main():
@@ -14,7 +14,7 @@ def main():
     build(m)
     words = f"tests={glob} " + (os.environ.get("APPEND") or "")
     if m.fw == "direct":
-        m = dataclasses.replace(m, disks=suite_disks(m), cmdline=f"root={m.disk_name(0)} suite.slow={m.disk_name(1)} {words}")
+        m = dataclasses.replace(m, disks=suite_disks(m), cmdline=suite_words(m) + words)
     else:
         m.iso = make_iso(m, f"{TOP}/build/guest.iso", words)
     outcome = guest.run(m, "guest", int(os.environ.get("SECONDS_MAX") or 900), lambda line: print(line, flush=True))

@@ -21,6 +21,7 @@ needed() {
 	mformat                   mtools
 	mke2fs                    e2fsprogs
 	debugfs                   e2fsprogs
+	mkswap                    util-linux
 	gdb                       gdb
 	cppcheck                  cppcheck
 	clang-format              clang-format

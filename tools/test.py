@@ -22,7 +22,7 @@ import time
 
 import guest
 from guest import LOGS, Result
-from machine import EXIT_FAIL, EXIT_PASS, FORMATS, SCRAMBLED, TOP, Machine, make, make_iso, suite_disks
+from machine import EXIT_FAIL, EXIT_PASS, FORMATS, SCRAMBLED, TOP, Machine, make, make_iso, suite_disks, suite_words
 
 PRINT = threading.Lock()
 LONG = os.environ.get("LONG") == "1"
@@ -74,7 +74,7 @@ def repeat_command(m, glob, *more):
 def guest_lane(m, glob, seconds, name=None, more=(), repeat=None):
     """The ring-3 suite (and the contract tests) on one machine."""
     name = name or f"guest-{m.arch}-{m.paging}-{m.fw}"
-    m = dataclasses.replace(m, cmdline=f"root={m.disk_name(0)} suite.slow={m.disk_name(1)} {words(glob, *more)}", iso=f"{LOGS}/{name}.iso")
+    m = dataclasses.replace(m, cmdline=suite_words(m) + words(glob, *more), iso=f"{LOGS}/{name}.iso")
 
     def run():
         if m.fw != "direct":
@@ -146,7 +146,7 @@ MUTATIONS = (
 def kill(name, tests, m):
     """Boot with the bug; it is killed if the test fails, or if the kernel itself notices while the test runs.  A
     survivor is a missing test, and a machine that does not get to the test, or just hangs, has told nobody."""
-    m = dataclasses.replace(m, cmdline=f"root=vda suite.slow=vdb {words(tests, f'mutate={name}')}")
+    m = dataclasses.replace(m, cmdline=suite_words(m) + words(tests, f'mutate={name}'))
     outcome = guest.run(m, f"mutation-{name}-{tests.strip('*')}-{m.paging}", 120)
     noticed = [r.name for r in outcome.results if not r.passed]
     began = any(line.startswith("1..") for line in outcome.lines)
@@ -188,6 +188,7 @@ def smp_lanes():
     for arch, paging in FORMATS:
         out.append(guest_lane(machine(arch, paging, smp=4), "T0-20*", 20 * 100, f"storms-{arch}-{paging}",
                               ("suite.storms=20", "suite.storm=60")))
+        out.append(guest_lane(machine(arch, paging), "T0-28*", 3600, f"guest-mmu-{arch}-{paging}", ("suite.guest=1000000",)))
     return out
 
 

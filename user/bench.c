@@ -132,7 +132,7 @@ static const struct {
 	{"null", bench_null},         {"signal", bench_signal}, {"pipe", bench_pipe},     {"anon", bench_anon},
 	{"mprotect", bench_mprotect}, {"cow", bench_cow},       {"fork", bench_fork},     {"file", bench_file},
 	{"msync", bench_msync},       {"cache", bench_cache},   {"mosaic", bench_mosaic}, {"faults", bench_faults},
-	{"locks", bench_locks},       {"notify", bench_notify},
+	{"locks", bench_locks},       {"umk", bench_umk},       {"swap", bench_swap},     {"notify", bench_notify},
 };
 
 static bool wanted(const char *name, int argc, char **argv)

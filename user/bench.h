@@ -58,10 +58,12 @@ void bench_mprotect(void);
 void bench_cow(void);
 void bench_file(void);
 void bench_msync(void);
+void bench_swap(void);
 void bench_cache(void);
 void bench_mosaic(void);
 void bench_faults(void);
 void bench_locks(void);
 void bench_notify(void);
+void bench_umk(void);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * bench_cache.c - file pages and the disk: a cold sequential pass over a mapping, a dirtying pass with msync, write
- * with fsync.  Each pass is over 4 MiB.  Requests are counted by /proc/diskstats; those for the file's data are all but
+ * with fsync; anonymous memory out to a swap file and back.  Each pass is over 4 MiB.  Requests are counted by /proc/diskstats; those for the file's data are all but
  * those for the file system's own, which Pteron tells apart (/proc/blockstats; elsewhere all count as data).
  *
  * Under -icount shift=0 one nanosecond is one instruction, so the process's CPU time is what it executed, in the
@@ -11,11 +11,13 @@
 #include "user/bench.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -162,4 +164,49 @@ void bench_cache(void)
 	write_pass(fd);
 	map_passes(fd);
 	close(fd);
+}
+
+/* -- swapping ---------------------------------------------------------------------------------------------------------- */
+
+#define SWAP_FILE "/root/bench.swap"
+
+/* A swap file of so many pages is in use. */
+static bool swap_begin(unsigned pages)
+{
+	static uint8_t page[PAGE];
+	uint32_t header[3] = {1, pages - 1, 0}; /* as mkswap(8) writes it */
+	int fd = open(SWAP_FILE, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	bool written = fd >= 0;
+
+	memcpy(page + 1024, header, sizeof(header));
+	memcpy(page + PAGE - 10, "SWAPSPACE2", 10);
+	for (unsigned i = 0; written && i < pages; i++) {
+		written = write(fd, page, PAGE) == (ssize_t)PAGE;
+		memset(page, 0, PAGE);
+	}
+	if (fd >= 0)
+		close(fd);
+	return written && syscall(SYS_swapon, SWAP_FILE, 0) == 0;
+}
+
+/* 4 MiB out by madvise(2), and in by stores. */
+void bench_swap(void)
+{
+	uint8_t *m;
+	struct pass p;
+
+	if (swap_begin(PAGES + 64)) {
+		m = map_anon(PAGES);
+		memset(m, 's', PAGES * PAGE);
+		p = begin("swap_out");
+		madvise(m, PAGES * PAGE, 21 /* MADV_PAGEOUT */);
+		end(p);
+		p = begin("swap_in");
+		for (size_t i = 0; i < PAGES; i++)
+			m[i * PAGE] = (uint8_t)i;
+		end(p);
+		munmap(m, PAGES * PAGE);
+		syscall(SYS_swapoff, SWAP_FILE);
+	}
+	unlink(SWAP_FILE);
 }

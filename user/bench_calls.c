@@ -83,15 +83,16 @@ void bench_pipe(void)
 
 void bench_fork(void)
 {
-	static const size_t sizes[] = {0, 1024};
+	static const size_t sizes[] = {0, 1024, 16384};
+	static const char *const names[] = {"fork_exit_wait", "fork_exit_wait_1024_pages", "fork_exit_wait_16384_pages"};
 
-	for (int k = 0; k < 2; k++) {
+	for (int k = 0; k < 3; k++) {
 		uint8_t *p = map_anon(sizes[k] + 1);
 
 		memset(p, 1, sizes[k] * PAGE + 1);
-		for (int i = 0; i < 20; i++)
+		for (int i = 0; i < (k == 2 ? 5 : 20); i++)
 			TIME(pid_t pid = fork(); if (pid == 0) _exit(0); waitpid(pid, NULL, 0));
-		report(k ? "fork_exit_wait_1024_pages" : "fork_exit_wait", 1);
+		report(names[k], 1);
 		munmap(p, (sizes[k] + 1) * PAGE);
 	}
 }

@@ -51,6 +51,26 @@ void bench_anon(void)
 	report("mmap_munmap", 1);
 }
 
+/* What mprotect and mremap of touched memory cost for each page. */
+static void bench_per_page(void)
+{
+	const size_t n = 512;
+	uint8_t *p = map_anon(n), *q = map_anon(n);
+
+	memset(p, 1, n * PAGE);
+	for (int i = 0; i < 20; i++) {
+		TIME(mprotect(p, n * PAGE, PROT_READ));
+		mprotect(p, n * PAGE, RW);
+	}
+	report("mprotect_per_page", n);
+	for (int i = 0; i < 10; i++) {
+		TIME(mremap(p, n * PAGE, n * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q));
+		TIME(mremap(q, n * PAGE, n * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p));
+	}
+	report("mremap_per_page", n);
+	munmap(p, n * PAGE);
+}
+
 void bench_mprotect(void)
 {
 	uint8_t *p = map_anon(16);
@@ -67,6 +87,7 @@ void bench_mprotect(void)
 	}
 	report("mprotect_merge", 1);
 	munmap(p, 16 * PAGE);
+	bench_per_page();
 }
 
 /* The child writes first (a copy each); when it is gone, the parent's writes find their pages unshared. */

@@ -1,11 +1,12 @@
 /*
- * demo_mosaic.c - `demo mosaic [plain] [PAGES]`: a picture of 256 x 256 tiles, each tile one page of a file.
+ * demo_mosaic.c - `demo mosaic [plain] [steps] [PAGES]`: a picture of 256 x 256 tiles, each tile one page of a file.
  *
  * The file holds the tiles in a random order.  One window of 65,536 pages puts them right, page by page, with
  * remap_file_pages: RW inside, R in the frame, NONE outside; all in ONE vma.  Linux gives every page a vma of
  * its own, has no per-page protection, and stops with ENOMEM at its limit of 65,530 vmas.
  *
- * `plain`: no colours.  PAGES: 1024, 4096, 16384 or 65536.  32 x 32 of the tiles are drawn, and only those
+ * `plain`: no colours; nor are there any if NO_COLOR is set, or elsewhere than on a terminal.  `steps`: a smaller
+ * window, and what its entries say before and after each of a few steps (demo_steps.c).  PAGES: 1024, 4096, 16384 or 65536.  32 x 32 of the tiles are drawn, and only those
  * pages are ever made.
  */
 #define _GNU_SOURCE
@@ -32,7 +33,7 @@
 static unsigned side = 256; /* tiles in each direction */
 static unsigned tiles, step;
 static uint8_t *window;
-static bool colours = true;
+static bool colours, steps;
 
 /* -- the picture ------------------------------------------------------------------------------------------------ */
 
@@ -175,7 +176,7 @@ static void draw(int fd)
 	for (unsigned k = 0; k < DRAWN * DRAWN; k++)
 		by_place[k] = k / DRAWN * step * side + k % DRAWN * step;
 	qsort(by_place, DRAWN * DRAWN, sizeof(*by_place), compare_places);
-	printf("  %-*s  %s\n", (int)DRAWN, "as the file stores them", "as the window shows them");
+	printf("  %-*s  %s\n", (int)DRAWN, "as the file stores them", "as the window shows them; blank: NONE");
 	for (unsigned y = 0; y < side; y += 2 * step) {
 		fputs("  ", stdout);
 		for (unsigned x = 0; x < side; x += step)
@@ -217,9 +218,14 @@ static void report(const struct kmem *a, const struct kmem *b, unsigned done)
 
 static bool parse(int argc, char **argv)
 {
+	const char *no_color = getenv("NO_COLOR");
+
+	colours = isatty(1) && !(no_color && *no_color);
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "plain"))
 			colours = false;
+		else if (!strcmp(argv[i], "steps"))
+			steps = true;
 		else
 			for (side = 256; side >= DRAWN && (int)(side * side) != atoi(argv[i]); side /= 2)
 				;
@@ -239,9 +245,11 @@ int demo_mosaic(int argc, char **argv)
 	int fd = (int)syscall(SYS_memfd_create, "mosaic", 0);
 
 	if (!parse(argc, argv)) {
-		fprintf(stderr, "usage: demo mosaic [plain] [1024|4096|16384|65536]\n");
+		fprintf(stderr, "usage: demo mosaic [plain] [steps|1024|4096|16384|65536]\n");
 		return 2;
 	}
+	if (steps)
+		return demo_steps(colours);
 	if (fd < 0 || !make_tiles(fd)) {
 		perror("demo mosaic: memfd");
 		return 1;

@@ -202,4 +202,17 @@ void sim_disk_fail_writes(struct sim_file *file, unsigned n, int err);
 void sim_disk_fail_reads(struct sim_file *file, unsigned n, int err);
 void sim_disk_fail_reserve(struct sim_file *file, unsigned n, int err);
 
+/* ---- swap --------------------------------------------------------------------------------------------------------------- */
+
+struct sim_swap;
+
+/* A swap area of so many pages (header included) in the memory of the process, priority as swap_setup has it; its device is a
+ * thread.  NULL: refused. */
+struct sim_swap *sim_swap_on(unsigned long pages, int prio);
+int sim_swap_off(struct sim_swap *swap); /* swap_off(), and if that succeeds the device and @swap are gone */
+unsigned sim_swap_type(const struct sim_swap *swap);
+unsigned long sim_swap_requests(const struct sim_swap *swap);
+/* The next requests fail with -EIO. */
+void sim_swap_fail(struct sim_swap *swap, unsigned reads, unsigned writes);
+
 #endif

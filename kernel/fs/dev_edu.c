@@ -242,7 +242,7 @@ static u64 flag(const struct page *page, enum page_flag bit, u64 value)
 /* => @page cannot go away */
 static void fill_stat(struct edu_stat *st, const struct page *page, bool zero)
 {
-	st->flags = EDU_STAT_PRESENT | (zero ? EDU_STAT_ZERO : 0) | (READ_ONCE(page->object) ? EDU_STAT_CACHED : 0) |
+	st->flags = EDU_STAT_PRESENT | (zero ? EDU_STAT_ZERO : 0) | (page_object(page) ? EDU_STAT_CACHED : 0) |
 	            flag(page, PG_DIRTY, EDU_STAT_DIRTY) | flag(page, PG_WRITEBACK, EDU_STAT_WRITEBACK) |
 	            flag(page, PG_ANON, EDU_STAT_ANON) | flag(page, PG_ANON_EXCLUSIVE, EDU_STAT_EXCLUSIVE) |
 	            flag(page, PG_LEASED, EDU_STAT_LEASED);

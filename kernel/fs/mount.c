@@ -7,6 +7,7 @@
  * A file system is mounted at one place.  The covered directory and the root hold each other in place by a
  * reference each (dentry_cover); the mount's own reference to the root is sb->root_dentry's.
  */
+#include "kernel/fs/swapfile.h"
 #include "kernel/fs/vfs_internal.h"
 
 struct mutex mount_lock = MUTEX_INIT(mount_lock, LOCK_MOUNT);
@@ -120,7 +121,7 @@ static int mount_at(struct dentry *dir, const char *source, const char *type, un
 
 	if (!S_ISDIR(dir->inode->mode))
 		err = -ENOTDIR;
-	else if (dir != root_dentry && !mounted_here(dir, type, source))
+	else if (dir != root_dentry && !mounted_here(dir, type, source) && !swapfile_uses(source))
 		err = 0;
 	if (!err) {
 		sb = super_mount(type, source, flags);
@@ -305,8 +306,24 @@ void vfs_flush_round(void)
 
 void vfs_shutdown(void)
 {
+	swapfile_shutdown();
 	vfs_sync();
 	each_super(shut_down_one);
+}
+
+bool device_is_mounted(const char *name)
+{
+	bool found = false;
+	struct super *sb;
+
+	mutex_lock(&mount_lock);
+	list_for_each_entry(sb, &supers, link) {
+		const char *source = strncmp(sb->source, "/dev/", 5) ? sb->source : sb->source + 5;
+
+		found |= sb->has_device && !strcmp(source, name);
+	}
+	mutex_unlock(&mount_lock);
+	return found;
 }
 
 void mounts_show_each(void (*show)(void *ctx, const char *source, const char *target, const struct super *sb),

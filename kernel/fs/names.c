@@ -152,7 +152,7 @@ static int unlink_locked(struct inode *dir, struct dentry *d, bool slash)
 	if (!dir->ops->unlink)
 		return -EPERM;
 	rwsem_write_lock_nested(&inode->lock);
-	err = dir->ops->unlink(dir, d->name, inode);
+	err = inode->swap ? -EPERM : dir->ops->unlink(dir, d->name, inode);
 	rwsem_write_unlock(&inode->lock);
 	return err;
 }

@@ -1,5 +1,6 @@
 /*
- * proc_file.c - files of /proc: text made when it is read from the start, kept for the description's later reads.
+ * proc_file.c - files of /proc: text made when it is read from the start, kept for the description's later reads;
+ * of a long text (show_part) only the part that is being read.
  *
  * Layer 9 (kernel/fs).  Interface: procfs.h.
  * Lock order: the description's content lock (rank LOCK_PIPE), then what a page fault on the reader's buffer
@@ -75,9 +76,12 @@ static void text_free(struct proc_buf *b)
 
 /* Of one open description. */
 struct content {
-	struct mutex lock; /* text */
+	struct mutex lock; /* all of it */
 	bool made;
 	struct proc_buf text;
+	loff_t base; /* where text begins; not 0 only of a long one */
+	u64 cursor;  /* show_part: what follows text */
+	bool ended;  /* ... nothing does */
 };
 
 static int content_make(const struct proc_node *n, struct proc_buf *b)
@@ -112,7 +116,7 @@ static void file_release(struct file *f)
 	kfree(c);
 }
 
-/* Copy from @pos on to the user; bytes, or -EFAULT. => content lock */
+/* Copy from @pos in @b on to the user; bytes, or -EFAULT. => content lock */
 static ssize_t copy_out(const struct proc_buf *b, char *user, size_t n, loff_t pos)
 {
 	size_t done = 0;
@@ -152,16 +156,98 @@ static int refresh(struct file *f, struct content *c)
 	return 0;
 }
 
+/* -- long texts: one part at a time ----------------------------------------------------------------------------------- */
+
+/* Another text takes the place of what was kept, which is returned. => content lock */
+static struct proc_buf replace(struct content *c, struct proc_buf text, loff_t base, u64 cursor)
+{
+	struct proc_buf old = c->text;
+
+	c->text = text;
+	c->base = base;
+	c->cursor = cursor;
+	return old;
+}
+
+static void rewind(struct content *c)
+{
+	struct proc_buf old;
+
+	mutex_lock(&c->lock);
+	old = replace(c, (struct proc_buf){0}, 0, 0);
+	c->ended = false;
+	mutex_unlock(&c->lock);
+	text_free(&old);
+}
+
+/* The end of what is kept; *@cursor: what follows it; false: nothing does. */
+static bool part_end(struct content *c, loff_t *end, u64 *cursor)
+{
+	bool ended;
+
+	mutex_lock(&c->lock);
+	*end = c->base + (loff_t)c->text.length;
+	*cursor = c->cursor;
+	ended = c->ended;
+	mutex_unlock(&c->lock);
+	return !ended;
+}
+
+/* Make the part that follows @end, aside; it is kept if nobody else was faster. 0 or -errno. */
+static int next_part(const struct proc_node *n, struct content *c, loff_t end, u64 cursor)
+{
+	struct proc_buf fresh = {0};
+	u64 next = cursor;
+	int err = n->pid_entry->show_part(&fresh, n->pid, &next);
+
+	err = err ? err : fresh.error;
+	mutex_lock(&c->lock);
+	if (!err && c->base + (loff_t)c->text.length == end && c->cursor == cursor) {
+		if (fresh.length)
+			fresh = replace(c, fresh, end, next);
+		else
+			c->ended = true;
+	}
+	mutex_unlock(&c->lock);
+	text_free(&fresh);
+	return err;
+}
+
+/* Have the part that holds @pos, or the last one. 0 or -errno. */
+static int find_part(const struct proc_node *n, struct content *c, loff_t pos)
+{
+	loff_t end;
+	u64 cursor;
+	int err = 0;
+
+	if (pos == 0 || pos < READ_ONCE(c->base))
+		rewind(c);
+	while (!err && part_end(c, &end, &cursor) && end <= pos)
+		err = sync_fatal_pending() ? -EINTR : next_part(n, c, end, cursor);
+	return err;
+}
+
+/* -- reading and writing ------------------------------------------------------------------------------------------------ */
+
+static int prepare(struct file *f, struct content *c, loff_t pos)
+{
+	const struct proc_node *n = proc_node_of(f->inode);
+
+	if (n->pid_entry && n->pid_entry->show_part)
+		return find_part(n, c, pos);
+	return pos == 0 || !READ_ONCE(c->made) ? refresh(f, c) : 0;
+}
+
 static ssize_t file_read_text(struct file *f, void *user, size_t n, loff_t *pos)
 {
 	struct content *c = f->private;
+	int err = prepare(f, c, *pos);
 	ssize_t r;
-	int err = *pos == 0 || !READ_ONCE(c->made) ? refresh(f, c) : 0;
 
 	if (err)
 		return err;
 	mutex_lock(&c->lock);
-	r = copy_out(&c->text, user, n, *pos);
+	r = *pos < c->base ? 0 : copy_out(&c->text, user, n, *pos - c->base);
 	mutex_unlock(&c->lock);
 	if (r > 0)
 		*pos += r;

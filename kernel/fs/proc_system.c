@@ -13,7 +13,9 @@
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sync/lock_waits.h"
+#include "kernel/fs/swapfile.h"
 #include "mm/object/dirty.h"
+#include "mm/object/swap.h"
 
 static unsigned long long kib(unsigned long pages)
 {
@@ -22,20 +24,22 @@ static unsigned long long kib(unsigned long pages)
 
 static int meminfo_show(struct proc_buf *b)
 {
+	struct swap_stat swap;
 	struct phys_stat st;
 
 	phys_stat(&st);
+	swap_stat(&swap);
 	proc_printf(b, "MemTotal:       %8llu kB\nMemFree:        %8llu kB\nMemAvailable:   %8llu kB\n", kib(st.total),
 	            kib(st.free), kib(st.free));
 	proc_printf(b, "Buffers:        %8llu kB\nCached:         %8llu kB\nSwapCached:     %8llu kB\n", 0ull,
-	            kib((unsigned long)max(READ_ONCE(dirty_stat.cached), 0l)), 0ull);
+	            kib((unsigned long)max(READ_ONCE(dirty_stat.cached), 0l)), kib(swap.cached));
 	proc_printf(b, "Dirty:          %8llu kB\nWriteback:      %8llu kB\n",
 	            kib((unsigned long)max(READ_ONCE(dirty_stat.dirty), 0l)),
 	            kib((unsigned long)max(READ_ONCE(dirty_stat.writeback), 0l)));
 	proc_printf(
 		b, "HighTotal:      %8llu kB\nHighFree:       %8llu kB\nLowTotal:       %8llu kB\nLowFree:        %8llu kB\n",
 		kib(st.high_total), kib(st.high_free), kib(st.total - st.high_total), kib(st.free - st.high_free));
-	proc_printf(b, "SwapTotal:      %8llu kB\nSwapFree:       %8llu kB\n", 0ull, 0ull);
+	proc_printf(b, "SwapTotal:      %8llu kB\nSwapFree:       %8llu kB\n", kib(swap.total), kib(swap.free));
 	proc_printf(b, "Slab:           %8llu kB\nPageTables:     %8llu kB\nKernelPages:    %8llu kB\n", kib(st.slab),
 	            kib(st.tables), kib(st.kernel));
 	return 0;
@@ -193,4 +197,5 @@ void procfs_register_system(void)
 	proc_register("stat", stat_show);
 	proc_register("cpuinfo", cpuinfo_show);
 	procfs_register_vm();
+	swapfile_init();
 }

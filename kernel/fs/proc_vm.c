@@ -6,11 +6,13 @@
 #include "kernel/fs/procfs.h"
 #include "kernel/fs/vfs_internal.h"
 #include "mm/object/dirty.h"
+#include "mm/object/swap.h"
 #include "mm/service/pin.h"
 
 static int vmstat_show(struct proc_buf *b)
 {
 	unsigned long faults, major;
+	struct swap_stat swap;
 	struct phys_stat phys;
 
 	phys_stat(&phys);
@@ -23,6 +25,8 @@ static int vmstat_show(struct proc_buf *b)
 	            READ_ONCE(dirty_stat.throttled));
 	proc_printf(b, "nr_foll_pin_acquired %lu\nnr_foll_pin_released %lu\n", READ_ONCE(pin_acquired),
 	            READ_ONCE(pin_released));
+	swap_stat(&swap);
+	proc_printf(b, "pswpin %lu\npswpout %lu\n", swap.in, swap.out);
 	proc_printf(b, "pgfault %lu\npgmajfault %lu\ntlb_shootdowns %lu\n", faults, major, pgtable_shootdowns());
 	return 0;
 }

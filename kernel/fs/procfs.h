@@ -41,6 +41,9 @@ struct proc_pid_entry {
 	const char *name;
 	enum proc_pid_kind kind;
 	int (*show)(struct proc_buf *b, int pid); /* -ESRCH: gone */
+	/* Instead of show, for text too long to be kept: append some of what follows *@cursor (0: the beginning), a few
+	 * pages of it, and move the cursor; nothing appended: that was all.  0 or -errno. */
+	int (*show_part)(struct proc_buf *b, int pid, u64 *cursor);
 	int (*store)(int pid, const char *text, size_t n);
 	/* Text of the link into @buf: length, or -errno. NULL: the path of follow's dentry. */
 	ssize_t (*target)(int pid, char *buf, size_t n);

@@ -101,7 +101,11 @@ ssize_t cached_write(struct inode *inode, const void *user, size_t n, loff_t pos
 static ssize_t write_locked(struct file *f, const void *user, size_t n, loff_t pos)
 {
 	struct inode *inode = f->inode;
-	ssize_t r = is_direct(f) ? direct_write(inode, user, n, pos) : cached_write(inode, user, n, pos);
+	ssize_t r;
+
+	if (inode->swap)
+		return -ETXTBSY;
+	r = is_direct(f) ? direct_write(inode, user, n, pos) : cached_write(inode, user, n, pos);
 
 	if (r > 0) {
 		inode->mode &= ~(u32)(S_ISUID | ((inode->mode & 010) ? S_ISGID : 0));
@@ -352,6 +356,8 @@ int inode_truncate_locked(struct inode *inode, loff_t size)
 		return -EINVAL;
 	if (size > max_size(inode))
 		return -EFBIG;
+	if (inode->swap)
+		return -ETXTBSY;
 	if (((inode->seals & F_SEAL_SHRINK) && size < inode->obj.size) ||
 	    ((inode->seals & F_SEAL_GROW) && size > inode->obj.size))
 		return -EPERM;

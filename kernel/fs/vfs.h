@@ -100,6 +100,7 @@ struct inode {
 	const struct file_ops *fops;
 	void *private;
 	u32 seals;              /* memfd: F_SEAL_* */
+	bool swap;              /* holds a swap area: -ETXTBSY for who would change it; w: lock */
 	struct list hash_link;  /* the super's table of live inodes */
 	struct wait_queue wait; /* fifos and devices may use it */
 };

@@ -114,7 +114,8 @@ void walk_end(struct walk *w);
 extern struct dentry *root_dentry;
 
 /* -- others ------------------------------------------------------------------------------------------------- */
-extern struct mutex mount_lock; /* rank LOCK_MOUNT: mounts, and renames */
+extern struct mutex mount_lock;           /* rank LOCK_MOUNT: mounts, and renames */
+bool device_is_mounted(const char *name); /* "vda". => mount_lock is taken */
 /* file_ops for device inodes found anywhere. */
 const struct file_ops *dev_fops(u32 mode, u64 rdev);
 void dev_init(void);

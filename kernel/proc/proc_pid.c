@@ -118,6 +118,7 @@ static const struct proc_pid_entry entries[] = {
 	{.name = "statm", .show = proc_pid_statm},
 	{.name = "status", .show = proc_pid_status},
 	{.name = "maps", .show = proc_pid_maps},
+	{.name = "ptes", .show_part = proc_pid_ptes},
 	{.name = "cmdline", .show = show_cmdline},
 	{.name = "environ", .show = show_environ},
 	{.name = "comm", .show = show_comm},

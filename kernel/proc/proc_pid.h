@@ -4,6 +4,8 @@
 #ifndef KERNEL_PROC_PROC_PID_H
 #define KERNEL_PROC_PROC_PID_H
 
+#include "kernel/lib/types.h"
+
 struct proc_buf;
 
 void proc_pid_init(void); /* sets proc_pid_ops. => after vfs_init() */
@@ -13,5 +15,6 @@ int proc_pid_stat(struct proc_buf *b, int pid);
 int proc_pid_statm(struct proc_buf *b, int pid);
 int proc_pid_status(struct proc_buf *b, int pid);
 int proc_pid_maps(struct proc_buf *b, int pid);
+int proc_pid_ptes(struct proc_buf *b, int pid, u64 *cursor);
 
 #endif

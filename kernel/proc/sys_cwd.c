@@ -1,7 +1,9 @@
 /*
- * sys_cwd.c - where a process is: chdir, getcwd, chroot; and mount, umount.  Layer 10 (kernel/proc).  No locks here.
+ * sys_cwd.c - where a process is: chdir, getcwd, chroot; mount, umount; swapon, swapoff.  Layer 10 (kernel/proc).
+ * No locks here.
  */
 #include <arch/uaccess.h>
+#include "kernel/fs/swapfile.h"
 #include "kernel/lib/err.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/string.h"
@@ -144,4 +146,30 @@ long sys_umount2(const char *user, int flags)
 long sys_oldumount(const char *target)
 {
 	return sys_umount2(target, 0);
+}
+
+/* -- swap areas -------------------------------------------------------------------------------------------------------- */
+
+long sys_swapon(const char *path, int flags)
+{
+	struct dentry *d = dentry_arg(AT_FDCWD, path, LOOKUP_FOLLOW);
+	long ret;
+
+	if (IS_ERR(d))
+		return PTR_ERR(d);
+	ret = swapfile_on(d, (unsigned)flags);
+	dentry_put(d);
+	return ret;
+}
+
+long sys_swapoff(const char *path)
+{
+	struct dentry *d = dentry_arg(AT_FDCWD, path, LOOKUP_FOLLOW);
+	long ret;
+
+	if (IS_ERR(d))
+		return PTR_ERR(d);
+	ret = swapfile_off(d);
+	dentry_put(d);
+	return ret;
 }

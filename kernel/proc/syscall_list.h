@@ -121,6 +121,8 @@ SYSCALL(280, 320, utimensat)
 SYSCALL_32(412, utimensat_time64)
 SYSCALL(165, 21, mount)
 SYSCALL(166, 52, umount2)
+SYSCALL(167, 87, swapon)
+SYSCALL(168, 115, swapoff)
 SYSCALL_32(22, oldumount)
 
 /* memory (owner: sys_mm.c) */

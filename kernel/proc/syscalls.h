@@ -123,6 +123,8 @@ long sys_utimensat_time64(int dfd, const char *path, const struct abi_timespec64
 long sys_mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
 long sys_umount2(const char *target, int flags);
 long sys_oldumount(const char *target);
+long sys_swapon(const char *path, int flags);
+long sys_swapoff(const char *path);
 
 /* memory (owner: sys_mm.c) */
 long sys_mmap(unsigned long addr, size_t len, unsigned long prot, unsigned long flags, int fd, unsigned long off);

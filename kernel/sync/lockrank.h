@@ -18,14 +18,17 @@
 	RANK(NONE, "unranked: held, but not ordered")                              \
 	RANK(FILE_POS, "a file description's position")                            \
 	RANK(MOUNT, "the list of mounts; rename across directories")               \
+	RANK(SWAP_FILES, "which devices and files are swap areas")                 \
 	RANK(INODE_PARENT, "a directory, while one of its children is locked too") \
 	RANK(INODE, "an inode: contents of a directory, size, writes")             \
 	RANK(TTY, "a terminal's reader side")                                      \
 	RANK(PIPE, "a pipe's buffers")                                             \
 	RANK(PROC, "the tree of processes")                                        \
+	RANK(SWAP_SETUP, "which swap areas are in use")                            \
 	RANK(MM_LIST, "the list of address spaces (debug builds)")                 \
 	RANK(MMAP, "the ranges of an address space")                               \
 	RANK(INVALIDATE, "a file's size against faults")                           \
+	RANK(ANON_FIRST, "an address space's ranges without a family yet")         \
 	RANK(PAGE, "the page lock; several: ascending pfn")                        \
 	RANK(INODE_LOAD, "a file system's inodes, while one is read in")           \
 	RANK(FS_META, "a file system's allocation data")                           \

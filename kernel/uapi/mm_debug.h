@@ -38,6 +38,8 @@ struct mm_audit {
  *   fault-entry          a fault begins: the CPU has found no way, the kernel has looked at nothing yet
  *   fault-snapshot       a fault has read the entry and holds no lock yet
  *   fault-mapped         a fault has found its page and is about to lock the entry
+ *   swap-found           a fault has looked into the swap cache, and has locked no page yet
+ *   swapoff-mm           swapoff is through with one address space
  *   mkclean-before-pin   writeback: every entry is clean and flushed, the pin count not yet looked at
  *   notify-started       subscribers know of a range that is going to change, nothing was changed yet
  *   flush-before-notify  the TLBs were flushed, the subscribers of the range not yet
@@ -71,7 +73,8 @@ struct mm_sync {
 
 /* -- H.2 failpoints ----------------------------------------------------------------------------------------------- */
 
-/* Points: "page_alloc", "slab_alloc", "block_read", "block_write", "page_trylock", "rwsem_trylock". */
+/* Points: "page_alloc", "slab_alloc", "block_read", "block_write", "page_trylock", "rwsem_trylock",
+ * "swap_slot", "swap_dup". */
 struct mm_fail {
 	char name[MM_NAME_MAX]; /* in */
 	uint64_t nth;           /* in, FAIL_ARM: the nth hit from now on fails (1: the next); 0: disarm, only count */

@@ -13,6 +13,7 @@ struct walk {
 	struct audit *a;
 	struct vma *vma;     /* NULL: between the vmas */
 	unsigned long pages; /* that count as resident, of the whole mm */
+	unsigned long swapped;
 };
 
 #define entry_error(w, va, fmt, ...) audit_error((w)->a, "entry %lx: " fmt, (unsigned long)(va), ##__VA_ARGS__)
@@ -56,8 +57,11 @@ static void check_anon(struct walk *w, vaddr_t va, pte_t pte, const struct page 
 {
 	if (!vma_private(w->vma))
 		entry_error(w, va, "anonymous page %lx in a shared vma", page_to_pfn(page));
-	if (page->object)
-		entry_error(w, va, "anonymous page %lx belongs to an object", page_to_pfn(page));
+	if (!anon_range_has(&w->vma->anon, page->family))
+		entry_error(w, va, "anonymous page %lx is of a family that the vma does not belong to", page_to_pfn(page));
+	if (page->index != vma_pgoff(w->vma, va))
+		entry_error(w, va, "anonymous page %lx has index %lx, not %lx", page_to_pfn(page), page->index,
+		            vma_pgoff(w->vma, va));
 	if (pte_hw_write(pte) && !page_test(page, PG_ANON_EXCLUSIVE))
 		entry_error(w, va, "writable, but anonymous page %lx is not exclusive", page_to_pfn(page));
 }
@@ -123,6 +127,22 @@ static void check_file_entry(struct walk *w, vaddr_t va, pte_t pte)
 	check_position(w, va, pte_file_pgoff(pte));
 }
 
+static void check_swap_entry(struct walk *w, vaddr_t va, pte_t pte)
+{
+	struct page *page;
+	unsigned count;
+
+	w->swapped++;
+	audit_swap_entry(w->a, pte_swap_entry(pte));
+	check_grant(w, va, pte);
+	if (!vma_private(w->vma))
+		entry_error(w, va, "swap entry in a shared vma");
+	if (anon_range_empty(&w->vma->anon))
+		entry_error(w, va, "swap entry in a vma that never had an anonymous page");
+	if (swap_slot_look(pte_swap_entry(pte), &count, &page) && pte_swap_exclusive(pte) && count != 1)
+		entry_error(w, va, "exclusive swap entry, but %u refer to its slot", count);
+}
+
 static void check_entry(struct walk *w, vaddr_t va, pte_t pte)
 {
 	w->a->out->entries++;
@@ -134,6 +154,8 @@ static void check_entry(struct walk *w, vaddr_t va, pte_t pte)
 		check_page(w, va, pte);
 	else if (pte_is_file(pte))
 		check_file_entry(w, va, pte);
+	else if (pte_is_swap(pte))
+		check_swap_entry(w, va, pte);
 }
 
 /* -- the walk ------------------------------------------------------------------------------------------------------------ */
@@ -182,6 +204,8 @@ void audit_entries(struct audit *a, struct mm *mm)
 	check_hole(&w, mm, at, USER_END);
 	if (w.pages != mm->pt.nr_pages)
 		audit_error(a, "mm counts %lu resident pages and maps %lu", mm->pt.nr_pages, w.pages);
+	if (w.swapped != mm->pt.nr_swap)
+		audit_error(a, "mm counts %lu swap entries and has %lu", mm->pt.nr_swap, w.swapped);
 	if (tables != mm->pt.nr_tables)
 		audit_error(a, "mm counts %lu table pages and has %lu", mm->pt.nr_tables, tables);
 	a->tables += tables;

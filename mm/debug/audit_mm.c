@@ -39,7 +39,8 @@ static bool link_in_tree(const struct vma *vma)
 static void check_link(struct audit *a, const struct vma *vma)
 {
 	const struct rmap_link *link = &vma->link;
-	unsigned flags = (vma->flags & VM_SHARED ? RMAP_SHARED : 0) | (vma->flags & VM_MANYPROTS ? RMAP_KEEP_GRANTS : 0);
+	unsigned flags = (vma->flags & VM_SHARED ? RMAP_SHARED : 0) | (vma->flags & VM_MANYPROTS ? RMAP_KEEP_GRANTS : 0) |
+	                 (vma->flags & VM_LOCKED ? RMAP_LOCKED : 0);
 
 	if (link->pt != &vma->mm->pt || link->va != vma->start || link->node.first != vma->pgoff ||
 	    link->node.last - link->node.first != ((vma->end - vma->start) >> PAGE_SHIFT) - 1 || link->flags != flags)
@@ -47,6 +48,32 @@ static void check_link(struct audit *a, const struct vma *vma)
 		            link->va, link->node.first, link->node.last, link->flags);
 	if (!link_in_tree(vma))
 		audit_error(a, "vma %lx-%lx: its reverse link is not in the object's tree", vma->start, vma->end);
+}
+
+/* Each membership describes the vma and lies in its family's tree; all are of one lineage. */
+static void check_chain(struct audit *a, const struct vma *vma)
+{
+	const struct anon_member *m;
+	bool own = !vma->anon.own;
+
+	list_for_each_entry(m, &vma->anon.members, of_range) {
+		struct itree_node *n;
+
+		own |= m->family == vma->anon.own;
+		if (m->link.pt != &vma->mm->pt || m->link.va != vma->start || m->link.node.first != vma->link.node.first ||
+		    m->link.node.last != vma->link.node.last || m->link.flags != (vma->link.flags & RMAP_LOCKED))
+			audit_error(a, "vma %lx-%lx: a family's link says %lx, pages %lx-%lx", vma->start, vma->end, m->link.va,
+			            m->link.node.first, m->link.node.last);
+		if (m->family->root != anon_range_root(&vma->anon)->root)
+			audit_error(a, "vma %lx-%lx: its families are of two lineages", vma->start, vma->end);
+		itree_for_each(n, &m->family->tree, m->link.node.first, m->link.node.first)
+			if (n == &m->link.node)
+				break;
+		if (!n)
+			audit_error(a, "vma %lx-%lx: its link is not in its family's tree", vma->start, vma->end);
+	}
+	if (!own)
+		audit_error(a, "vma %lx-%lx: it is no member of its own family", vma->start, vma->end);
 }
 
 static unsigned index_users(struct mm *mm, const struct nonlinear_index *idx)
@@ -142,6 +169,7 @@ void audit_mm(struct audit *a, struct mm *mm)
 		floor = vma->end;
 		if (vma_find(mm, vma->start) != vma)
 			audit_error(a, "vma %lx-%lx is not found by its address", vma->start, vma->end);
+		check_chain(a, vma);
 		if (vma->object) {
 			check_reverse(a, vma);
 			audit_object(a, vma->object);

@@ -12,7 +12,8 @@ static void check_counts(struct audit *a, const struct page *page, u32 entries)
 {
 	pfn_t pfn = page_to_pfn(page);
 	int pins = page->pins_w + page->pins_r;
-	int known = page->mapcount + (page->object ? 1 : 0) + pins + (page_test(page, PG_WRITEBACK) ? 1 : 0);
+	bool cached = page_object(page) || page_test(page, PG_SWAPCACHE);
+	int known = page->mapcount + cached + pins + (page_test(page, PG_WRITEBACK) ? 1 : 0);
 
 	if (page->mapcount != (int)entries)
 		audit_error(a, "page %lx: mapcount %d, but %u entries map it", pfn, page->mapcount, entries);
@@ -24,10 +25,10 @@ static void check_counts(struct audit *a, const struct page *page, u32 entries)
 		audit_error(a, "page %lx: exclusive, but not anonymous: flags %lx", pfn, page->flags);
 	if (page->refs < known)
 		audit_error(a, "page %lx: %d references, but mapcount %d, %d pins, %scached, flags %lx", pfn, page->refs,
-		            page->mapcount, pins, page->object ? "" : "not ", page->flags);
-	if (a->leaks && page->refs > known && (page_test(page, PG_ANON) || page->object))
+		            page->mapcount, pins, cached ? "" : "not ", page->flags);
+	if (a->leaks && page->refs > known && (page_test(page, PG_ANON) || cached))
 		audit_error(a, "page %lx leaks: %d references, but mapcount %d, %d pins, %scached, flags %lx index %lx", pfn,
-		            page->refs, page->mapcount, pins, page->object ? "" : "not ", page->flags, page->index);
+		            page->refs, page->mapcount, pins, cached ? "" : "not ", page->flags, page->index);
 }
 
 /* A page of the kernel's own, or of nobody. */
@@ -46,7 +47,7 @@ static void visit_object(struct audit *a, struct page *page)
 	if (!page_try_get(page))
 		return;
 	if (page_try_lock(page)) {
-		obj = page->object;
+		obj = page_object(page);
 		if (obj && !page_test(page, PG_SLAB))
 			audit_object(a, obj);
 		page_unlock(page);

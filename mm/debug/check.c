@@ -86,6 +86,7 @@ static void audit_end(struct audit *a)
 	for (unsigned long i = 0; a->tally && i < a->chunks; i++)
 		kfree(a->tally[i]);
 	kfree(a->tally);
+	audit_swap_end(a);
 	kfree(a->seen);
 }
 
@@ -94,7 +95,7 @@ static bool audit_begin(struct audit *a)
 	a->chunks = DIV_ROUND_UP(max_pfn, TALLY_CHUNK);
 	a->tally = kzalloc(a->chunks * sizeof(*a->tally), GFP_KERNEL);
 	a->seen = kzalloc(SEEN_SIZE * sizeof(*a->seen), GFP_KERNEL);
-	if (!a->tally || !a->seen)
+	if (!a->tally || !a->seen || !audit_swap_begin(a))
 		return false;
 	for (unsigned long i = 0; i < a->chunks; i++) {
 		a->tally[i] = kmalloc(PAGE_SIZE, GFP_KERNEL);
@@ -109,6 +110,7 @@ static void forget(struct audit *a)
 	for (unsigned long i = 0; i < a->chunks; i++)
 		memset(a->tally[i], 0, PAGE_SIZE);
 	memset(a->seen, 0, SEEN_SIZE * sizeof(*a->seen));
+	audit_swap_forget(a);
 	a->tables = 0;
 	*a->out = (struct mm_audit){.flags = a->out->flags};
 }
@@ -128,6 +130,7 @@ static void audit_pass(struct audit *a)
 		audit_subscribers(a, mm);
 	}
 	audit_pages(a);
+	audit_swap(a);
 	audit_memory(a);
 	thaw_all();
 }

@@ -29,7 +29,7 @@ static void describe_entry(struct mm_entry *arg, pte_t pte)
 	if (v.kind == PTE_KIND_PAGE)
 		arg->pfn = v.payload;
 	else
-		arg->pgoff = v.payload;
+		arg->pgoff = v.payload; /* SWAP: the slot */
 }
 
 static u64 flag(const struct page *page, enum page_flag bit, u64 value)
@@ -42,7 +42,7 @@ static void describe_page(struct mm_entry *arg, const struct page *page)
 {
 	arg->page = flag(page, PG_DIRTY, MM_PAGE_DIRTY) | flag(page, PG_WRITEBACK, MM_PAGE_WRITEBACK) |
 	            flag(page, PG_ANON, MM_PAGE_ANON) | flag(page, PG_ANON_EXCLUSIVE, MM_PAGE_EXCLUSIVE) |
-	            flag(page, PG_UPTODATE, MM_PAGE_UPTODATE) | (READ_ONCE(page->object) ? MM_PAGE_CACHED : 0);
+	            flag(page, PG_UPTODATE, MM_PAGE_UPTODATE) | (page_object(page) ? MM_PAGE_CACHED : 0);
 	arg->mapcount = (u64)READ_ONCE(page->mapcount);
 	arg->refs = (u64)READ_ONCE(page->refs);
 	arg->pins_w = (u64)READ_ONCE(page->pins_w);

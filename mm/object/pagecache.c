@@ -143,7 +143,7 @@ void pagecache_dirty_from_pte(struct page *page)
 	atomic_fence();
 	if (page_test(page, PG_DIRTY))
 		return;
-	obj = READ_ONCE(page->object);
+	obj = page_object(page);
 	if (!obj || !obj->tracks_dirty) {
 		page_set(page, PG_DIRTY);
 		return;

@@ -8,6 +8,7 @@
  *   file entry         none; off position: node freed stays
  *   zero page          none                           none
  *   anonymous page     none                           none (stays, with keep_copies)
+ *   swap, marker       none, the slot is counted down none (stays, with keep_copies)
  *   cached page        none; off position: node freed off position or own grants: file entry; else none
  *
  * Dirty bits: the value that the atomic clear returns is the only one believed.
@@ -17,6 +18,7 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/mutation.h"
 #include "mm/object/pagecache.h"
+#include "mm/object/swap.h"
 #include "mm/pgtable/pte_trace.h"
 
 /* The entry at @va no longer stands for @pgoff. */
@@ -65,8 +67,22 @@ static void zap_page(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
 	if (!page_test(page, PG_ANON))
 		zap_cached(z, hw, va, pte, page);
 	__atomic_fetch_sub(&page->mapcount, 1, __ATOMIC_SEQ_CST);
+	if (page_test(page, PG_SWAPCACHE))
+		swap_drop_unused(page);
 	pgtable_account(z->gather->pt, -1);
 	mmu_gather_page(z->gather, va, page);
+}
+
+/* A private page in a slot, or a note about a lost one. */
+static void zap_soft(struct zap *z, struct hw_pte *hw, pte_t pte)
+{
+	if (z->keep_copies)
+		return;
+	hw_pte_set(hw, pte_none());
+	if (!pte_is_swap(pte))
+		return;
+	pgtable_account_swap(z->gather->pt, -1);
+	swap_put(pte_swap_entry(pte));
 }
 
 static int zap_extent(struct pt_extent *x, void *ctx)
@@ -82,6 +98,8 @@ static int zap_extent(struct pt_extent *x, void *ctx)
 			zap_page(z, x->hw, x->va, pte);
 		else if (pte_is_file(pte))
 			zap_file_entry(z, x->hw, x->va, pte);
+		else if (pte_is_swap(pte) || pte_is_marker(pte))
+			zap_soft(z, x->hw, pte);
 	}
 	/*
 	 * Writeback may clean such a page as soon as this table is unlocked: no CPU may be able to store into it then

@@ -42,6 +42,7 @@ int pgtable_init(struct pgtable *pt)
 	pt->notifiers = NULL;
 	pt->nr_tables = 1;
 	pt->nr_pages = 0;
+	pt->nr_swap = 0;
 	arch_pgtable_init_root(page_address(pt->root));
 	return 0;
 }
@@ -156,7 +157,7 @@ void pgtable_destroy(struct pgtable *pt)
 	struct flush f = {.pt = pt, .what = FLUSH_EVICT};
 	struct mmu_gather g;
 
-	ASSERT(pt->nr_pages == 0);
+	ASSERT(pt->nr_pages == 0 && pt->nr_swap == 0);
 	flush_everywhere(&f);
 	ASSERT(__atomic_load_n(&pt->cpu_mask, __ATOMIC_SEQ_CST) == 0);
 	/* USER_END may lie inside the last table's span. */

@@ -22,6 +22,7 @@ struct pgtable {
 	unsigned gathers;                /* under way: entries are clear whose translations may still be used; atomic */
 	unsigned long nr_tables;         /* table pages, root included */
 	unsigned long nr_pages;          /* accounted pages mapped (RSS); atomic */
+	unsigned long nr_swap;           /* swap entries; atomic */
 	struct mmu_notifiers *notifiers; /* secondary MMUs (notifier.h); NULL: nobody ever subscribed */
 };
 
@@ -68,6 +69,11 @@ unsigned long pgtable_shootdowns(void);
 static inline void pgtable_account(struct pgtable *pt, long pages)
 {
 	__atomic_fetch_add(&pt->nr_pages, (unsigned long)pages, __ATOMIC_RELAXED);
+}
+
+static inline void pgtable_account_swap(struct pgtable *pt, long entries)
+{
+	__atomic_fetch_add(&pt->nr_swap, (unsigned long)entries, __ATOMIC_RELAXED);
 }
 
 /* A leaf table, found and locked. */

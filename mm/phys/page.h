@@ -9,7 +9,8 @@
  *   refs       -                     atomic                   who may free it: entries + cache + pins + borrowers
  *   mapcount   -                     atomic, under a PTL      number of entries that map it, and nothing else
  *   pins_*     -                     atomic                   DMA pins, exact (thread 1); never part of mapcount
- *   object     page lock or PTL      page lock                page cache: owner; anonymous: NULL (PG_ANON)
+ *   object     page lock or PTL      page lock                page cache: owner
+ *   family     page lock             page lock, or new page   anonymous: whose reverse links to follow while mapped
  *   index      page lock             page lock                offset in the object, or linear index of the address
  *   link       owner of the page     owner of the page        buddy, slab, gather, writeback lists
  */
@@ -22,6 +23,7 @@
 #include "kernel/sync/spinlock.h"
 
 struct vm_object;
+struct anon_family;
 
 enum page_flag {
 	PG_LOCKED,    /* the page lock: a sleeping bit lock */
@@ -35,7 +37,8 @@ enum page_flag {
 	PG_ANON_EXCLUSIVE, /* belongs to one mapping only: a write may reuse it, a pin may hold it */
 	PG_LRU,
 	PG_ACTIVE,
-	PG_SWAPBACKED, /* has no file to be written to (anonymous, tmpfs) */
+	PG_SWAPBACKED, /* has no file to be written to (anonymous, tmpfs); anonymous without it: MADV_FREE gave it up */
+	PG_SWAPCACHE,  /* anonymous, has a slot: private = which */
 	PG_TABLE,      /* holds page-table entries */
 	PG_SLAB,
 	PG_BUDDY,    /* first page of a free block; private = its order */
@@ -50,15 +53,19 @@ struct page {
 	int mapcount;
 	int pins_w; /* outstanding write pins */
 	int pins_r; /* outstanding read pins */
-	struct vm_object *object;
+	union {
+		struct vm_object *object;   /* unless PG_ANON; see page_object() */
+		struct anon_family *family; /* PG_ANON: mm/rmap/anon.h */
+	};
 	union {
 		pgoff_t index;
 		unsigned long nr_below; /* PG_TABLE: its entries that name a table; pt->lock, read also by who frees tables */
 	};
 	struct list link;
 	union {
-		unsigned long private; /* buddy: order; slab: its own; cached: its file system's, page lock */
-		spinlock_t ptl;        /* PG_TABLE: guards the entries in this table */
+		/* buddy: order; slab: its own; cached: its file system's; PG_SWAPCACHE: the slot (both: page lock) */
+		unsigned long private;
+		spinlock_t ptl; /* PG_TABLE: guards the entries in this table */
 	};
 };
 
@@ -88,6 +95,12 @@ static inline bool pfn_valid(pfn_t pfn)
 static inline bool page_test(const struct page *page, enum page_flag f)
 {
 	return (__atomic_load_n(&page->flags, __ATOMIC_RELAXED) >> f) & 1;
+}
+
+/* The object in whose cache it is, or NULL. */
+static inline struct vm_object *page_object(const struct page *page)
+{
+	return page_test(page, PG_ANON) ? NULL : __atomic_load_n(&page->object, __ATOMIC_RELAXED);
 }
 
 static inline void page_set(struct page *page, enum page_flag f)

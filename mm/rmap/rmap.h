@@ -38,6 +38,7 @@ struct rmap_link {
 };
 #define RMAP_SHARED 1u      /* a shared mapping */
 #define RMAP_KEEP_GRANTS 2u /* the entries' own grants count: a dropped page leaves a file entry */
+#define RMAP_LOCKED 4u      /* mlocked: the pages stay */
 
 /*
  * The off-position entries of one page table into one object: a hash table by page offset whose buckets are small
@@ -54,6 +55,7 @@ struct nonlinear_index {
 	struct object_maps *maps;
 	struct list link; /* maps->nonlinear */
 	unsigned users;   /* vmas that share it; maps->lock */
+	unsigned locked;  /* of these, how many are mlocked; maps->lock */
 };
 
 struct nonlinear_node {
@@ -111,10 +113,27 @@ struct rmap_hit {
 	vaddr_t va;
 	struct hw_pte *hw;
 	pte_t pte;
+	unsigned flags; /* RMAP_*, of the range; off position: what the entry needs */
 };
 typedef bool rmap_visit_t(const struct rmap_hit *hit, void *ctx);
+/* Is the visitor going to take something away? Then the entries' secondary MMUs hear of it (mm/pgtable/notifier.h). */
+enum rmap_intent { RMAP_CHANGES, RMAP_LOOKS };
 /* Every entry that maps cached page @page, which is page @index of the object. => page locked; may sleep */
-void rmap_walk_file(struct object_maps *maps, struct page *page, rmap_visit_t *visit, void *ctx);
+void rmap_walk_file(struct object_maps *maps, struct page *page, enum rmap_intent intent, rmap_visit_t *visit,
+                    void *ctx);
+/* The same for who reclaims and may hold maps->lock himself: false, and nothing was visited, if it is taken. */
+bool rmap_try_walk_file(struct object_maps *maps, struct page *page, enum rmap_intent intent, rmap_visit_t *visit,
+                        void *ctx);
+
+/* For mm/rmap: visit the entries at which the links of @tree show page @index; false: a visit stopped the walk.
+ * => the tree's lock held */
+struct rmap_walk {
+	struct page *page;
+	enum rmap_intent intent;
+	rmap_visit_t *visit;
+	void *ctx;
+};
+bool rmap_walk_links(const struct rmap_walk *w, const struct itree_root *tree, pgoff_t index);
 
 /* Write-protect and clean every mapping of @page, flush; returns true if any entry was dirty or writable.
  * => page locked */

@@ -17,18 +17,12 @@
 #include "mm/pgtable/pte_trace.h"
 #include "mm/rmap/rmap.h"
 
-struct walk {
-	struct page *page;
-	rmap_visit_t *visit;
-	void *ctx;
-};
-
 static bool maps_page(pte_t pte, const struct page *page)
 {
 	return pte_has_page(pte) && pte_pfn(pte) == page_to_pfn(page);
 }
 
-static bool visit_locked(const struct walk *w, struct pgtable *pt, vaddr_t va)
+static bool visit_locked(const struct rmap_walk *w, struct pgtable *pt, vaddr_t va, unsigned flags)
 {
 	struct pt_slot slot = pt_lock(pt, va);
 	bool more = true;
@@ -38,7 +32,7 @@ static bool visit_locked(const struct walk *w, struct pgtable *pt, vaddr_t va)
 	pte_t pte = hw_pte_get(slot.hw);
 
 	if (maps_page(pte, w->page)) {
-		struct rmap_hit hit = {.pt = pt, .va = va, .hw = slot.hw, .pte = pte};
+		struct rmap_hit hit = {.pt = pt, .va = va, .hw = slot.hw, .pte = pte, .flags = flags};
 
 		more = w->visit(&hit, w->ctx);
 	}
@@ -47,7 +41,7 @@ static bool visit_locked(const struct walk *w, struct pgtable *pt, vaddr_t va)
 }
 
 /* A look without the lock, so that subscribers are troubled for entries only that map the page. */
-static bool seems_mapped(const struct walk *w, struct pgtable *pt, vaddr_t va)
+static bool seems_mapped(const struct rmap_walk *w, struct pgtable *pt, vaddr_t va)
 {
 	struct pt_slot slot = pt_find(pt, va);
 
@@ -55,55 +49,75 @@ static bool seems_mapped(const struct walk *w, struct pgtable *pt, vaddr_t va)
 }
 
 /* Visit the entry at @va if it maps the page; the visitor may change it: subscribers know. False stops the walk. */
-static bool visit_candidate(const struct walk *w, struct pgtable *pt, vaddr_t va)
+static bool visit_candidate(const struct rmap_walk *w, struct pgtable *pt, vaddr_t va, unsigned flags)
 {
 	struct mmu_range range;
 	bool more;
 
-	if (likely(!READ_ONCE(pt->notifiers)))
-		return visit_locked(w, pt, va);
+	if (likely(!READ_ONCE(pt->notifiers)) || w->intent == RMAP_LOOKS)
+		return visit_locked(w, pt, va, flags);
 	if (!seems_mapped(w, pt, va))
 		return true;
 	mmu_notify_start(&range, pt, va, va + PAGE_SIZE, MMU_CLEAR);
-	more = visit_locked(w, pt, va);
+	more = visit_locked(w, pt, va, flags);
 	mmu_notify_end(&range);
 	return more;
 }
 
-static bool walk_linear(const struct walk *w, struct object_maps *maps, pgoff_t index)
+bool rmap_walk_links(const struct rmap_walk *w, const struct itree_root *tree, pgoff_t index)
 {
-	for (struct itree_node *n = itree_first(&maps->linear, index, index); n; n = itree_next(n, index, index)) {
+	struct itree_node *n;
+
+	itree_for_each(n, tree, index, index) {
 		struct rmap_link *link = container_of(n, struct rmap_link, node);
 
-		if (!visit_candidate(w, link->pt, rmap_link_va(link, index)))
+		if (!visit_candidate(w, link->pt, rmap_link_va(link, index), link->flags))
 			return false;
 	}
 	return true;
 }
 
-static bool walk_nonlinear(const struct walk *w, struct object_maps *maps, pgoff_t index)
+static bool walk_nonlinear(const struct rmap_walk *w, struct object_maps *maps, pgoff_t index)
 {
 	struct nonlinear_index *idx;
 
 	list_for_each_entry(idx, &maps->nonlinear, link) {
+		unsigned flags = RMAP_SHARED | RMAP_KEEP_GRANTS | (idx->locked ? RMAP_LOCKED : 0);
 		struct nonlinear_node *n = nonlinear_index_find(idx, index);
 
 		for (; n; n = nonlinear_index_find_next(n))
-			if (!visit_candidate(w, idx->pt, n->va))
+			if (!visit_candidate(w, idx->pt, n->va, flags))
 				return false;
 	}
 	return true;
 }
 
-void rmap_walk_file(struct object_maps *maps, struct page *page, rmap_visit_t *visit, void *ctx)
+/* => maps->lock held; gives it back */
+static void walk_file(struct object_maps *maps, struct page *page, enum rmap_intent intent, rmap_visit_t *visit,
+                      void *ctx)
 {
-	struct walk w = {.page = page, .visit = visit, .ctx = ctx};
+	struct rmap_walk w = {.page = page, .intent = intent, .visit = visit, .ctx = ctx};
 
 	ASSERT(page_test(page, PG_LOCKED));
-	rwsem_read_lock(&maps->lock);
-	if (walk_linear(&w, maps, page->index))
+	if (rmap_walk_links(&w, &maps->linear, page->index))
 		walk_nonlinear(&w, maps, page->index);
 	rwsem_read_unlock(&maps->lock);
+}
+
+void rmap_walk_file(struct object_maps *maps, struct page *page, enum rmap_intent intent, rmap_visit_t *visit,
+                    void *ctx)
+{
+	rwsem_read_lock(&maps->lock);
+	walk_file(maps, page, intent, visit, ctx);
+}
+
+bool rmap_try_walk_file(struct object_maps *maps, struct page *page, enum rmap_intent intent, rmap_visit_t *visit,
+                        void *ctx)
+{
+	if (!rwsem_read_trylock(&maps->lock))
+		return false;
+	walk_file(maps, page, intent, visit, ctx);
+	return true;
 }
 
 /*
@@ -137,6 +151,6 @@ bool rmap_mkclean(struct object_maps *maps, struct page *page)
 	 * Also if no entry maps the page any more (mapcount == 0): the last one may just have been emptied, and a CPU store
 	 * through what it remembers of it.  Whoever empties one flushes under the lock that the walk takes.
 	 */
-	rmap_walk_file(maps, page, clean_entry, &was_dirty);
+	rmap_walk_file(maps, page, RMAP_CHANGES, clean_entry, &was_dirty);
 	return was_dirty;
 }

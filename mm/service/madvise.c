@@ -5,6 +5,7 @@
  */
 #include "kernel/lib/err.h"
 #include "mm/object/readahead.h"
+#include "mm/service/pageout.h"
 #include "mm/space/mm.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
@@ -57,6 +58,40 @@ static int madvise_flags(struct mm *mm, vaddr_t start, vaddr_t end, unsigned set
 	return err ? err : covered ? 0 : -ENOMEM;
 }
 
+/* Do @what to each vma's part of the range.  Refused, with nothing done, for vmas with a flag of @without, and if @anon for
+ * all but private anonymous memory. */
+static int madvise_each(struct mm *mm, vaddr_t start, vaddr_t end, unsigned without, bool anon,
+                        void (*what)(struct vma *vma, vaddr_t start, vaddr_t end))
+{
+	struct vma *vma;
+	bool covered;
+	int err = 0;
+
+	rwsem_read_lock(&mm->lock);
+	covered = vma_covers(mm, start, end);
+	for_each_vma_in(vma, mm, start, end)
+		if (vma->flags & without || (anon && vma->object))
+			err = -EINVAL;
+	if (!err)
+		for_each_vma_in(vma, mm, start, end)
+			what(vma, max(start, vma->start), min(end, vma->end));
+	rwsem_read_unlock(&mm->lock);
+	return err ? err : covered ? 0 : -ENOMEM;
+}
+
+static void nothing(struct vma *vma, vaddr_t start, vaddr_t end)
+{
+}
+
+static int madvise_pageout(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	int err = madvise_each(mm, start, end, VM_LOCKED, false, nothing);
+
+	if (err != -EINVAL)
+		mm_page_out(mm, start, end);
+	return err;
+}
+
 static int madvise_covered(struct mm *mm, vaddr_t start, vaddr_t end)
 {
 	bool covered;
@@ -100,7 +135,7 @@ static struct file *next_file_part(struct mm *mm, vaddr_t *addr, vaddr_t end, st
 
 static int madvise_willneed(struct mm *mm, vaddr_t start, vaddr_t end)
 {
-	int err = madvise_covered(mm, start, end);
+	int err = madvise_each(mm, start, end, 0, false, vma_prefetch);
 	struct vm_object *obj;
 	pgoff_t first, last;
 	struct file *file;
@@ -115,7 +150,8 @@ static int madvise_willneed(struct mm *mm, vaddr_t start, vaddr_t end)
 static bool known_advice(int advice)
 {
 	return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) || advice == MADV_DONTFORK || advice == MADV_DOFORK ||
-	       advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
+	       advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE || advice == MADV_FREE ||
+	       advice == MADV_COLD || advice == MADV_PAGEOUT;
 }
 
 int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice)
@@ -144,6 +180,12 @@ int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice)
 		return madvise_flags(mm, addr, end, VM_DONTCOPY, 0);
 	case MADV_DOFORK:
 		return madvise_flags(mm, addr, end, 0, VM_DONTCOPY);
+	case MADV_FREE:
+		return madvise_each(mm, addr, end, VM_LOCKED, true, vma_free_lazily);
+	case MADV_COLD:
+		return madvise_each(mm, addr, end, VM_LOCKED, false, vma_cool);
+	case MADV_PAGEOUT:
+		return madvise_pageout(mm, addr, end);
 	case MADV_POPULATE_READ:
 		return madvise_populate(mm, addr, end, FAULT_READ);
 	case MADV_POPULATE_WRITE:

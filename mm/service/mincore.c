@@ -8,6 +8,7 @@
 #include "kernel/lib/err.h"
 #include "kernel/lib/string.h"
 #include "mm/object/object.h"
+#include "mm/object/swap.h"
 #include "mm/space/mm.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
@@ -17,6 +18,16 @@
 static bool cached(struct vm_object *obj, pgoff_t pgoff)
 {
 	struct page *page = obj ? pagecache_find(obj, pgoff) : NULL;
+	bool uptodate = page && page_test(page, PG_UPTODATE);
+
+	if (page)
+		page_put(page);
+	return uptodate;
+}
+
+static bool swap_cached(swap_entry_t entry)
+{
+	struct page *page = swap_find(entry);
 	bool uptodate = page && page_test(page, PG_UPTODATE);
 
 	if (page)
@@ -36,6 +47,8 @@ static bool resident(struct vma *vma, vaddr_t va)
 	}
 	if (pte_has_page(pte))
 		return true;
+	if (pte_is_swap(pte))
+		return swap_cached(pte_swap_entry(pte));
 	return cached(vma->object, pte_is_file(pte) ? pte_file_pgoff(pte) : vma_pgoff(vma, va));
 }
 

@@ -21,7 +21,7 @@ static int set_locked(struct mm *mm, vaddr_t start, vaddr_t end, bool lock)
 		err = vma_split_at(mm, end);
 	if (!err)
 		for_each_vma_in(vma, mm, start, end)
-			vma->flags = lock ? vma->flags | VM_LOCKED : vma->flags & ~(unsigned)VM_LOCKED;
+			vma_set_flags(vma, lock ? vma->flags | VM_LOCKED : vma->flags & ~(unsigned)VM_LOCKED);
 	vma_merge_range(mm, start, end);
 	return err;
 }
@@ -55,7 +55,7 @@ int mm_mlockall(struct mm *mm, bool lock)
 	if (rwsem_write_lock_killable(&mm->lock))
 		return -EINTR;
 	for_each_vma_in(vma, mm, 0, USER_END)
-		vma->flags = lock ? vma->flags | VM_LOCKED : vma->flags & ~(unsigned)VM_LOCKED;
+		vma_set_flags(vma, lock ? vma->flags | VM_LOCKED : vma->flags & ~(unsigned)VM_LOCKED);
 	vma_merge_range(mm, 0, USER_END);
 	rwsem_write_unlock(&mm->lock);
 	if (lock)

@@ -11,10 +11,11 @@
  *   entry          read                          write, shared           write, private
  *   none           A anon zero page / B file     A fresh / B file        A fresh / B file, then copy
  *   file           B at the entry's offset       B                       (not made)
+ *   swap           E                             (not made)              E, then as a page
  *   page, RW=0     nothing to do                 C mkwrite               D copy, or reuse an exclusive page
  *   page, RW=1     nothing to do                 nothing to do           nothing to do
  *
- *   A fault_anon.c   B fault_file.c   C fault_file.c   D fault_cow.c
+ *   A fault_anon.c   B fault_file.c   C fault_file.c   D fault_cow.c   E fault_swap.c
  */
 #include "mm/space/fault.h"
 
@@ -78,6 +79,8 @@ static enum fault_result fault_entry(struct fault *f)
 		return fault_present(f, pte, own_grants ? pte_grant(pte) : vma_grants);
 	if (pte_is_file(pte))
 		return fault_missing(f, pte, pte_file_pgoff(pte), own_grants ? pte_grant(pte) : vma_grants);
+	if (pte_is_swap(pte))
+		return permits(own_grants ? pte_grant(pte) : vma_grants, f->access) ? fault_swap(f, pte) : FAULT_ACCERR;
 	return FAULT_SIGBUS;
 }
 

@@ -25,6 +25,9 @@ enum fault_result fault_anon(struct fault *f);
 enum fault_result fault_file(struct fault *f, pte_t seen, pgoff_t pgoff, unsigned grant);
 enum fault_result fault_cow(struct fault *f, pte_t seen);
 enum fault_result fault_mkwrite(struct fault *f, pte_t seen);
+enum fault_result fault_swap(struct fault *f, pte_t seen);
+/* FAULT_RETRY's other half, for a slot. => no locks held, may sleep */
+enum fault_result fault_wait_swap(const struct fault_io *io);
 
 /* Lock the entry if it still is @seen; else returns a slot without entry. */
 static inline struct pt_slot fault_lock_same(const struct fault *f, pte_t seen)
@@ -40,10 +43,11 @@ static inline struct pt_slot fault_lock_same(const struct fault *f, pte_t seen)
 	return slot;
 }
 
-/* Make a fresh page this mapping's own anonymous page. => not yet visible to anybody */
+/* Make a fresh page this mapping's own anonymous page. => not yet visible to anybody; vma_anon_prepare() */
 static inline void fault_adopt(const struct fault *f, struct page *page)
 {
 	page->flags |= BIT(PG_ANON) | BIT(PG_ANON_EXCLUSIVE) | BIT(PG_SWAPBACKED) | BIT(PG_UPTODATE);
+	page->family = f->vma->anon.own;
 	page->index = vma_pgoff(f->vma, f->va);
 	page->mapcount = 1;
 }

@@ -24,6 +24,8 @@ enum fault_result fault_anon(struct fault *f)
 
 	if (f->access != FAULT_WRITE && !f->unshare)
 		return map_zero(f);
+	if (vma_anon_prepare(f->vma))
+		return FAULT_OOM;
 	page = page_alloc(0, GFP_USER | GFP_ZERO);
 	if (!page)
 		return FAULT_OOM;

@@ -6,6 +6,7 @@
  *   the page                                   what happens
  *   anonymous, exclusive                       reuse: RW in place
  *   anonymous, ours is the only reference      becomes exclusive, reuse
+ *   the same, but for its slot                 the slot is given back first, under the page lock
  *   anonymous, shared after fork               copy
  *   zero page, cached file page                copy
  *
@@ -13,14 +14,16 @@
  */
 #include "mm/space/fault.h"
 
+#include "mm/object/swap.h"
 #include "mm/pgtable/notifier.h"
 
-static bool may_reuse(const struct page *page)
+/* @ours: references that the caller holds. */
+static bool may_reuse(const struct page *page, int ours)
 {
 	if (!page_test(page, PG_ANON))
 		return false;
 	return page_test(page, PG_ANON_EXCLUSIVE) || (__atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) == 1 &&
-	                                              __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 1);
+	                                              __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 1 + ours);
 }
 
 /* => PTL held */
@@ -57,14 +60,19 @@ static void replace(struct fault *f, struct pt_slot slot, pte_t seen, struct pag
 	struct page *old = pfn_to_page(pte_pfn(seen));
 
 	__atomic_fetch_sub(&old->mapcount, 1, __ATOMIC_SEQ_CST);
+	if (page_test(old, PG_SWAPCACHE))
+		swap_drop_unused(old);
 	page_put(old);
 }
 
 /* A fresh page with the content of @old, which the caller holds (NULL: the zero page). */
 static struct page *copy_of(const struct fault *f, struct page *old)
 {
-	struct page *copy = page_alloc(0, old ? GFP_USER : GFP_USER | GFP_ZERO);
+	struct page *copy;
 
+	if (vma_anon_prepare(f->vma))
+		return NULL;
+	copy = page_alloc(0, old ? GFP_USER : GFP_USER | GFP_ZERO);
 	if (!copy)
 		return NULL;
 	if (old)
@@ -94,6 +102,50 @@ static enum fault_result copy_and_replace(struct fault *f, pte_t seen, struct pa
 	return FAULT_OK;
 }
 
+/* The page is about to differ from what its slot has: if it has one and nobody else wants that, it is free. */
+static void forget_slot(const struct fault *f, struct page *page)
+{
+	if (f->access != FAULT_WRITE || !page_test(page, PG_SWAPCACHE) || !page_try_lock(page))
+		return;
+	(void)swap_try_free(page);
+	page_unlock(page);
+}
+
+/* => PTL held; gives it back */
+static void reuse_mapped(struct fault *f, struct pt_slot slot, pte_t seen, struct page *page)
+{
+	bool swapped = page_test(page, PG_SWAPCACHE);
+
+	if (swapped)
+		page_get(page);
+	reuse(f, slot, seen, page);
+	pt_unlock(slot);
+	if (swapped) {
+		forget_slot(f, page);
+		page_put(page);
+	}
+}
+
+/* The page is ours alone once the swap cache lets go of it: true, and the fault is resolved. => @page referenced */
+static bool reuse_swapped(struct fault *f, pte_t seen, struct page *page)
+{
+	struct pt_slot slot;
+	bool freed, done = false;
+
+	if (!page_test(page, PG_SWAPCACHE) || !page_try_lock(page))
+		return false;
+	freed = !page_test(page, PG_WRITEBACK) && swap_try_free(page);
+	slot = freed ? fault_lock_same(f, seen) : (struct pt_slot){0};
+	if (slot.hw) {
+		done = may_reuse(page, 1);
+		if (done)
+			reuse(f, slot, seen, page);
+		pt_unlock(slot);
+	}
+	page_unlock(page);
+	return done;
+}
+
 enum fault_result fault_cow(struct fault *f, pte_t seen)
 {
 	struct pt_slot slot = fault_lock_same(f, seen);
@@ -104,14 +156,17 @@ enum fault_result fault_cow(struct fault *f, pte_t seen)
 		return FAULT_OK;
 	if (!pte_special(seen)) {
 		page = pfn_to_page(pte_pfn(seen));
-		if (may_reuse(page)) {
-			reuse(f, slot, seen, page);
-			pt_unlock(slot);
+		if (may_reuse(page, 0)) {
+			reuse_mapped(f, slot, seen, page);
 			return FAULT_OK;
 		}
 		page_get(page);
 	}
 	pt_unlock(slot);
+	if (page && reuse_swapped(f, seen, page)) {
+		page_put(page);
+		return FAULT_OK;
+	}
 	result = copy_and_replace(f, seen, page);
 	if (page)
 		page_put(page);

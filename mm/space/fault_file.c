@@ -65,9 +65,12 @@ static enum fault_result map_writable(struct fault *f, pte_t seen, struct page *
 /* The first store to a private mapping of a file page: straight to a copy. */
 static enum fault_result map_copy(struct fault *f, pte_t seen, struct page *page, unsigned grant)
 {
-	struct page *copy = page_alloc(0, GFP_USER);
+	struct page *copy;
 	struct pt_slot slot;
 
+	if (vma_anon_prepare(f->vma))
+		return FAULT_OOM;
+	copy = page_alloc(0, GFP_USER);
 	if (!copy)
 		return FAULT_OOM;
 	page_copy(copy, page);
@@ -151,6 +154,8 @@ enum fault_result fault_wait(struct fault_io *io)
 	enum fault_result result = FAULT_OK;
 	struct page *page;
 
+	if (io->swap)
+		return fault_wait_swap(io);
 	read_ahead(io);
 	rwsem_read_lock(&io->object->invalidate_lock);
 	if (io->pgoff < object_size_pages(io->object)) {

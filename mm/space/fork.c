@@ -9,12 +9,15 @@
  *   anonymous page under a DMA pin     keeps it, exclusive  a copy, made now (thread 1: the device and the parent
  *                                                           go on seeing one page)
  *   zero page                          -                    the same
+ *   swap entry                         shared from now on   the same; the slot counts one more
+ *   note about a lost page             -                    the same
  *   file entry, page of a nonlinear    -                    verbatim, with a node of its own if off position
  *   page of a linear file mapping      -                    nothing: faults refill it
  *
  * Nothing that may fail happens under a PTL: tables, index nodes and the copies of pinned pages are made before.
  */
 #include "kernel/lib/assert.h"
+#include "mm/object/swap.h"
 #include "mm/pgtable/notifier.h"
 #include "mm/phys/slab.h"
 #include "mm/space/space.h"
@@ -28,6 +31,7 @@ struct copy {
 	vaddr_t at;                         /* where it stopped */
 	struct nonlinear_node *spare_nodes; /* chained through their rb.left */
 	bool write_protected;               /* the parent needs a flush */
+	bool overflow;                      /* a slot cannot count one more entry */
 };
 
 /* -- spare nodes -------------------------------------------------------------------------------------------- */
@@ -96,6 +100,7 @@ static void copy_pinned(struct copy *c, struct hw_pte *to, vaddr_t va, struct pa
 	c->spare = NULL;
 	page_copy(copy, page);
 	copy->flags |= BIT(PG_ANON) | BIT(PG_ANON_EXCLUSIVE) | BIT(PG_SWAPBACKED) | BIT(PG_UPTODATE);
+	copy->family = anon_range_root(&c->to->anon); /* the child has no family of its own yet */
 	copy->index = vma_pgoff(c->to, va);
 	child_gets(c, to, copy, pte_mkdirty(pte_mk_page(page_to_pfn(copy), pte_grant(pte))));
 }
@@ -133,6 +138,22 @@ static void copy_cached(struct copy *c, struct hw_pte *to, vaddr_t va, pte_t pte
 	note_offset(c, va, page->index);
 }
 
+/* Neither of the two owns the page alone any more (A3 of the exclusive flag's protocol, in the entry). */
+static bool copy_swapped(struct copy *c, struct hw_pte *from, struct hw_pte *to, pte_t pte)
+{
+	c->overflow = !swap_dup(pte_swap_entry(pte));
+	if (c->overflow)
+		return false;
+	if (pte_swap_exclusive(pte)) {
+		pte = pte_swap_share(pte);
+		hw_pte_set(from, pte);
+	}
+	hw_pte_set(to, pte);
+	pgtable_account_swap(&c->to->mm->pt, 1);
+	return true;
+}
+
+/* False: the walk must stop for want of something. */
 static bool copy_entry(struct copy *c, struct hw_pte *from, struct hw_pte *to, vaddr_t va)
 {
 	pte_t pte = hw_pte_get(from);
@@ -149,6 +170,10 @@ static bool copy_entry(struct copy *c, struct hw_pte *from, struct hw_pte *to, v
 			return copy_anon(c, from, to, va, pte);
 		else
 			copy_cached(c, to, va, pte);
+	} else if (pte_is_swap(pte)) {
+		return copy_swapped(c, from, to, pte);
+	} else {
+		hw_pte_set(to, pte);
 	}
 	return true;
 }
@@ -163,13 +188,13 @@ static int copy_extent(struct pt_extent *x, void *ctx)
 	ASSERT(to.hw);
 	for (; x->va < x->end; pt_extent_next(x), to.hw = hw_pte_next(to.hw)) {
 		if (!copy_entry(c, x->hw, to.hw, x->va)) {
-			c->need_spare = true;
+			c->need_spare = !c->overflow;
 			break;
 		}
 	}
 	c->at = x->va;
 	pt_unlock(to);
-	return c->need_spare;
+	return c->need_spare || c->overflow;
 }
 
 /* The entries of one leaf table's span, from @start. */
@@ -184,6 +209,8 @@ static int copy_span(struct copy *c, vaddr_t start, vaddr_t end)
 	if (pt_populate(&c->to->mm->pt, start, end))
 		return -ENOMEM;
 	for (c->at = start; pt_walk(pt, c->at, end, copy_extent, c);) {
+		if (c->overflow)
+			return -ENOMEM;
 		c->need_spare = false;
 		c->spare = page_alloc(0, GFP_USER);
 		if (!c->spare)
@@ -219,6 +246,11 @@ static int copy_vma(struct mm *child, struct vma *from)
 	if (!to)
 		return -ENOMEM;
 	c.to = to;
+	if (anon_range_clone(&to->anon, &from->anon)) {
+		vma_free(to);
+		return -ENOMEM;
+	}
+	to->anon.own = NULL; /* what the child makes is its own */
 	to->name = from->name;
 	vma_set_object(to, from->object, from->file, from->pgoff);
 	if (from->link.nonlinear) {

@@ -21,6 +21,7 @@ struct mutex mm_list_lock = MUTEX_INIT(mm_list_lock, LOCK_MM_LIST);
 void mm_init_subsystem(void)
 {
 	rmap_init();
+	anon_init();
 	vma_init_subsystem();
 	zero_page = page_alloc(0, GFP_KERNEL | GFP_ZERO);
 	BUG_ON(!zero_page);
@@ -29,7 +30,10 @@ void mm_init_subsystem(void)
 /* => the mm is empty: it joins before anything is mapped and leaves after all is unmapped */
 static void list_join(struct mm *mm)
 {
+	static unsigned long serial; /* mm_list_lock */
+
 	mutex_lock(&mm_list_lock);
+	mm->serial = ++serial;
 	list_add_tail(&mm->all_link, &mm_list);
 	mutex_unlock(&mm_list_lock);
 }
@@ -54,15 +58,25 @@ struct mm *mm_create(void)
 		return ERR_PTR(err);
 	}
 	rwsem_init(&mm->lock, LOCK_MMAP);
+	mutex_init(&mm->anon_first, LOCK_ANON_FIRST);
 	mm->users = 1;
-	if (DEBUG)
-		list_join(mm);
+	list_join(mm);
 	return mm;
 }
 
 void mm_get(struct mm *mm)
 {
 	__atomic_fetch_add(&mm->users, 1, __ATOMIC_RELAXED);
+}
+
+bool mm_try_get(struct mm *mm)
+{
+	int users = __atomic_load_n(&mm->users, __ATOMIC_RELAXED);
+
+	while (users > 0)
+		if (__atomic_compare_exchange_n(&mm->users, &users, users + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+			return true;
+	return false;
 }
 
 /* Unmap all, free the tables, then flush and free, then close the files (RF.42). */
@@ -75,8 +89,7 @@ static void mm_destroy(struct mm *mm)
 		rwsem_write_unlock(&mm->lock);
 	}
 	ASSERT(mm->nr_vmas == 0 && mm->total_pages == 0);
-	if (DEBUG)
-		list_leave(mm);
+	list_leave(mm);
 	pgtable_destroy(&mm->pt);
 	if (mm->exe)
 		mm_file_ops->put(mm->exe);

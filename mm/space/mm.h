@@ -13,6 +13,7 @@
 #include "kernel/sync/rwsem.h"
 #include "mm/object/object.h"
 #include "mm/pgtable/pgtable.h"
+#include "mm/rmap/anon.h"
 #include "mm/rmap/rmap.h"
 
 struct file;
@@ -51,8 +52,11 @@ enum {
 	MADV_SEQUENTIAL = 2,
 	MADV_WILLNEED = 3,
 	MADV_DONTNEED = 4,
+	MADV_FREE = 8,
 	MADV_DONTFORK = 10,
 	MADV_DOFORK = 11,
+	MADV_COLD = 20,
+	MADV_PAGEOUT = 21,
 	MADV_POPULATE_READ = 22,
 	MADV_POPULATE_WRITE = 23,
 };
@@ -85,7 +89,8 @@ struct vma {
 	struct mm *mm;
 	struct vm_object *object; /* NULL: anonymous */
 	struct file *file;        /* holds the object; reference owned (may be NULL for shared anonymous) */
-	struct rmap_link link;    /* while object != NULL; link.nonlinear while VM_NONLINEAR */
+	struct rmap_link link;    /* in the object's tree while object != NULL; link.nonlinear while VM_NONLINEAR */
+	struct anon_range anon;   /* families of its anonymous pages */
 	const char *name;         /* "[heap]", "[stack]" or NULL */
 };
 
@@ -93,7 +98,8 @@ struct mm {
 	struct pgtable pt;
 	struct rwsem lock; /* the mmap lock */
 	struct rb_root vmas;
-	struct vma *recent; /* found last: a hint; cleared with mm->lock held for writing */
+	struct vma *recent;      /* found last: a hint; cleared with mm->lock held for writing */
+	struct mutex anon_first; /* rank LOCK_ANON_FIRST: vma_anon_prepare() */
 	unsigned nr_vmas;
 	int users; /* threads and borrowers; atomic */
 	vaddr_t brk_start, brk;
@@ -103,10 +109,11 @@ struct mm {
 	unsigned long locked_pages;
 	struct file *exe;                         /* /proc/self/exe */
 	unsigned long minor_faults, major_faults; /* atomic */
-	struct list all_link;                     /* debug builds: mm_list */
+	struct list all_link;                     /* mm_list */
+	unsigned long serial;                     /* grows along mm_list */
 };
 
-/* Debug builds: every address space, oldest first (so a parent comes before its child), for the auditor. */
+/* Every address space, oldest first (so a parent comes before its child): for swapoff and the auditor. */
 extern struct list mm_list;
 extern struct mutex mm_list_lock;
 
@@ -125,7 +132,8 @@ extern const struct mm_file_ops *mm_file_ops;
 void mm_init_subsystem(void); /* slabs, the zero page */
 struct mm *mm_create(void);   /* empty; ERR_PTR(-ENOMEM) */
 void mm_get(struct mm *mm);
-void mm_put(struct mm *mm); /* the last user unmaps everything. => may sleep */
+bool mm_try_get(struct mm *mm); /* false: it is being destroyed. => on mm_list, mm_list_lock */
+void mm_put(struct mm *mm);     /* the last user unmaps everything. => may sleep */
 /* A copy for fork. ERR_PTR(-ENOMEM, -EINTR). */
 struct mm *mm_fork(struct mm *parent);
 

@@ -79,7 +79,7 @@ static long move_vma(struct vma *vma, vaddr_t old, size_t old_len, vaddr_t new, 
 		to->link.nonlinear = vma->link.nonlinear;
 		nonlinear_index_ref(to->link.nonlinear);
 	}
-	if (pt_populate(&mm->pt, new, new + min(old_len, new_len))) {
+	if (anon_range_clone(&to->anon, &vma->anon) || pt_populate(&mm->pt, new, new + min(old_len, new_len))) {
 		vma_free(to);
 		return -ENOMEM;
 	}

@@ -101,8 +101,10 @@ static int set_vma_flags(const struct remap *r, struct vma *vma)
 			return (int)PTR_ERR(idx);
 	}
 	rwsem_write_lock(&maps->lock);
-	if (idx)
+	if (idx) {
 		vma->link.nonlinear = idx;
+		idx->locked += vma->link.flags & RMAP_LOCKED ? 1 : 0;
+	}
 	if (r->chgprot)
 		vma->link.flags |= RMAP_KEEP_GRANTS;
 	rwsem_write_unlock(&maps->lock);

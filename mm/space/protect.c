@@ -65,7 +65,7 @@ static int change_extent(struct pt_extent *x, void *ctx)
 
 		if (pte_has_page(pte))
 			change_page(c, x->hw, x->va);
-		else if (pte_is_file(pte))
+		else if (!pte_is_none(pte)) /* an offset, a slot, a note: it keeps its grants, too */
 			hw_pte_set(x->hw, pte_with_grant(pte, c->grant));
 	}
 	return 0;

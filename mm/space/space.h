@@ -36,7 +36,8 @@ struct fault_io {
 	struct file *file; /* referenced */
 	struct vm_object *object;
 	pgoff_t pgoff;
-	unsigned vm_flags; /* of the vma: how it is going to be read */
+	unsigned vm_flags;  /* of the vma: how it is going to be read */
+	unsigned long swap; /* not 0: instead of a file's page, that of this slot (swap_entry_t) */
 };
 /*
  * Resolve one access in @vma. => mm->lock held for reading, stays held
@@ -55,6 +56,11 @@ int mm_subscribe(struct mm *mm, struct mmu_subscription *sub, vaddr_t start, siz
 /* The address space, with a user more, unless it is at its end: NULL. */
 struct mm *mm_get_subscribed(struct mmu_subscription *sub);
 
+/* For swapoff: map the page again that @va's entry has in swap area @type, whatever the vma allows; nothing to do if it has
+ * none. FAULT_OK, _OOM, or _RETRY (fault_wait()). => mm->lock held for reading */
+enum fault_result vma_unswap(struct vma *vma, vaddr_t va, unsigned type, struct fault_io *io);
+/* The page is lost: touching @va will be SIGBUS. => the same */
+void vma_poison(struct vma *vma, vaddr_t va, unsigned type);
 int fault_errno(enum fault_result result); /* 0, -EFAULT, -ENOMEM, -EINTR */
 
 #endif

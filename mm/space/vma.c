@@ -30,6 +30,7 @@ struct vma *vma_alloc(struct mm *mm, vaddr_t start, vaddr_t end, unsigned flags)
 	vma->end = end;
 	vma->flags = flags;
 	vma->pgoff = start >> PAGE_SHIFT;
+	anon_range_init(&vma->anon);
 	return vma;
 }
 
@@ -48,6 +49,7 @@ void vma_free(struct vma *vma)
 		nonlinear_index_put(vma->link.nonlinear);
 	if (vma->file)
 		mm_file_ops->put(vma->file);
+	anon_range_release(&vma->anon);
 	slab_free(&vma_cache, vma);
 }
 
@@ -138,33 +140,43 @@ static void link_describe(struct vma *vma)
 	link->node.last = vma->pgoff + ((vma->end - vma->start) >> PAGE_SHIFT) - 1;
 	link->pt = &vma->mm->pt;
 	link->va = vma->start;
-	link->flags = (vma->flags & VM_SHARED ? RMAP_SHARED : 0) | (vma->flags & VM_MANYPROTS ? RMAP_KEEP_GRANTS : 0);
+	link->flags = (vma->flags & VM_SHARED ? RMAP_SHARED : 0) | (vma->flags & VM_MANYPROTS ? RMAP_KEEP_GRANTS : 0) |
+	              (vma->flags & VM_LOCKED ? RMAP_LOCKED : 0);
 }
 
 static void maps_lock(struct vma *vma)
 {
 	if (vma->object)
 		rwsem_write_lock(&vma->object->maps.lock);
+	anon_range_lock(&vma->anon);
 }
 
 static void maps_unlock(struct vma *vma)
 {
+	anon_range_unlock(&vma->anon);
 	if (vma->object)
 		rwsem_write_unlock(&vma->object->maps.lock);
 }
 
 static void link_insert(struct vma *vma)
 {
+	link_describe(vma);
+	anon_range_insert(&vma->anon, &vma->link);
 	if (!vma->object)
 		return;
-	link_describe(vma);
 	rmap_link_insert_locked(&vma->object->maps, &vma->link);
+	if (vma->link.nonlinear && (vma->link.flags & RMAP_LOCKED))
+		vma->link.nonlinear->locked++;
 }
 
 static void link_remove(struct vma *vma)
 {
-	if (vma->object)
-		rmap_link_remove_locked(&vma->object->maps, &vma->link);
+	anon_range_remove(&vma->anon);
+	if (!vma->object)
+		return;
+	rmap_link_remove_locked(&vma->object->maps, &vma->link);
+	if (vma->link.nonlinear && (vma->link.flags & RMAP_LOCKED))
+		vma->link.nonlinear->locked--;
 }
 
 void vma_attach(struct vma *vma)
@@ -188,6 +200,54 @@ void vma_detach(struct vma *vma)
 	vma->mm->total_pages -= (vma->end - vma->start) >> PAGE_SHIFT;
 }
 
+void vma_set_flags(struct vma *vma, unsigned flags)
+{
+	maps_lock(vma);
+	link_remove(vma);
+	vma->flags = flags;
+	link_insert(vma);
+	maps_unlock(vma);
+}
+
+/* -- anonymous families ------------------------------------------------------------------------------------------ */
+
+/* Could the two become one, if their protections were equal? */
+static bool akin(const struct vma *low, const struct vma *high)
+{
+	return low && high && low->end == high->start && !((low->flags ^ high->flags) & ~(unsigned)VM_ACCESS) &&
+	       low->object == high->object && low->file == high->file && vma_pgoff(low, high->start) == high->pgoff;
+}
+
+static struct vma *prev_vma(struct vma *vma)
+{
+	struct rb_node *rb = rb_prev(&vma->rb);
+
+	return rb ? rb_entry(rb, struct vma, rb) : NULL;
+}
+
+/* Whose family the vma should share, so that mprotect(2) there and back leaves one vma; NULL: nobody's. */
+static struct anon_range *kin_of(struct vma *vma)
+{
+	struct vma *prev = prev_vma(vma), *next = vma_next(vma);
+
+	if (akin(prev, vma) && prev->anon.own)
+		return &prev->anon;
+	return akin(vma, next) && next->anon.own ? &next->anon : NULL;
+}
+
+int vma_anon_prepare(struct vma *vma)
+{
+	int err;
+
+	if (likely(__atomic_load_n(&vma->anon.own, __ATOMIC_ACQUIRE)))
+		return 0;
+	ASSERT(vma_private(vma));
+	mutex_lock(&vma->mm->anon_first);
+	err = anon_range_prepare(&vma->anon, kin_of(vma), &vma->link);
+	mutex_unlock(&vma->mm->anon_first);
+	return err;
+}
+
 /* -- split and merge ------------------------------------------------------------------------------------------ */
 
 int vma_split_at(struct mm *mm, vaddr_t addr)
@@ -201,6 +261,10 @@ int vma_split_at(struct mm *mm, vaddr_t addr)
 	high = vma_alloc(mm, addr, low->end, low->flags);
 	if (!high)
 		return -ENOMEM;
+	if (anon_range_clone(&high->anon, &low->anon)) {
+		vma_free(high);
+		return -ENOMEM;
+	}
 	high->name = low->name;
 	vma_set_object(high, low->object, low->file, vma_pgoff(low, addr));
 	if (low->link.nonlinear) {
@@ -221,21 +285,23 @@ static bool mergeable(const struct vma *low, const struct vma *high)
 {
 	return low->end == high->start && low->flags == high->flags && low->object == high->object &&
 	       low->file == high->file && low->link.nonlinear == high->link.nonlinear && low->name == high->name &&
-	       vma_pgoff(low, high->start) == high->pgoff;
+	       vma_pgoff(low, high->start) == high->pgoff && anon_range_mergeable(&low->anon, &high->anon);
 }
 
 /* @low swallows @high. */
 static void merge(struct vma *low, struct vma *high)
 {
+	struct vma *lockable = anon_range_empty(&low->anon) ? high : low; /* if neither is empty it is one lock */
 	struct mm *mm = low->mm;
 
-	maps_lock(low);
+	maps_lock(lockable);
 	link_remove(low);
 	link_remove(high);
 	rb_erase(&high->rb, &mm->vmas);
 	mm->recent = NULL;
 	mm->nr_vmas--;
 	low->end = high->end;
+	anon_range_merge(&low->anon, &high->anon);
 	link_insert(low);
 	maps_unlock(low);
 	vma_free(high);

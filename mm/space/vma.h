@@ -45,6 +45,12 @@ void vma_set_object(struct vma *vma, struct vm_object *object, struct file *file
 void vma_attach(struct vma *vma); /* into the tree and the object's reverse links */
 void vma_detach(struct vma *vma);
 
+/* Change the flags of a vma in the tree; its reverse links follow. */
+void vma_set_flags(struct vma *vma, unsigned flags);
+/* See to it that vma->anon.own is there: before an anonymous page is made. 0 or -ENOMEM.
+ * => mm->lock held for reading is enough, no page lock; may sleep */
+int vma_anon_prepare(struct vma *vma);
+
 /* Make @addr a boundary between vmas if it lies inside one. 0 or -ENOMEM. */
 int vma_split_at(struct mm *mm, vaddr_t addr);
 /* Join equal neighbours in and around [start, end). */

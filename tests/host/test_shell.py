@@ -25,6 +25,11 @@ STEPS = (
     ("interrupt", INTERRUPT, r"\^C"),
     ("after the interrupt", "echo alive", r"^alive"),
     ("the mosaic", "demo mosaic 4096 | tail -5; echo mosaic=$?", r"mosaic=0"),
+    ("the mosaic in colour", "demo mosaic 1024; echo picture=$?", r"\x1b\[38;5;\d+;48;5;\d+m[^\0]*1024 tiles tried: 0 wrong\s+picture=0"),
+    ("the steps in colour", "demo mosaic steps; echo steps=$?", r"\x1b\[38;5;16;48;5;\d+mD[^\0]*7\. All [^\0]*1 vma,[^\0]*steps=0"),
+    ("the steps without", "NO_COLOR=1 demo mosaic steps; echo plain=$?",
+     r"5\. What may be written is written\s+[A-P]+ {4}[.rD]{32}\s[^\0\x1b]*plain=0"),
+    ("entries, for people", "cat /proc/self/ptes", r"^[0-9a-f]+-[0-9a-f]+ +\d+ anon +rw-p RDYW +0\s"),
 )
 
 

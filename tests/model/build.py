@@ -8,7 +8,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{TOP}/tools")
 import host  # noqa: E402  pylint: disable=wrong-import-position
 
-PARTS = ["drive", "inject", "mirrored", "op", "ops", "ops_access", "ops_file", "ops_map", "ops_range", "oracle", "oracle_mremap", "oracle_range", "run", "shrink", "touch"]
+PARTS = ["drive", "inject", "mirrored", "op", "ops", "ops_access", "ops_file", "ops_map", "ops_range", "ops_reclaim", "oracle", "oracle_mremap", "oracle_range", "run", "shrink", "touch"]
 # (-fno-builtin: the kernel's memset() must not become a call of memset(); -w: warnings are gcc's affair)
 FUZZER = ["-fsanitize=address,undefined,fuzzer-no-link", "-fno-sanitize-recover=all", "-fno-builtin", "-w"]
 

@@ -197,6 +197,7 @@ static void set_up(struct drive *d)
 		oracle_object(&d->o, !f, size, !f);
 	}
 	mutex_init(&d->lock, LOCK_NONE);
+	reclaim_begin(d);
 	if (d->s->mode & MODE_CONCURRENT)
 		touch_start(d);
 	mirrored_begin(d, 0);
@@ -224,6 +225,7 @@ static void clean_up(struct drive *d)
 			mirrored_end(d, s);
 		}
 	mm_put(d->scratch);
+	reclaim_end(d);
 	for (unsigned f = 0; f < MODEL_FILES; f++)
 		sim_file_put(d->file[f]);
 }

@@ -34,6 +34,8 @@ struct drive {
 	struct op op;
 	bool failed; /* they differ: nothing more to compare */
 	struct touch touch;
+	struct sim_swap *swap;
+	bool reclaimed; /* pages may not be in memory that were touched */
 
 	/* Fault injection (inject.c): operation @inject_at runs with its nth allocation failing; 0: only counted. */
 	bool inject;
@@ -57,6 +59,10 @@ void drive_expect(struct drive *d, long got, long want);
 void drive_verify(struct drive *d, bool deep);
 /* After a sync: what is on the disk. */
 void drive_verify_disk(struct drive *d, u64 first, u64 last);
+
+/* ops_reclaim.c */
+void reclaim_begin(struct drive *d);
+void reclaim_end(struct drive *d);
 
 /* ops.c */
 void drive_op(struct drive *d, const struct op *op);

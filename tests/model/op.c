@@ -11,7 +11,7 @@ static const unsigned char weights[OP_KINDS] = {
 	[OP_FORK] = 2,        [OP_EXIT] = 1,       [OP_READ] = 12,     [OP_WRITE] = 14, [OP_EXEC] = 5,     [OP_MSYNC] = 3,
 	[OP_FILE_WRITE] = 3,  [OP_FILE_READ] = 2,  [OP_TRUNCATE] = 3,  [OP_PUNCH] = 1,  [OP_DONTNEED] = 4, [OP_FORKING] = 1,
 	[OP_POPULATE] = 2,    [OP_MINCORE] = 2,    [OP_MREMAP] = 4,    [OP_LOCK] = 1,   [OP_UNLOCK] = 1,   [OP_PIN] = 4,
-	[OP_UNPIN] = 3,       [OP_DEVICE] = 4,     [OP_WRITEBACK] = 2, [OP_AGE] = 2,    [OP_ACCESS] = 2,   [OP_RECLAIM] = 0,
+	[OP_UNPIN] = 3,       [OP_DEVICE] = 4,     [OP_WRITEBACK] = 2, [OP_AGE] = 2,    [OP_ACCESS] = 2,   [OP_RECLAIM] = 4,
 	[OP_AUDIT] = 1,
 };
 

@@ -62,11 +62,6 @@ int file_of(const struct op *op)
 }
 
 /* -- what is not worth a file ------------------------------------------------------------------------------------------ */
-static void do_reclaim(struct drive *d, const struct op *op, unsigned space)
-{
-	/* mm cannot take pages away yet */
-}
-
 static void do_audit(struct drive *d, const struct op *op, unsigned space)
 {
 	drive_verify(d, false);

@@ -23,6 +23,7 @@ op_fn do_map_private, do_map_shared, do_map_file, do_unmap, do_protect, do_remap
 op_fn do_dontneed, do_forking, do_populate, do_lock, do_unlock, do_msync, do_mincore, do_age, do_fork,
 	do_exit;                                                              /* ops_range.c */
 op_fn do_read, do_write, do_exec, do_access, do_pin, do_unpin, do_device; /* ops_access.c */
+op_fn do_reclaim;                                                         /* ops_reclaim.c */
 op_fn do_file_write, do_file_read, do_truncate, do_punch, do_writeback;   /* ops_file.c */
 
 #endif

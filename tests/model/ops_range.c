@@ -106,7 +106,7 @@ void do_mincore(struct drive *d, const struct op *op, unsigned space)
 		return;
 	sim_load(MODEL_BASE, got, op->pages);
 	for (unsigned i = 0; i < op->pages; i++)
-		if (got[i] != want[i])
+		if (d->reclaimed ? got[i] > want[i] : got[i] != want[i])
 			drive_fail(d, "page %u: resident %u, should be %u", op->page + i, got[i], want[i]);
 }
 

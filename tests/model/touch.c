@@ -221,6 +221,7 @@ static bool disturbed(const struct drive *d, const struct note *n, const struct 
 	case OP_MSYNC:
 	case OP_WRITEBACK:
 	case OP_AGE:
+	case OP_RECLAIM:
 	case OP_MINCORE:
 	case OP_FILE_READ:
 	case OP_AUDIT:

@@ -163,7 +163,6 @@ FLAG_LIE(linear_manyprots, vma_at(shared)->flags, VM_MANYPROTS)
 FLAG_LIE(no_index, vma_at(shared)->flags, VM_NONLINEAR)
 FLAG_LIE(anon_shared, vma_at(anon)->flags, VM_SHARED)
 FLAG_LIE(not_exclusive, frame_at(anon)->flags, BIT(PG_ANON_EXCLUSIVE))
-FLAG_LIE(not_anonymous, frame_at(anon)->flags, BIT(PG_ANON))
 FLAG_LIE(not_uptodate, frame_at(shared)->flags, BIT(PG_UPTODATE))
 FLAG_LIE(not_dirty, frame_at(shared)->flags, BIT(PG_DIRTY))
 FLAG_LIE(dirty_without_mark, frame_at(window)->flags, BIT(PG_DIRTY))
@@ -173,9 +172,47 @@ FLAG_LIE(exclusive_many_times, frame_at(again)->flags, BIT(PG_ANON_EXCLUSIVE))
 FLAG_LIE(exclusive_file_page, frame_at(private)->flags, BIT(PG_ANON_EXCLUSIVE))
 
 /* -- lies of other kinds ---------------------------------------------------------------------------------------------------- */
-static void anon_of_object(bool on)
+static void not_anonymous(bool on)
 {
-	frame_at(anon)->object = on ? obj() : NULL;
+	frame_at(anon)->flags ^= BIT(PG_ANON);
+	frame_at(anon)->object = on ? NULL : (void *)vma_at(anon)->anon.own; /* (one word with the family) */
+}
+
+static void anon_of_no_family(bool on)
+{
+	frame_at(anon)->family = on ? NULL : vma_at(anon)->anon.own;
+}
+
+static void other_index(bool on)
+{
+	frame_at(anon)->index += on ? 1 : -1ul;
+}
+
+static void no_member(bool on)
+{
+	static struct anon_family *own;
+
+	if (on)
+		own = vma_at(anon)->anon.own;
+	vma_at(anon)->anon.own = on ? (void *)&own : own;
+}
+
+static struct anon_member *member(void)
+{
+	return container_of(vma_at(anon)->anon.members.next, struct anon_member, of_range);
+}
+
+static void member_elsewhere(bool on)
+{
+	member()->link.va += on ? PAGE_SIZE : -PAGE_SIZE;
+}
+
+static void member_not_in_tree(bool on)
+{
+	if (on)
+		itree_remove(&member()->family->tree, &member()->link.node);
+	else
+		itree_insert(&member()->family->tree, &member()->link.node);
 }
 
 static void no_range(bool on)
@@ -324,7 +361,11 @@ static const struct lie {
 	{"has the free frame", cached_free_frame},
 	{"exclusive, mapcount 3", exclusive_many_times},
 	{"exclusive, but not anonymous", exclusive_file_page},
-	{"belongs to an object", anon_of_object},
+	{"family that the vma does not belong to", anon_of_no_family},
+	{"has index", other_index},
+	{"no member of its own family", no_member},
+	{"a family's link says", member_elsewhere},
+	{"not in its family's tree", member_not_in_tree},
 	{"is no range", no_range},
 	{"belongs to another mm", other_mm},
 	{"is not in the object's tree", link_not_in_tree},

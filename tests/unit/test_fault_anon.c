@@ -34,7 +34,7 @@ static void write_maps_a_fresh_page(void *arg)
 	page = frame_at(a);
 	v = sim_entry(sim_mm(), a);
 	CHECK(v.write && v.dirty && !v.special && load_word(a) == 0 && load_word(a + PAGE_SIZE - 8) == 0);
-	CHECK(page_test(page, PG_ANON) && page_test(page, PG_ANON_EXCLUSIVE) && !page->object);
+	CHECK(page_test(page, PG_ANON) && page_test(page, PG_ANON_EXCLUSIVE) && !page_object(page));
 	CHECK(page->mapcount == 1 && page->refs == 1 && page->index == a >> PAGE_SHIFT);
 }
 

@@ -149,7 +149,7 @@ static void store_to_private(void *arg)
 	map_file(SIM_FILE_DISK, MAP_PRIVATE);
 	CHECK(mm_fault(sim_mm(), a, FAULT_WRITE) == FAULT_OK);
 	page = frame_at(a);
-	CHECK(page_test(page, PG_ANON_EXCLUSIVE) && !page->object && sim_entry(sim_mm(), a).dirty);
+	CHECK(page_test(page, PG_ANON_EXCLUSIVE) && !page_object(page) && sim_entry(sim_mm(), a).dirty);
 	CHECK(load_word(a) == FILLED(0));
 	page = pagecache_find(sim_file_object(f), 0);
 	CHECK(page->mapcount == 0 && !page_test(page, PG_DIRTY));

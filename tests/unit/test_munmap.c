@@ -111,7 +111,7 @@ static void as_before(void)
 static void no_memory(void *arg)
 {
 	six_pages();
-	CHECK(each_fails("slab_alloc", unmap_middle, as_before) == 2);
+	CHECK(each_fails("slab_alloc", unmap_middle, as_before) == 4);
 	CHECK(each_fails("page_alloc", unmap_middle, as_before) == 0);
 }
 

@@ -148,7 +148,7 @@ static void as_before(void)
 static void no_memory(void *arg)
 {
 	four_pages();
-	CHECK(each_fails("slab_alloc", protect_middle, as_before) == 2);
+	CHECK(each_fails("slab_alloc", protect_middle, as_before) == 4);
 }
 
 static void interrupted_mprotect(void *arg)

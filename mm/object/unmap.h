@@ -1,0 +1,38 @@
+/*
+ * unmap.h - take one page out of every address space, so that its frame can be had back.  Layer 5b.
+ *
+ * What an entry leaves behind:
+ *
+ *   cached page, linear                    nothing: a fault finds the page again by its offset
+ *   cached page, off position or with      a file entry: offset and grants stay (RF.36)
+ *     grants of its own
+ *   anonymous, in the swap cache           a swap entry: slot, grants, exclusive bit
+ *   anonymous, freed by MADV_FREE, clean   nothing
+ *
+ * A dirty bit goes from the entry's last value to the page.  Every TLB has forgotten the entries when the function
+ * returns: what follows may write the page, free it or give it up.
+ */
+#ifndef MM_OBJECT_UNMAP_H
+#define MM_OBJECT_UNMAP_H
+
+#include "mm/object/object.h"
+
+enum unmap_result {
+	UNMAP_DONE,   /* no entry maps it, and until the page lock is given back none will */
+	UNMAP_MAPPED, /* some entry still does: pinned, in use, raced with fork or mremap, or not in the swap cache; or the
+	               * reverse map is locked, perhaps by the caller himself: it is only tried */
+	UNMAP_LOCKED, /* an mlocked range maps it: nothing more was done */
+};
+
+/*
+ * => page locked and referenced, not under writeback; sleeps for nothing
+ * A page under a DMA pin stays mapped where it is.  An anonymous page must be in the swap cache (swap_add()), or
+ * PG_SWAPBACKED must be clear (MADV_FREE): then UNMAP_DONE also says that it is clean and may be thrown away.
+ */
+enum unmap_result page_unmap(struct page *page);
+
+/* How many entries map the page and were used since the last call: their accessed bits are cleared, without a flush.
+ * Sets *@locked if an mlocked range maps it. 1 if the reverse map is locked. => page locked; sleeps for nothing */
+unsigned page_referenced(struct page *page, bool *locked);
+
+#endif
