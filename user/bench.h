@@ -63,7 +63,7 @@ void bench_cache(void);
 void bench_mosaic(void);
 void bench_faults(void);
 void bench_locks(void);
-void bench_notify(void);
 void bench_umk(void);
+void bench_notify(void);
 
 #endif

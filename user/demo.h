@@ -8,7 +8,7 @@
 
 /* Each gets what follows its name; returns an exit status. */
 int demo_mosaic(int argc, char **argv);
-int demo_guest(int argc, char **argv);
 int demo_steps(bool in_colour); /* `demo mosaic steps` */
+int demo_guest(int argc, char **argv);
 
 #endif

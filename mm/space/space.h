@@ -48,6 +48,11 @@ struct fault_io {
 enum fault_result vma_fault(struct vma *vma, vaddr_t addr, enum fault_access access, bool unshare, struct fault_io *io);
 /* Read the page in. FAULT_OK: try the access again. => no locks held, may sleep */
 enum fault_result fault_wait(struct fault_io *io);
+/* For swapoff: map the page again that @va's entry has in swap area @type, whatever the vma allows; nothing to do if it has
+ * none. FAULT_OK, _OOM, or _RETRY (fault_wait()). => mm->lock held for reading */
+enum fault_result vma_unswap(struct vma *vma, vaddr_t va, unsigned type, struct fault_io *io);
+/* The page is lost: touching @va will be SIGBUS. => the same */
+void vma_poison(struct vma *vma, vaddr_t va, unsigned type);
 /* -- secondary MMUs (mm/pgtable/notifier.h) -- */
 struct mmu_subscription;
 /* mmu_subscribe(), and when it returns no operation is under way that does not know of it.  0, -ENOMEM, -EOVERFLOW, -EINTR.
@@ -56,11 +61,6 @@ int mm_subscribe(struct mm *mm, struct mmu_subscription *sub, vaddr_t start, siz
 /* The address space, with a user more, unless it is at its end: NULL. */
 struct mm *mm_get_subscribed(struct mmu_subscription *sub);
 
-/* For swapoff: map the page again that @va's entry has in swap area @type, whatever the vma allows; nothing to do if it has
- * none. FAULT_OK, _OOM, or _RETRY (fault_wait()). => mm->lock held for reading */
-enum fault_result vma_unswap(struct vma *vma, vaddr_t va, unsigned type, struct fault_io *io);
-/* The page is lost: touching @va will be SIGBUS. => the same */
-void vma_poison(struct vma *vma, vaddr_t va, unsigned type);
 int fault_errno(enum fault_result result); /* 0, -EFAULT, -ENOMEM, -EINTR */
 
 #endif
