@@ -80,7 +80,7 @@ ifneq ($(SAN),kasan)
 KSRC := $(filter-out mm/debug/kasan.c arch/x86/64/kasan.c,$(KSRC))
 endif
 KSRC := $(filter-out $(if $(filter scrambled,$(FORMAT)),arch/x86/mm/root.c,arch/x86/mm/shadow.c arch/x86/mm/shadow_walk.c),$(KSRC))
-KOBJ := $(patsubst %,$(OUT)/%.o,$(basename $(KSRC)))
+KOBJ := $(patsubst %,$(OUT)/%.o,$(basename $(KSRC))) $(OUT)/syscall_names.o
 
 all: $(OUT)/kernel.elf
 .PHONY: all
@@ -112,6 +112,13 @@ $(OUT)/kernel.pass1: $(KOBJ) $(OUT)/linker.ld
 
 $(OUT)/ksyms.S: $(OUT)/kernel.pass1 tools/ksyms.awk
 	$(NM) -n $< | awk -f tools/ksyms.awk > $@
+
+$(OUT)/syscall_names.c: tools/syscall_names.awk
+	@mkdir -p $(@D)
+	echo '#include <asm/unistd.h>' | $(CC) $(ARCHFLAGS) -fno-pic -E -dM - | awk -f $< > $@
+
+$(OUT)/syscall_names.o: $(OUT)/syscall_names.c
+	$(CC) $(CFLAGS) $(call format_of,$<) -c $< -o $@
 
 $(OUT)/ksyms.o: $(OUT)/ksyms.S
 	$(CC) $(ARCHFLAGS) -fno-pic -c $< -o $@

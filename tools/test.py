@@ -137,8 +137,10 @@ MUTATIONS = (
     ("M20", "T4-09s", (PAE,)),
     ("M21", "T4-07s", FORMATS),
     ("M22", "T3-08a", FORMATS),
+    ("M22", "T3-08", (AMD64,)),
     ("M131", "T3-19", (PAE,)),
     ("M132", "T3-02", (TWO_LEVEL,)),
+    ("M19", "RECLAIM-02", FORMATS),
     ("M101", "T1-11", FORMATS),             # no copy of a page under a write pin
 )
 
@@ -195,11 +197,14 @@ def smp_lanes():
 def lanes():
     out = [
         command_lane("check", ["make", "-s", "check"], 600, "make check"),
-        command_lane("host", ["make", "-s", "host", "MODEL_SECONDS=10"], 7200 if LONG else 900, "make host"),
+        command_lane("host", ["make", "-s", "host", "MODEL_SECONDS=10"], 14400 if LONG else 900, "make host"),
         *smp_lanes(), mutation_lane(0), mutation_lane(1),
     ]
     for arch, paging in FORMATS:
         out.append(bigfile_lane(arch, paging))
+        out.append(guest_lane(machine(arch, paging, smp=4, mem="32"), "T0-12*,T4-12*,T1-07,RECLAIM*,mlock*,SWAP-0*",
+                              900 if LONG else 300, f"reclaim-{arch}-{paging}",
+                              ("suite.storm=60", "suite.cycles=10000") if LONG else ()))
     for arch, paging in FORMATS[:2]:
         out.append(guest_lane(machine(arch, paging, smp=4, disk="nvme"), ON_NVME, 240, f"nvme-{arch}-{paging}"))
     out.append(guest_lane(machine("i386", "pae", mem="6144"), "mm*,T0-01*,T1-01*", 200, "guest-i386-pae-6G"))

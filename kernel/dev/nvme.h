@@ -32,6 +32,7 @@ struct nvme_slot {
 	u64 sector;      /* where that goes */
 	u64 *list;       /* page addresses, for commands of more than two pages */
 	paddr_t list_pa;
+	u64 posted_ns; /* when the device got the command it is at */
 };
 
 struct nvme_disk {
@@ -49,7 +50,7 @@ struct nvme_disk {
 	bool flush; /* the device has a volatile cache */
 	struct wait_queue slot_free;
 	struct timer watch;
-	u64 patience_ns; /* a request that takes longer is the device's last */
+	u64 patience_ns; /* a command that takes longer is the device's last */
 };
 
 #define NVME_NAMESPACE 1u

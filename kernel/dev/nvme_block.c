@@ -107,6 +107,7 @@ static void post(struct nvme_disk *disk, struct nvme_slot *s)
 		c.arg[2] = (r.bytes >> SECTOR_SHIFT) - 1;
 		s->sector += r.bytes >> SECTOR_SHIFT;
 	}
+	s->posted_ns = clock_ns();
 	nvme_queue_post(&disk->io, &c);
 }
 
@@ -239,14 +240,14 @@ static void bury(struct nvme_disk *disk, const char *why)
 	wake_up_all(&disk->slot_free);
 }
 
-/* Is there a request that was submitted too long ago? */
+/* Is there a command that the device has had for too long? */
 static bool overdue(struct nvme_disk *disk, u64 now)
 {
 	unsigned long flags = spin_lock_irqsave(&disk->lock);
 	bool found = false;
 
 	for (unsigned i = 0; i < disk->slots; i++)
-		if (disk->slot[i].bio && now - min(now, disk->slot[i].bio->submitted_ns) > disk->patience_ns)
+		if (disk->slot[i].bio && now - min(now, disk->slot[i].posted_ns) > disk->patience_ns)
 			found = true;
 	spin_unlock_irqrestore(&disk->lock, flags);
 	return found;

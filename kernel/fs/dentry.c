@@ -11,6 +11,7 @@
  */
 #include "kernel/fs/vfs_internal.h"
 #include "kernel/lib/hash.h"
+#include "mm/service/reclaim.h"
 
 #define HASH_BITS 10
 #define UNUSED_MAX 4096
@@ -20,10 +21,13 @@ static struct list unused = LIST_INIT(unused);
 static unsigned nr_unused;
 static spinlock_t dentry_lock = SPINLOCK_INIT(LOCK_DENTRY);
 
+static struct shrinker names;
+
 void dentry_init_cache(void)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(dentry_hash); i++)
 		list_init(&dentry_hash[i]);
+	shrinker_register(&names);
 }
 
 static u32 name_hash(const struct dentry *parent, const char *name, size_t len)
@@ -149,14 +153,14 @@ void dentry_put(struct dentry *d)
 		dentry_free(d);
 }
 
-/* The oldest unused dentry of @sb or below @parent (both NULL: of all, if there are too many), taken out of the
+/* The oldest unused dentry of @sb or below @parent (both NULL: of all, if there are more than @most), taken out of the
  * cache, or NULL. */
-static struct dentry *take_unused(struct super *sb, struct dentry *parent)
+static struct dentry *take_unused(struct super *sb, struct dentry *parent, unsigned most)
 {
 	struct dentry *d, *found = NULL;
 
 	spin_lock(&dentry_lock);
-	if (sb || parent || nr_unused > UNUSED_MAX) {
+	if (sb || parent || nr_unused > most) {
 		list_for_each_entry(d, &unused, unused_link) {
 			if ((sb && d->super != sb) || (parent && d->parent != parent))
 				continue;
@@ -175,7 +179,7 @@ void dentry_prune(struct super *sb)
 {
 	struct dentry *d;
 
-	while ((d = take_unused(sb, NULL)))
+	while ((d = take_unused(sb, NULL, UNUSED_MAX)))
 		dentry_free(d);
 }
 
@@ -183,9 +187,22 @@ void dentry_prune_below(struct dentry *dir)
 {
 	struct dentry *d;
 
-	while ((d = take_unused(NULL, dir)))
+	while ((d = take_unused(NULL, dir, 0)))
 		dentry_free(d);
 }
+
+/* Memory is short: the oldest go, and with them the inodes that only they held. */
+static unsigned long dentry_shrink(unsigned long nr)
+{
+	unsigned long n = 0;
+	struct dentry *d;
+
+	for (; n < nr && (d = take_unused(NULL, NULL, 0)); n++)
+		dentry_free(d);
+	return n;
+}
+
+static struct shrinker names = {.shrink = dentry_shrink};
 
 /* -- finding ------------------------------------------------------------------------------------------------- */
 

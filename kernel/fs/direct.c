@@ -6,13 +6,14 @@
  * write, invalidate_lock, page locks.  The caller's pages are pinned before invalidate_lock is taken: they may be
  * a mapping of the very same file.
  *
- *   read    dirty pages of the range go to the disk first; holes read as zeros
+ *   read    holes are looked up, then dirty pages of the range go to the disk; what was a hole reads as zeros
  *   write   over blocks that the file has: the range is taken out of all address spaces and of the cache, and
  *           kept out until the disk has the new data.  Everything else (growing, holes, a page into which a device
  *           stores) goes through the cache and is written back at once.
  */
 #include "kernel/dev/block.h"
 #include "kernel/fs/vfs_internal.h"
+#include "kernel/lib/syncpoint.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sync/completion.h"
 #include "mm/object/pagecache.h"
@@ -28,7 +29,8 @@ struct chunk {
 	unsigned long nr;
 	unsigned head; /* where in the first page it begins */
 	size_t bytes;
-	bool write; /* to the file */
+	bool write;                                              /* to the file */
+	u8 holes[CHUNK_PAGES * (PAGE_SIZE >> SECTOR_SHIFT) / 8]; /* of a read: a bit a sector, of those that are in none */
 };
 
 /* Requests under way. */
@@ -151,6 +153,40 @@ static int extent_at(struct inode *inode, loff_t pos, size_t n, struct file_exte
 	return 0;
 }
 
+static bool in_hole(const struct chunk *c, size_t at)
+{
+	return c->holes[at >> SECTOR_SHIFT >> 3] >> (at >> SECTOR_SHIFT & 7) & 1;
+}
+
+/* How many bytes from @at on are in a hole, or not, as the first is. */
+static size_t alike(const struct chunk *c, size_t at)
+{
+	size_t end = at;
+
+	while (end < c->bytes && in_hole(c, end) == in_hole(c, at))
+		end += SECTOR_SIZE;
+	return end - at;
+}
+
+/* @c->holes; nobody is making a page of the file dirty any more who had given it its block before. */
+static int note_holes(struct chunk *c)
+{
+	struct rwsem *lock = &c->inode->obj.invalidate_lock;
+	struct file_extent x;
+	int err;
+
+	for (size_t at = 0; at < c->bytes; at += x.bytes) {
+		err = extent_at(c->inode, c->pos + (loff_t)at, c->bytes - at, &x);
+		if (err)
+			return err;
+		for (size_t i = at; x.hole && i < at + x.bytes; i += SECTOR_SIZE)
+			c->holes[i >> SECTOR_SHIFT >> 3] |= (u8)(1 << (i >> SECTOR_SHIFT & 7));
+	}
+	rwsem_write_lock(lock); /* whoever stores through a mapping holds it for reading from one to the other */
+	rwsem_write_unlock(lock);
+	return 0;
+}
+
 /* Move all of it, and wait. */
 static int chunk_move(const struct chunk *c)
 {
@@ -160,14 +196,16 @@ static int chunk_move(const struct chunk *c)
 
 	completion_init(&f.done);
 	for (size_t at = 0; at < c->bytes && !err; at += x.bytes) {
-		err = extent_at(c->inode, c->pos + (loff_t)at, c->bytes - at, &x);
+		x.bytes = alike(c, at);
+		if (in_hole(c, at)) {
+			zero_memory(c, at, x.bytes);
+			continue;
+		}
+		err = extent_at(c->inode, c->pos + (loff_t)at, x.bytes, &x);
 		if (err)
 			break;
-		ASSERT(!x.hole || !c->write);
-		if (x.hole)
-			zero_memory(c, at, x.bytes);
-		else
-			err = start_run(&f, c, at, x.bytes, x.dev, x.sector);
+		ASSERT(!x.hole);
+		err = start_run(&f, c, at, x.bytes, x.dev, x.sector);
 	}
 	for (unsigned i = 0; i < f.nr; i++)
 		completion_wait(&f.done);
@@ -181,13 +219,23 @@ static pgoff_t page_of(loff_t pos)
 	return (pgoff_t)((u64)pos >> PAGE_SHIFT);
 }
 
+/*
+ * A page in a hole gets its block when it becomes dirty, and that block holds anything until the page is written.  So first
+ * the holes: whoever stores into one later comes, as far as we are concerned, after us.  What has its block is dirty by
+ * the time when we write back, if it is not on the disk.
+ */
 static int read_chunk(struct chunk *c, char *user, size_t n)
 {
 	int err = chunk_pin(c, user, n);
 
 	if (err)
 		return err;
-	err = chunk_move(c);
+	err = note_holes(c);
+	if (!err)
+		err = object_writeback(&c->inode->obj, page_of(c->pos), page_of(c->pos + (loff_t)c->bytes - 1), true);
+	SYNC_POINT("direct-read");
+	if (!err)
+		err = chunk_move(c);
 	chunk_unpin(c);
 	return err;
 }
@@ -197,10 +245,8 @@ static ssize_t read_locked(struct inode *inode, char *user, size_t n, loff_t pos
 {
 	struct chunk *c;
 	size_t done = 0;
-	int err = object_writeback(&inode->obj, page_of(pos), page_of(pos + (loff_t)n - 1), true);
+	int err = 0;
 
-	if (err)
-		return err;
 	c = kmalloc(sizeof(*c), GFP_KERNEL);
 	if (!c)
 		return -ENOMEM;

@@ -156,6 +156,26 @@ static int refresh(struct file *f, struct content *c)
 	return 0;
 }
 
+/* What is not kept: a page's worth at a time, as much as there is. */
+static ssize_t read_raw(const struct proc_node *node, char *user, size_t n, loff_t *pos)
+{
+	void *buf = kmalloc(PROC_CHUNK, GFP_KERNEL);
+	size_t done = 0;
+	ssize_t r = buf ? 0 : -ENOMEM;
+
+	while (buf && done < n) {
+		r = node->pid_entry->read(node->pid, (u64)*pos, buf, min(n - done, (size_t)PROC_CHUNK));
+		if (r > 0 && copy_to_user(user + done, buf, (size_t)r))
+			r = -EFAULT;
+		if (r <= 0)
+			break;
+		done += (size_t)r;
+		*pos += r;
+	}
+	kfree(buf);
+	return done ? (ssize_t)done : r;
+}
+
 /* -- long texts: one part at a time ----------------------------------------------------------------------------------- */
 
 /* Another text takes the place of what was kept, which is returned. => content lock */
@@ -240,10 +260,14 @@ static int prepare(struct file *f, struct content *c, loff_t pos)
 
 static ssize_t file_read_text(struct file *f, void *user, size_t n, loff_t *pos)
 {
+	const struct proc_node *node = proc_node_of(f->inode);
 	struct content *c = f->private;
-	int err = prepare(f, c, *pos);
 	ssize_t r;
+	int err;
 
+	if (!node->entry && node->pid_entry->read)
+		return read_raw(node, user, n, pos);
+	err = prepare(f, c, *pos);
 	if (err)
 		return err;
 	mutex_lock(&c->lock);

@@ -16,32 +16,97 @@
 #include "kernel/fs/swapfile.h"
 #include "mm/object/dirty.h"
 #include "mm/object/swap.h"
+#include "mm/phys/lru.h"
+#include "mm/phys/vmstat.h"
 
 static unsigned long long kib(unsigned long pages)
 {
 	return (unsigned long long)pages * (PAGE_SIZE / 1024);
 }
 
+static void kib_line(struct proc_buf *b, const char *name, unsigned long pages)
+{
+	char label[20];
+
+	scnprintf(label, sizeof(label), "%s:", name);
+	proc_printf(b, "%-16s%8llu kB\n", label, kib(pages));
+}
+
+/* Linux's estimate: what a new program could have without swapping. */
+static unsigned long available(const struct phys_stat *st, unsigned long files)
+{
+	struct page_marks low, high;
+	unsigned long reserved, keep;
+
+	page_marks(CLASS_LOW, &low);
+	page_marks(CLASS_HIGH, &high);
+	reserved = low.high + high.high;
+	keep = min(files / 2, low.low + high.low);
+	return (st->free > reserved ? st->free - reserved : 0) + files - keep;
+}
+
+/* Pages of tmpfs are on the list of those that reclaim leaves alone; Linux shows them where swap would take them from. */
+static void lists_show(struct proc_buf *b, const struct vm_census *census)
+{
+	unsigned long active_anon = lru_count(LRU_ACTIVE_ANON), active_file = lru_count(LRU_ACTIVE_FILE);
+	unsigned long anon = lru_count(LRU_INACTIVE_ANON) + census->shmem, file = lru_count(LRU_INACTIVE_FILE);
+	unsigned long unevictable = lru_count(LRU_UNEVICTABLE);
+
+	unevictable -= min(unevictable, census->shmem);
+	kib_line(b, "Active", active_anon + active_file);
+	kib_line(b, "Inactive", anon + file);
+	kib_line(b, "Active(anon)", active_anon);
+	kib_line(b, "Inactive(anon)", anon);
+	kib_line(b, "Active(file)", active_file);
+	kib_line(b, "Inactive(file)", file);
+	kib_line(b, "Unevictable", unevictable);
+	kib_line(b, "Mlocked", unevictable);
+}
+
+static unsigned long not_negative(long *counter)
+{
+	return (unsigned long)max(READ_ONCE(*counter), 0l);
+}
+
+static void usage_show(struct proc_buf *b, const struct vm_census *census, const struct phys_stat *st)
+{
+	struct sched_stat sched;
+
+	sched_stat(&sched);
+	kib_line(b, "Dirty", not_negative(&dirty_stat.dirty));
+	kib_line(b, "Writeback", not_negative(&dirty_stat.writeback));
+	kib_line(b, "AnonPages", census->anon);
+	kib_line(b, "Mapped", census->mapped);
+	kib_line(b, "Shmem", census->shmem);
+	kib_line(b, "Slab", st->slab);
+	kib_line(b, "KernelStack", sched.threads << THREAD_STACK_ORDER);
+	kib_line(b, "PageTables", st->tables);
+	kib_line(b, "KernelPages", st->kernel);
+}
+
 static int meminfo_show(struct proc_buf *b)
 {
+	struct vm_census census;
 	struct swap_stat swap;
 	struct phys_stat st;
 
 	phys_stat(&st);
 	swap_stat(&swap);
-	proc_printf(b, "MemTotal:       %8llu kB\nMemFree:        %8llu kB\nMemAvailable:   %8llu kB\n", kib(st.total),
-	            kib(st.free), kib(st.free));
-	proc_printf(b, "Buffers:        %8llu kB\nCached:         %8llu kB\nSwapCached:     %8llu kB\n", 0ull,
-	            kib((unsigned long)max(READ_ONCE(dirty_stat.cached), 0l)), kib(swap.cached));
-	proc_printf(b, "Dirty:          %8llu kB\nWriteback:      %8llu kB\n",
-	            kib((unsigned long)max(READ_ONCE(dirty_stat.dirty), 0l)),
-	            kib((unsigned long)max(READ_ONCE(dirty_stat.writeback), 0l)));
-	proc_printf(
-		b, "HighTotal:      %8llu kB\nHighFree:       %8llu kB\nLowTotal:       %8llu kB\nLowFree:        %8llu kB\n",
-		kib(st.high_total), kib(st.high_free), kib(st.total - st.high_total), kib(st.free - st.high_free));
-	proc_printf(b, "SwapTotal:      %8llu kB\nSwapFree:       %8llu kB\n", kib(swap.total), kib(swap.free));
-	proc_printf(b, "Slab:           %8llu kB\nPageTables:     %8llu kB\nKernelPages:    %8llu kB\n", kib(st.slab),
-	            kib(st.tables), kib(st.kernel));
+	vm_census(&census);
+	kib_line(b, "MemTotal", st.total);
+	kib_line(b, "MemFree", st.free);
+	kib_line(b, "MemAvailable", available(&st, lru_count(LRU_ACTIVE_FILE) + lru_count(LRU_INACTIVE_FILE)));
+	kib_line(b, "Buffers", 0);
+	kib_line(b, "Cached", not_negative(&dirty_stat.cached));
+	kib_line(b, "SwapCached", swap.cached);
+	lists_show(b, &census);
+	kib_line(b, "HighTotal", st.high_total);
+	kib_line(b, "HighFree", st.high_free);
+	kib_line(b, "LowTotal", st.total - st.high_total);
+	kib_line(b, "LowFree", st.free - st.high_free);
+	kib_line(b, "SwapTotal", swap.total);
+	kib_line(b, "SwapFree", swap.free);
+	usage_show(b, &census, &st);
 	return 0;
 }
 

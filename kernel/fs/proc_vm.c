@@ -7,7 +7,31 @@
 #include "kernel/fs/vfs_internal.h"
 #include "mm/object/dirty.h"
 #include "mm/object/swap.h"
+#include "mm/phys/lru.h"
+#include "mm/phys/vmstat.h"
 #include "mm/service/pin.h"
+
+static void vmstat_lists(struct proc_buf *b)
+{
+	struct vm_census census;
+
+	vm_census(&census);
+	proc_printf(b, "nr_inactive_anon %lu\nnr_active_anon %lu\nnr_inactive_file %lu\nnr_active_file %lu\n",
+	            lru_count(LRU_INACTIVE_ANON), lru_count(LRU_ACTIVE_ANON), lru_count(LRU_INACTIVE_FILE),
+	            lru_count(LRU_ACTIVE_FILE));
+	proc_printf(b, "nr_unevictable %lu\nnr_anon_pages %lu\nnr_mapped %lu\nnr_shmem %lu\n", lru_count(LRU_UNEVICTABLE),
+	            census.anon, census.mapped, census.shmem);
+}
+
+static void vmstat_events(struct proc_buf *b)
+{
+	struct swap_stat swap;
+
+	swap_stat(&swap);
+	proc_printf(b, "nr_swapcached %lu\n", swap.cached);
+	for (unsigned e = 0; e < VM_EVENT_COUNT; e++)
+		proc_printf(b, "%s %lu\n", vm_event_name((enum vm_event)e), vm_event_sum((enum vm_event)e));
+}
 
 static int vmstat_show(struct proc_buf *b)
 {
@@ -28,6 +52,8 @@ static int vmstat_show(struct proc_buf *b)
 	swap_stat(&swap);
 	proc_printf(b, "pswpin %lu\npswpout %lu\n", swap.in, swap.out);
 	proc_printf(b, "pgfault %lu\npgmajfault %lu\ntlb_shootdowns %lu\n", faults, major, pgtable_shootdowns());
+	vmstat_lists(b);
+	vmstat_events(b);
 	return 0;
 }
 
@@ -114,10 +140,14 @@ static int drop_caches_store(const char *text, size_t n)
 
 	if (err || what < 1 || what > 4)
 		return -EINVAL;
-	if (what & 1)
+	if (what & 1) {
+		vm_count(VM_DROP_PAGECACHE, 1);
 		vfs_drop_pages();
-	if (what & 2)
+	}
+	if (what & 2) {
+		vm_count(VM_DROP_SLAB, 1);
 		vfs_drop_names();
+	}
 	return 0;
 }
 

@@ -45,6 +45,9 @@ struct proc_pid_entry {
 	 * pages of it, and move the cursor; nothing appended: that was all.  0 or -errno. */
 	int (*show_part)(struct proc_buf *b, int pid, u64 *cursor);
 	int (*store)(int pid, const char *text, size_t n);
+	/* Instead of show: bytes of a file too large to be made whole, from @pos on, into a kernel buffer. How many, 0 at
+	 * the end, or -errno. */
+	ssize_t (*read)(int pid, u64 pos, void *buf, size_t n);
 	/* Text of the link into @buf: length, or -errno. NULL: the path of follow's dentry. */
 	ssize_t (*target)(int pid, char *buf, size_t n);
 	struct dentry *(*follow)(int pid); /* referenced, or ERR_PTR */

@@ -69,6 +69,12 @@ static inline bool list_is_single(const struct list *head)
 	return head->next != head && head->next == head->prev;
 }
 
+static inline void list_move(struct list *l, struct list *head)
+{
+	list_del(l);
+	list_add(l, head);
+}
+
 static inline void list_move_tail(struct list *l, struct list *head)
 {
 	l->next->prev = l->prev;

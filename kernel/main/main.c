@@ -43,6 +43,7 @@
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
 #include "mm/service/mirror.h"
+#include "mm/service/reclaim.h"
 
 #define FLUSHER_META_NS (5 * NSEC_PER_SEC) /* how often metadata is written */
 
@@ -57,6 +58,15 @@ static void flusher_thread(void *arg)
 			continue;
 		vfs_flush_round();
 		meta_due = clock_ns() + FLUSHER_META_NS;
+	}
+}
+
+/* Named as in Linux, for who looks for it in a list of threads. */
+static void kswapd_thread(void *arg)
+{
+	for (;;) {
+		reclaim_wait();
+		reclaim_round();
 	}
 }
 
@@ -138,6 +148,8 @@ static void boot_thread(void *arg)
 		run_contract_tests();
 	mount_root();
 	thread_create_kernel("flusher", flusher_thread, NULL);
+	thread_create_kernel("kswapd", kswapd_thread, NULL);
+	reclaim_init();
 	if (!option_value("init", init, sizeof(init)))
 		snprintf(init, sizeof(init), "/sbin/init");
 	err = process_start_init(init, (char *const[]){init, NULL}, envp);

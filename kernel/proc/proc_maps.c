@@ -77,7 +77,7 @@ static void print_line(struct proc_buf *b, const struct maps_line *l, char *path
 	proc_printf(b, "\n");
 }
 
-int proc_pid_maps(struct proc_buf *b, int pid)
+int proc_maps_each(struct proc_buf *b, int pid, void (*more)(struct proc_buf *b, struct mm *mm, vaddr_t start))
 {
 	struct process *p = process_find(pid);
 	struct mm *mm = p ? process_mm_get(p) : NULL;
@@ -86,6 +86,8 @@ int proc_pid_maps(struct proc_buf *b, int pid)
 
 	for (vaddr_t at = 0; mm && path && take_line(mm, at, &l); at = l.end) {
 		print_line(b, &l, path);
+		if (more)
+			more(b, mm, l.start);
 		if (l.file)
 			file_put(l.file);
 	}
@@ -96,4 +98,9 @@ int proc_pid_maps(struct proc_buf *b, int pid)
 		return -ESRCH;
 	process_put(p);
 	return path ? 0 : -ENOMEM;
+}
+
+int proc_pid_maps(struct proc_buf *b, int pid)
+{
+	return proc_maps_each(b, pid, NULL);
 }

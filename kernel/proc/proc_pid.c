@@ -9,6 +9,7 @@
 #include "kernel/lib/err.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/fdtable.h"
+#include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
 #include "mm/phys/slab.h"
 
@@ -61,9 +62,47 @@ static int show_comm(struct proc_buf *b, int pid)
 	return 0;
 }
 
+static int show_oom_score(struct proc_buf *b, int pid)
+{
+	struct process *p = process_find(pid);
+
+	if (!p)
+		return -ESRCH;
+	proc_printf(b, "%u\n", oom_score(p));
+	process_put(p);
+	return 0;
+}
+
 static int show_oom_score_adj(struct proc_buf *b, int pid)
 {
-	proc_printf(b, "0\n");
+	struct process *p = process_find(pid);
+
+	if (!p)
+		return -ESRCH;
+	proc_printf(b, "%d\n", READ_ONCE(p->oom_score_adj));
+	process_put(p);
+	return 0;
+}
+
+/* -1000: never chosen, 1000: first. */
+static int store_oom_score_adj(int pid, const char *text, size_t n)
+{
+	bool negative = *text == '-';
+	struct process *p;
+	int v = 0;
+
+	text += negative;
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	for (; *text >= '0' && *text <= '9' && v <= 1000; text++)
+		v = v * 10 + (*text - '0');
+	if (v > 1000 || (*text && *text != '\n'))
+		return -EINVAL;
+	p = process_find(pid);
+	if (!p)
+		return -ESRCH;
+	WRITE_ONCE(p->oom_score_adj, negative ? -v : v);
+	process_put(p);
 	return 0;
 }
 
@@ -118,11 +157,15 @@ static const struct proc_pid_entry entries[] = {
 	{.name = "statm", .show = proc_pid_statm},
 	{.name = "status", .show = proc_pid_status},
 	{.name = "maps", .show = proc_pid_maps},
+	{.name = "smaps", .show = proc_pid_smaps},
+	{.name = "smaps_rollup", .show = proc_pid_smaps_rollup},
+	{.name = "pagemap", .read = proc_pid_pagemap},
 	{.name = "ptes", .show_part = proc_pid_ptes},
 	{.name = "cmdline", .show = show_cmdline},
 	{.name = "environ", .show = show_environ},
 	{.name = "comm", .show = show_comm},
-	{.name = "oom_score_adj", .show = show_oom_score_adj},
+	{.name = "oom_score", .show = show_oom_score},
+	{.name = "oom_score_adj", .show = show_oom_score_adj, .store = store_oom_score_adj},
 	{.name = "exe", .kind = PROC_PID_LINK, .follow = follow_exe},
 	{.name = "cwd", .kind = PROC_PID_LINK, .follow = follow_cwd},
 	{.name = "root", .kind = PROC_PID_LINK, .follow = follow_root},
@@ -196,12 +239,20 @@ static const struct proc_pid_ops ops = {
 	.nr_entries = ARRAY_SIZE(entries),
 };
 
-/* System calls that programs asked for and did not get: "width-number count". */
+/* Linux's name of a call, or of what is beyond all numbers that are counted apart. */
+static const char *unimplemented_name(unsigned nr)
+{
+	const char *name = nr < nr_syscall_names ? syscall_names[nr] : NULL;
+
+	return nr > ABI_NR_MAX ? "(beyond)" : name ? name : "(unknown)";
+}
+
+/* System calls that programs asked for and did not get: width, number, count, name. */
 static int show_unimplemented(struct proc_buf *b)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(syscall_unknown.count); i++)
 		if (syscall_unknown.count[i])
-			proc_printf(b, "%s %u %u\n", ABI_MACHINE, i, syscall_unknown.count[i]);
+			proc_printf(b, "%s %u %u %s\n", ABI_MACHINE, i, syscall_unknown.count[i], unimplemented_name(i));
 	return 0;
 }
 

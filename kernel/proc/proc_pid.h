@@ -6,6 +6,7 @@
 
 #include "kernel/lib/types.h"
 
+struct mm;
 struct proc_buf;
 
 void proc_pid_init(void); /* sets proc_pid_ops. => after vfs_init() */
@@ -15,6 +16,12 @@ int proc_pid_stat(struct proc_buf *b, int pid);
 int proc_pid_statm(struct proc_buf *b, int pid);
 int proc_pid_status(struct proc_buf *b, int pid);
 int proc_pid_maps(struct proc_buf *b, int pid);
+int proc_pid_smaps(struct proc_buf *b, int pid);
+int proc_pid_smaps_rollup(struct proc_buf *b, int pid);
+ssize_t proc_pid_pagemap(int pid, u64 pos, void *buf, size_t n); /* also -EINVAL: not whole words */
+
+/* A line of maps for each vma, followed by what @more (or NULL) prints of the vma at @start. */
+int proc_maps_each(struct proc_buf *b, int pid, void (*more)(struct proc_buf *b, struct mm *mm, vaddr_t start));
 int proc_pid_ptes(struct proc_buf *b, int pid, u64 *cursor);
 
 #endif

@@ -5,6 +5,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/proc/proc_pid.h"
 #include "kernel/proc/process.h"
+#include "mm/service/usage.h"
 
 #define TICK_NS 10000000 /* 1/100 s */
 #define KIB(pages) ((unsigned long)(pages) * (PAGE_SIZE / 1024))
@@ -18,7 +19,7 @@ struct snapshot {
 	u64 utime, stime, cutime, cstime;
 	sigset_t pending, shared, blocked, ignored, caught;
 	unsigned long nvcsw, nivcsw;
-	unsigned long total, rss, tables, data, stack, text, locked;
+	unsigned long total, rss, swap, tables, data, stack, text, locked;
 };
 
 static char state_letter(const struct process *p, const struct thread *t)
@@ -67,6 +68,7 @@ static void take_memory(struct mm *mm, struct snapshot *s)
 	s->total = mm->total_pages;
 	s->rss = mm->pt.nr_pages;
 	s->tables = mm->pt.nr_tables;
+	s->swap = mm->pt.nr_swap;
 	s->locked = mm->locked_pages;
 	for (vma = vma_first(mm); vma; vma = vma_next(vma)) {
 		unsigned long pages = (vma->end - vma->start) >> PAGE_SHIFT;
@@ -165,13 +167,30 @@ static const char *state_word(char letter)
 	}
 }
 
+/* What is in memory, by kind. */
+static struct vma_usage usage_of(struct mm *mm)
+{
+	struct vma_usage u = {.rss = 0};
+
+	rwsem_read_lock(&mm->lock);
+	for (struct vma *vma = vma_first(mm); vma; vma = vma_next(vma))
+		vma_usage(vma, &u);
+	rwsem_read_unlock(&mm->lock);
+	return u;
+}
+
 static void print_memory(struct proc_buf *b, const struct snapshot *s)
 {
+	struct vma_usage u = usage_of(s->mm);
+
 	proc_printf(b, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8u kB\nVmHWM:\t%8lu kB\n",
 	            KIB(s->total), KIB(s->total), KIB(s->locked), 0, KIB(max(s->p->maxrss, (u64)s->rss)));
-	proc_printf(b, "VmRSS:\t%8lu kB\nVmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8u kB\n", KIB(s->rss),
-	            KIB(s->data), KIB(s->stack), KIB(s->text), 0);
-	proc_printf(b, "VmPTE:\t%8lu kB\nVmSwap:\t%8u kB\n", KIB(s->tables), 0);
+	proc_printf(b, "VmRSS:\t%8lu kB\n", KIB(s->rss));
+	proc_printf(b, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n", KIB(u.anonymous), KIB(u.file),
+	            KIB(u.shmem));
+	proc_printf(b, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8u kB\n", KIB(s->data), KIB(s->stack),
+	            KIB(s->text), 0);
+	proc_printf(b, "VmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n", KIB(s->tables), KIB(s->swap));
 }
 
 int proc_pid_status(struct proc_buf *b, int pid)

@@ -218,6 +218,7 @@ static void set_default_limits(struct process *p)
 		p->rlimits[i] = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
 	p->rlimits[RLIMIT_STACK].cur = 8 << 20;
 	p->rlimits[RLIMIT_CORE].cur = 0;
+	p->rlimits[RLIMIT_MEMLOCK] = (struct rlimit){8 << 20, 8 << 20};
 	p->rlimits[RLIMIT_NOFILE] = (struct rlimit){1024, 4096};
 	p->rlimits[RLIMIT_NPROC] = (struct rlimit){ID_MAX, ID_MAX};
 	p->rlimits[RLIMIT_SIGPENDING] = (struct rlimit){1024, 1024};
@@ -251,6 +252,7 @@ static void inherit(struct process *p, struct process *from)
 	unsigned long flags;
 
 	p->umask = from->umask;
+	p->oom_score_adj = from->oom_score_adj;
 	p->uid = from->uid;
 	p->euid = from->euid;
 	p->suid = from->suid;

@@ -74,6 +74,7 @@ struct process {
 	u32 umask;
 	u32 uid, euid, suid, gid, egid, sgid;
 	struct rlimit rlimits[RLIM_NLIMITS];
+	int oom_score_adj; /* -1000 .. 1000; a moment's value */
 	char comm[COMM_LEN];
 	bool has_tty;  /* its session has the console as controlling terminal (tty_file.c) */
 	bool did_exec; /* setpgid() by the parent is over */
@@ -190,5 +191,7 @@ struct syscall_counts {
 	unsigned count[ABI_NR_MAX + 2]; /* of calls that got ENOSYS because the table has none; the last: out of range */
 };
 extern struct syscall_counts syscall_unknown;
+extern const char *const syscall_names[]; /* Linux's, by number; NULL: none. Made by tools/syscall_names.awk */
+extern const unsigned nr_syscall_names;
 
 #endif

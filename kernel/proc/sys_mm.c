@@ -25,6 +25,16 @@ static bool over_limit(size_t more)
 	return used + more > current_process()->rlimits[RLIMIT_AS].cur;
 }
 
+/* The address space, which learns what RLIMIT_MEMLOCK is now; the superuser may lock anything. */
+static struct mm *lockable_mm(void)
+{
+	struct process *p = current_process();
+	u64 limit = READ_ONCE(p->rlimits[RLIMIT_MEMLOCK].cur);
+
+	WRITE_ONCE(p->mm->lock_limit, p->euid == 0 ? ~0ul : (unsigned long)min(limit >> PAGE_SHIFT, (u64)~0ul));
+	return p->mm;
+}
+
 /* -- mmap --------------------------------------------------------------------------------------------------- */
 
 /* While the seals of @f are looked at and until the mapping can be seen, nobody may add one: the inode lock. */
@@ -74,6 +84,7 @@ static long do_mmap(vaddr_t addr, size_t len, unsigned long prot, unsigned long 
 
 	if (over_limit(len))
 		return -ENOMEM;
+	(void)lockable_mm();
 	if (!(flags & MAP_ANONYMOUS))
 		return mmap_file(&req, fd);
 	if ((flags & MAP_TYPE) == MAP_SHARED)
@@ -121,7 +132,7 @@ long sys_mremap(unsigned long addr, size_t old_len, size_t new_len, unsigned lon
 {
 	if (new_len > old_len && over_limit(new_len - old_len))
 		return -ENOMEM;
-	return mm_mremap(current_mm(), addr, old_len, new_len, (unsigned)flags, new_addr);
+	return mm_mremap(lockable_mm(), addr, old_len, new_len, (unsigned)flags, new_addr);
 }
 
 long sys_msync(unsigned long addr, size_t len, int flags)
@@ -141,36 +152,38 @@ long sys_mincore(unsigned long addr, size_t len, unsigned char *vec)
 
 long sys_mlock(unsigned long addr, size_t len)
 {
-	return mm_mlock(current_mm(), addr, len, true);
+	return mm_mlock(lockable_mm(), addr, len, MM_LOCK_NOW);
 }
+
+enum { MLOCK_ONFAULT = 1 };
 
 long sys_mlock2(unsigned long addr, size_t len, int flags)
 {
-	return flags ? -EINVAL : sys_mlock(addr, len);
+	if (flags & ~MLOCK_ONFAULT)
+		return -EINVAL;
+	return mm_mlock(lockable_mm(), addr, len, flags ? MM_LOCK_AS_TOUCHED : MM_LOCK_NOW);
 }
 
 long sys_munlock(unsigned long addr, size_t len)
 {
-	return mm_mlock(current_mm(), addr, len, false);
+	return mm_mlock(current_mm(), addr, len, MM_LOCK_NOT);
 }
-
-enum { MCL_CURRENT = 1, MCL_FUTURE = 2, MCL_ONFAULT = 4 };
 
 long sys_mlockall(int flags)
 {
-	if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
+	if (!flags || (flags & ~(MM_LOCK_CURRENT | MM_LOCK_FUTURE | MM_LOCK_ONFAULT)) || flags == MM_LOCK_ONFAULT)
 		return -EINVAL;
-	return flags & MCL_CURRENT ? mm_mlockall(current_mm(), true) : 0;
+	return mm_mlockall(lockable_mm(), (unsigned)flags);
 }
 
 long sys_munlockall(void)
 {
-	return mm_mlockall(current_mm(), false);
+	return mm_mlockall(current_mm(), 0);
 }
 
 long sys_brk(unsigned long brk)
 {
-	struct mm *mm = current_mm();
+	struct mm *mm = lockable_mm();
 
 	return mm_brk(mm, brk > mm->brk && over_limit(brk - mm->brk) ? 0 : brk);
 }

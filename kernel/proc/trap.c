@@ -4,7 +4,7 @@
  *
  *	fault from          address           outcome
  *	ring 3              user, resolved    again
- *	ring 3              user, no          SIGSEGV MAPERR or ACCERR, SIGBUS ADRERR, SIGKILL (no memory)
+ *	ring 3              user, no          SIGSEGV MAPERR or ACCERR, SIGBUS ADRERR, or nothing (no memory: oom.c)
  *	ring 3              kernel            SIGSEGV MAPERR
  *	kernel, user copy   user, resolved    again
  *	kernel, user copy   user, no; or inside pagefault_disable()    false: the exception table's turn
@@ -15,15 +15,9 @@
 #include <arch/uaccess.h>
 #include <arch/upcall.h>
 #include "kernel/lib/assert.h"
-#include "kernel/lib/printk.h"
+#include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/thread.h"
-
-static void out_of_memory(struct process *p, vaddr_t addr)
-{
-	printk("out of memory: %s (pid %d) killed at %lx\n", p->comm, p->pid, addr);
-	process_group_exit(p, SIGKILL);
-}
 
 static void fault_signal(const struct fault_cause *cause, enum fault_result result)
 {
@@ -40,7 +34,7 @@ static void fault_signal(const struct fault_cause *cause, enum fault_result resu
 		signal_force_fault(SIGBUS, BUS_ADRERR, cause->addr, ABI_TRAP_PAGE_FAULT, err);
 		break;
 	case FAULT_OOM:
-		out_of_memory(current_process(), cause->addr);
+		oom_resolve(cause->addr); /* the access is tried again, unless we were chosen */
 		break;
 	default: /* resolved; or the thread is being killed and dies on its way out */
 		break;
@@ -69,9 +63,8 @@ static bool kernel_fault(const struct fault_cause *cause)
 		return false;
 	if (pagefault_disabled() || this_cpu()->preempt_count || !irqs_enabled())
 		return false;
-	result = mm_fault(t->process->mm, cause->addr, cause->access);
-	if (result == FAULT_OOM)
-		out_of_memory(t->process, cause->addr);
+	while ((result = mm_fault(t->process->mm, cause->addr, cause->access)) == FAULT_OOM && oom_resolve(cause->addr))
+		;
 	return result == FAULT_OK;
 }
 

@@ -36,6 +36,11 @@ bool sync_fatal_pending(void)
 	return READ_ONCE(current_thread()->work) & THREAD_WORK_KILL;
 }
 
+unsigned *sync_memory_rights(void)
+{
+	return &current_thread()->memory_rights;
+}
+
 struct lock_context *sync_lock_context(void)
 {
 	struct thread *t = current_thread();

@@ -52,6 +52,7 @@ struct thread {
 	unsigned state;                 /* enum thread_state */
 	int tid;                        /* kernel threads: below 0; user threads: set by kernel/proc */
 	int refs;                       /* atomic */
+	unsigned memory_rights;         /* SYNC_MEMORY_*; w: itself, or who kills it for want of memory; atomic */
 	void *stack;                    /* lowest address of the kernel stack; NULL: the boot stack */
 	vaddr_t stack_top;              /* arch_user_frame((void *)stack_top) */
 	struct pgtable *pt;             /* user address space; NULL: kernel thread, borrows */

@@ -33,6 +33,15 @@ bool sync_wake(struct thread *thread);
 bool sync_signal_pending(void); /* current: a signal wants to be delivered */
 bool sync_fatal_pending(void);  /* current: it is being killed */
 
+/* What the current thread may do for memory: a word of its own, of SYNC_MEMORY_* bits. */
+enum sync_memory {
+	SYNC_MEMORY_RECLAIM = 1, /* it frees memory just now */
+	SYNC_MEMORY_DYING = 2,   /* it was killed so that memory becomes free, and must be able to leave */
+	/* Either way it may use the reserve, and does not reclaim to get any. */
+	SYNC_MEMORY_RESERVE = SYNC_MEMORY_RECLAIM | SYNC_MEMORY_DYING,
+};
+unsigned *sync_memory_rights(void);
+
 /* Held locks of the current thread (of the boot code before there are threads). Debug builds. */
 struct lock_context *sync_lock_context(void);
 

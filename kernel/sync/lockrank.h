@@ -41,7 +41,6 @@
 	RANK(SUBSCRIBER, "a secondary MMU's own state")                            \
 	RANK(SWAP, "swap slots")                                                   \
 	RANK(PAGES, "an object's page cache tree")                                 \
-	RANK(LRU, "page age lists")                                                \
 	RANK(FLUSHER, "the list of dirty objects")                                 \
 	RANK(FILES, "a table of file descriptors")                                 \
 	RANK(DENTRY, "the tree of cached names")                                   \
@@ -52,6 +51,7 @@
 	RANK(SIGNAL, "pending signals and handlers")                               \
 	RANK(THREADS, "the list of all threads")                                   \
 	RANK(TIMER, "the timer tree")                                              \
+	RANK(LRU, "one CPU's lists of pages by age")                               \
 	RANK(SLAB, "one slab cache")                                               \
 	RANK(BUDDY, "one zone of free pages")                                      \
 	RANK(SLEEPLOCK, "the waiters of one mutex or rwsem")                       \

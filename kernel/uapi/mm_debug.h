@@ -47,6 +47,8 @@ struct mm_audit {
  *   page-locked          the page lock was taken, page->object not yet looked at
  *   pin-counted          a pin was counted, its entry not yet looked at again
  *   young-seen           an accessed bit was seen set and is about to be cleared
+ *   access-held          a page of another address space is about to be copied from or to
+ *   reclaim-verdict      reclaim has unmapped a file's page and is about to judge its references
  *   entry-half-set       one of the two words of a page's entry is stored (i386 with PAE)
  *   entry-half-read      a reader without lock has one of the two words of an entry (i386 with PAE)
  */

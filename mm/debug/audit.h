@@ -47,6 +47,7 @@ void audit_subscribers(struct audit *a, struct mm *mm);
 /* => after every mm */
 void audit_pages(struct audit *a);                         /* audit_page.c: frame records */
 void audit_object(struct audit *a, struct vm_object *obj); /* audit_object.c. => the object cannot go away */
+void audit_lists(struct audit *a);                         /* audit_lru.c: lists by age */
 void audit_memory(struct audit *a);                        /* audit_phys.c: buddy, slabs, tables */
 void audit_swap(struct audit *a);                          /* audit_swap.c: slots and the swap cache */
 

@@ -157,12 +157,13 @@ static void check_reverse(struct audit *a, struct vma *vma)
 void audit_mm(struct audit *a, struct mm *mm)
 {
 	unsigned nr_vmas = 0;
-	unsigned long total = 0;
+	unsigned long total = 0, locked = 0;
 	vaddr_t floor = 0;
 
 	for (struct vma *vma = vma_first(mm); vma; vma = vma_next(vma)) {
 		nr_vmas++;
 		total += (vma->end - vma->start) >> PAGE_SHIFT;
+		locked += vma->flags & VM_LOCKED ? (vma->end - vma->start) >> PAGE_SHIFT : 0;
 		if (vma->mm != mm)
 			audit_error(a, "vma %lx-%lx belongs to another mm", vma->start, vma->end);
 		check_shape(a, vma, floor);
@@ -175,6 +176,8 @@ void audit_mm(struct audit *a, struct mm *mm)
 			audit_object(a, vma->object);
 		}
 	}
+	if (locked != mm->locked_pages)
+		audit_error(a, "mm counts %lu locked pages and has %lu", mm->locked_pages, locked);
 	a->out->vmas += nr_vmas;
 	if (nr_vmas != mm->nr_vmas || total != mm->total_pages)
 		audit_error(a, "mm counts %u vmas of %lu pages and has %u of %lu", mm->nr_vmas, mm->total_pages, nr_vmas,

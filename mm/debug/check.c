@@ -130,6 +130,7 @@ static void audit_pass(struct audit *a)
 		audit_subscribers(a, mm);
 	}
 	audit_pages(a);
+	audit_lists(a);
 	audit_swap(a);
 	audit_memory(a);
 	thaw_all();

@@ -14,6 +14,7 @@
 #include "kernel/lib/err.h"
 #include "kernel/lib/syncpoint.h"
 #include "mm/object/dirty.h"
+#include "mm/phys/lru.h"
 
 struct page *pagecache_find(struct vm_object *obj, pgoff_t index)
 {
@@ -58,10 +59,12 @@ struct page *pagecache_create_locked(struct vm_object *obj, pgoff_t index, enum 
 		return ERR_PTR(-ENOMEM);
 	page_set(page, PG_LOCKED);
 	if (!obj->tracks_dirty)
-		page_set(page, PG_SWAPBACKED);
+		page->flags |= BIT(PG_SWAPBACKED) | BIT(PG_UNEVICTABLE);
 	err = insert(obj, page, index);
-	if (!err)
+	if (!err) {
+		lru_add(page);
 		return page;
+	}
 	page_unlock(page);
 	page_put(page);
 	return ERR_PTR(err);
@@ -233,23 +236,33 @@ void pagecache_drop(struct vm_object *obj, pgoff_t first, pgoff_t last)
 	}
 }
 
-/* Let go of a page that is the file's own content and that nobody but the cache and the caller refers to: with the
- * lock of the tree held nobody can come by another reference. */
+bool pagecache_evict(struct page *page, bool trusted)
+{
+	struct vm_object *obj = page->object;
+	unsigned long flags = spin_lock_irqsave(&obj->pages_lock);
+	/* With the lock of the tree held nobody can come by another reference.  References first, then PG_DIRTY: evict.c. */
+	bool evict = __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 2 && (trusted || !page_test(page, PG_DIRTY)) &&
+	             !page_test(page, PG_WRITEBACK);
+
+	ASSERT(page_test(page, PG_LOCKED));
+	if (evict) {
+		page_clear(page, PG_DIRTY);
+		remove(obj, page);
+	}
+	spin_unlock_irqrestore(&obj->pages_lock, flags);
+	if (evict)
+		page_put(page);
+	return evict;
+}
+
+/* Let go of a page that is the file's own content and that nobody but the cache and the caller refers to. */
 static bool shed_page(struct vm_object *obj, struct page *page)
 {
-	unsigned long flags;
 	bool shed;
 
 	if (!page_try_lock(page))
 		return false;
-	flags = spin_lock_irqsave(&obj->pages_lock);
-	shed = page->object == obj && __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 2 && !page_test(page, PG_DIRTY) &&
-	       !page_test(page, PG_WRITEBACK);
-	if (shed)
-		remove(obj, page);
-	spin_unlock_irqrestore(&obj->pages_lock, flags);
-	if (shed)
-		page_put(page);
+	shed = page->object == obj && pagecache_evict(page, false);
 	page_unlock(page);
 	return shed;
 }

@@ -26,6 +26,11 @@ struct page *pagecache_next(struct vm_object *obj, unsigned long *index, pgoff_t
  * => may sleep, no locks held */
 unsigned long pagecache_shed(struct vm_object *obj, pgoff_t first, pgoff_t last);
 
+/* Take a page that is the file's own content out of the cache, if only cache and caller refer to it: the caller's
+ * reference is the last then. @trusted: it is taken for clean without looking (mutation M19).
+ * => page locked, of an object, mapped nowhere */
+bool pagecache_evict(struct page *page, bool trusted);
+
 /* A new page at @index, locked, referenced, not uptodate: ERR_PTR(-EEXIST, -ENOMEM). Whoever ends its reading may
  * unlock it: the validator does not know this lock. => may sleep */
 struct page *pagecache_create_locked(struct vm_object *obj, pgoff_t index, enum gfp gfp);

@@ -15,6 +15,7 @@
 #include "mm/object/dirty.h"
 #include "mm/object/pagecache.h"
 #include "mm/object/readahead.h"
+#include "mm/phys/lru.h"
 
 #define READ_STEP (512 * 1024)
 
@@ -116,6 +117,7 @@ static ssize_t read_pages(struct vm_object *obj, loff_t pos, struct buffer to, s
 		va = page_kmap(page);
 		left = buffer_store(to, done, va + p.offset, p.length);
 		page_kunmap(va);
+		lru_accessed(page);
 		page_put(page);
 		done += p.length - left;
 		if (left)
@@ -270,6 +272,7 @@ static ssize_t write_piece(struct vm_object *obj, struct piece p, struct buffer 
 	if (IS_ERR(page))
 		return PTR_ERR(page);
 	r = write_locked(obj, page, p, from, at);
+	lru_accessed(page);
 	page_unlock(page);
 	page_put(page);
 	return r;

@@ -15,6 +15,7 @@
 #include "kernel/lib/failpoint.h"
 #include "kernel/lib/syncpoint.h"
 #include "mm/object/swap_area.h"
+#include "mm/phys/lru.h"
 
 #define WINDOW 8 /* slots */
 
@@ -114,8 +115,10 @@ static struct page *enter_new(swap_entry_t entry, enum gfp gfp)
 		return ERR_PTR(-ENOMEM);
 	page->flags = BIT(PG_LOCKED) | BIT(PG_ANON) | BIT(PG_SWAPBACKED);
 	err = swap_cache_insert(page, entry, false);
-	if (!err)
+	if (!err) {
+		lru_add(page);
 		return page;
+	}
 	page_unlock(page);
 	page_put(page);
 	return ERR_PTR(err);

@@ -20,6 +20,7 @@
 #include "mm/object/pagecache.h"
 #include "mm/object/swap.h"
 #include "mm/pgtable/pte_trace.h"
+#include "mm/phys/lru.h"
 
 /* The entry at @va no longer stands for @pgoff. */
 static void forget_offset(struct zap *z, vaddr_t va, pgoff_t pgoff)
@@ -67,6 +68,7 @@ static void zap_page(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
 	if (!page_test(page, PG_ANON))
 		zap_cached(z, hw, va, pte, page);
 	__atomic_fetch_sub(&page->mapcount, 1, __ATOMIC_SEQ_CST);
+	lru_rescue(page);
 	if (page_test(page, PG_SWAPCACHE))
 		swap_drop_unused(page);
 	pgtable_account(z->gather->pt, -1);

@@ -14,6 +14,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/sync/lock_waits.h"
 #include "kernel/sync/wait.h"
+#include "mm/phys/lru.h"
 #include "mm/phys/phys.h"
 
 #define QUEUE_BITS 6
@@ -110,6 +111,8 @@ void page_wait_writeback(struct page *page)
 
 void page_end_writeback(struct page *page)
 {
+	if (page_test(page, PG_RECLAIM) && page_test_and_clear(page, PG_RECLAIM))
+		lru_rotate(page);
 	clear_and_wake(page, PG_WRITEBACK);
 }
 

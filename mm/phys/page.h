@@ -12,7 +12,7 @@
  *   object     page lock or PTL      page lock                page cache: owner
  *   family     page lock             page lock, or new page   anonymous: whose reverse links to follow while mapped
  *   index      page lock             page lock                offset in the object, or linear index of the address
- *   link       owner of the page     owner of the page        buddy, slab, gather, writeback lists
+ *   link       owner of the page     owner of the page        buddy, slab, gather; list by age (its lock)
  */
 #ifndef MM_PHYS_PAGE_H
 #define MM_PHYS_PAGE_H
@@ -35,17 +35,21 @@ enum page_flag {
 	PG_REFERENCED,
 	PG_ANON,           /* anonymous memory */
 	PG_ANON_EXCLUSIVE, /* belongs to one mapping only: a write may reuse it, a pin may hold it */
-	PG_LRU,
-	PG_ACTIVE,
-	PG_SWAPBACKED, /* has no file to be written to (anonymous, tmpfs); anonymous without it: MADV_FREE gave it up */
-	PG_SWAPCACHE,  /* anonymous, has a slot: private = which */
-	PG_TABLE,      /* holds page-table entries */
+	PG_LRU,            /* on a list by age (lru.h) */
+	PG_ACTIVE,         /* ... an active one */
+	PG_UNEVICTABLE,    /* ... that of pages which an mlocked range maps */
+	PG_RECLAIM,        /* to be freed as soon as it is written */
+	PG_SWAPBACKED,     /* has no file to be written to (anonymous, tmpfs); anonymous without it: MADV_FREE gave it up */
+	PG_SWAPCACHE,      /* anonymous, has a slot: private = which */
+	PG_TABLE,          /* holds page-table entries */
 	PG_SLAB,
 	PG_BUDDY,    /* first page of a free block; private = its order */
 	PG_RESERVED, /* not RAM, or used before the allocator existed */
 	PG_LEASED,   /* file page under a write pin: block reserved, standing page_mkwrite */
 	PG_FROZEN,   /* only with mutation M131: secondary MMUs may not have it */
+	PG_FLAG_COUNT,
 };
+/* The top four bits of the flags: whose list it is on (lru.c). */
 
 struct page {
 	unsigned long flags;
@@ -185,6 +189,7 @@ enum gfp {
 	GFP_HIGH = 1 << 1,   /* any frame will do, even one that only page_kmap() reaches */
 	GFP_ZERO = 1 << 2,   /* zero-filled */
 	GFP_NOWARN = 1 << 3,
+	GFP_NORECLAIM = 1 << 4, /* only what is free: neither reclaim nor wait for it */
 };
 #define GFP_USER (GFP_HIGH)
 #define PAGE_MAX_ORDER 10
@@ -202,9 +207,31 @@ void phys_stat(struct phys_stat *st);
 
 extern unsigned long phys_table_pages; /* page-table pages; atomic, kept by mm/pgtable */
 
-/* Called when a page that may sleep for is not to be had: try to free about @nr pages, return how many.
- * Set by the page cache / reclaim; NULL: nothing can be freed. */
-extern unsigned long (*page_reclaim)(unsigned long nr);
+/* What reclaim does for the allocator (mm/service/reclaim.c sets both; NULL: nothing can be freed).
+ * Little is free: wake who reclaims in the background. => any context */
+extern void (*page_reclaim_wake)(void);
+/* Nothing is free for who allocates with @gfp: free about @nr pages. How many were freed; 0: give it up. => may sleep */
+extern unsigned long (*page_reclaim)(unsigned long nr, enum gfp gfp);
+
+/* Frames that the kernel always reaches, and the others. Where there is one kind only, all are CLASS_LOW. */
+enum page_class { CLASS_LOW, CLASS_HIGH, CLASS_COUNT };
+extern const struct page *page_first_high;
+static inline enum page_class page_class(const struct page *page)
+{
+	return page >= page_first_high;
+}
+
+/*
+ * How many pages of a class are free, and what that means: below `low` background reclaim is woken, and works until
+ * there are `high`.  The last `min` are the reserve: half of it for GFP_ATOMIC, all of it for who is about to free
+ * memory (SYNC_MEMORY_RESERVE).
+ */
+struct page_marks {
+	unsigned long free, min, low, high;
+};
+void page_marks(enum page_class class, struct page_marks *marks);
+/* May an allocation with @gfp be given frames of @class, and are there any? */
+bool page_class_serves(enum page_class class, enum gfp gfp);
 
 /* Boot option "prefer_high": hand out frames above 4 GiB to GFP_HIGH first (the default, in fact). */
 void phys_init(void); /* mem_map, buddy, slab from boot_info; end of boot_alloc() */

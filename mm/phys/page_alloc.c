@@ -19,6 +19,8 @@
 #include "kernel/lib/kasan.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/trace.h"
+#include "kernel/sync/hooks.h"
+#include "mm/phys/lru.h"
 #include "mm/phys/phys.h"
 
 #define STACK_MAX 63 /* so that the size of a stack is a power of two */
@@ -42,13 +44,14 @@ struct page_stack {
 static struct page_stack stacks[MAX_CPUS][2];
 
 static unsigned high_mask;                /* GFP_HIGH if there is more than LOW, else 0 */
-static const struct page *first_high;     /* pages from here on belong to class HIGH */
 static bool high_is_mapped;               /* class KERNEL may take anything */
-static unsigned long reserve[ZONE_COUNT]; /* for GFP_ATOMIC only */
+static unsigned long reserve[ZONE_COUNT]; /* the last pages: struct page_marks */
 
 static bool warned;
 
-unsigned long (*page_reclaim)(unsigned long nr);
+const struct page *page_first_high = (struct page *)~0UL;
+void (*page_reclaim_wake)(void);
+unsigned long (*page_reclaim)(unsigned long nr, enum gfp gfp);
 unsigned long phys_table_pages;
 
 STATIC_ASSERT(GFP_HIGH == 2); /* see below */
@@ -61,16 +64,54 @@ static inline struct page_stack *alloc_stack(enum gfp gfp)
 
 static inline struct page_stack *free_stack(const struct page *page)
 {
-	return &stacks[this_cpu()->id][page >= first_high];
+	return &stacks[this_cpu()->id][page_class(page)];
 }
 
 void page_alloc_init(void)
 {
 	high_mask = zones[ZONE_MID].present + zones[ZONE_HIGH].present ? GFP_HIGH : 0;
-	first_high = high_mask ? pfn_to_page(zones[ZONE_MID].start) : (struct page *)~0UL;
+	page_first_high = high_mask ? pfn_to_page(zones[ZONE_MID].start) : (struct page *)~0UL;
 	high_is_mapped = (paddr_t)max_pfn << PAGE_SHIFT <= phys_direct_end();
 	for (unsigned i = 0; i < ZONE_COUNT; i++)
 		reserve[i] = min(zones[i].present / 64, 256UL);
+}
+
+/* -- marks ---------------------------------------------------------------------------------------------------- */
+
+static enum page_class page_class_of(enum gfp gfp)
+{
+	return (enum page_class)((gfp & high_mask) >> 1);
+}
+
+static enum page_class class_of_zone(unsigned id)
+{
+	return id == ZONE_LOW || !high_mask ? CLASS_LOW : CLASS_HIGH;
+}
+
+void page_marks(enum page_class class, struct page_marks *marks)
+{
+	*marks = (struct page_marks){.free = 0};
+	for (unsigned i = 0; i < ZONE_COUNT; i++) {
+		if (class_of_zone(i) != class)
+			continue;
+		marks->free += READ_ONCE(zones[i].nr_free);
+		marks->min += reserve[i];
+	}
+	marks->low = 2 * marks->min;
+	marks->high = 3 * marks->min;
+}
+
+static bool class_is_low(enum page_class class)
+{
+	struct page_marks marks;
+
+	page_marks(class, &marks);
+	return marks.free < marks.low;
+}
+
+bool page_class_serves(enum page_class class, enum gfp gfp)
+{
+	return class == CLASS_LOW || (high_mask && (gfp & GFP_HIGH || high_is_mapped));
 }
 
 unsigned long page_alloc_cached(bool high)
@@ -120,7 +161,7 @@ static void unpoison(struct page *page, unsigned order)
 static void check_free(const struct page *page)
 {
 	const unsigned long wrong = BIT(PG_LOCKED) | BIT(PG_WRITEBACK) | BIT(PG_LRU) | BIT(PG_SLAB) | BIT(PG_TABLE) |
-	                            BIT(PG_BUDDY) | BIT(PG_RESERVED) | BIT(PG_LEASED);
+	                            BIT(PG_BUDDY) | BIT(PG_RESERVED) | BIT(PG_LEASED) | BIT(PG_SWAPCACHE);
 
 	if (!(page->flags & wrong) && !page->mapcount && !page->pins_w && !page->pins_r && page->refs == 0)
 		return;
@@ -147,6 +188,14 @@ struct choice {
 	unsigned long keep;
 };
 
+/* How much of a zone's reserve the caller must leave. */
+static unsigned long reserve_kept(unsigned id, enum gfp gfp)
+{
+	if (!this_cpu()->irq_depth && current_thread() && *sync_memory_rights() & SYNC_MEMORY_RESERVE)
+		return 0;
+	return gfp & GFP_ATOMIC ? reserve[id] / 2 : reserve[id];
+}
+
 static unsigned choices(enum gfp gfp, struct choice c[ZONE_COUNT])
 {
 	/* Not-mapped memory is the users': what can only live in LOW must find something there. */
@@ -159,7 +208,7 @@ static unsigned choices(enum gfp gfp, struct choice c[ZONE_COUNT])
 		if (!zones[id].present || (id != ZONE_LOW && !(gfp & high_mask) && !high_is_mapped))
 			continue;
 		c[n].zone = &zones[id];
-		c[n++].keep = (gfp & GFP_ATOMIC ? 0 : reserve[id]) + (id == ZONE_LOW ? share : 0);
+		c[n++].keep = reserve_kept(id, gfp) + (id == ZONE_LOW ? share : 0);
 	}
 	return n;
 }
@@ -211,11 +260,38 @@ static void drain_all(void)
 		ipi_call(cpu_online_mask(), drain_cpu, NULL, true);
 }
 
+static void wake_reclaim(void)
+{
+	void (*wake)(void) = READ_ONCE(page_reclaim_wake);
+
+	if (wake)
+		wake();
+}
+
+/* => may sleep */
+static struct page *reclaim_and_alloc(unsigned order, enum gfp gfp)
+{
+	struct page *page = NULL;
+
+	for (unsigned i = 0; !page && i < RECLAIM_TRIES; i++) {
+		if (!page_reclaim || !page_reclaim(max(32UL, 2UL << order), gfp))
+			break;
+		if (order)
+			drain_all(); /* that is where single pages went: to merge they must be in the zones */
+		else
+			drain_stacks();
+		page = alloc_once(order, gfp);
+	}
+	return page;
+}
+
 static __attribute__((noinline)) struct page *alloc_hard(unsigned order, enum gfp gfp)
 {
 	struct page *page = alloc_once(order, gfp);
+	bool patient = !(gfp & (GFP_ATOMIC | GFP_NORECLAIM));
 
 	if (!page) {
+		wake_reclaim();
 		drain_stacks();
 		page = alloc_once(order, gfp);
 	}
@@ -223,12 +299,8 @@ static __attribute__((noinline)) struct page *alloc_hard(unsigned order, enum gf
 		drain_all();
 		page = alloc_once(order, gfp);
 	}
-	for (unsigned i = 0; !page && i < RECLAIM_TRIES; i++) {
-		if (gfp & GFP_ATOMIC || !page_reclaim || !page_reclaim(max(32UL, 2UL << order)))
-			break;
-		drain_stacks(); /* that is where single pages went */
-		page = alloc_once(order, gfp);
-	}
+	if (!page && patient)
+		page = reclaim_and_alloc(order, gfp);
 	if (!page && !(gfp & GFP_NOWARN) && !atomic_xchg(&warned, true))
 		printk("phys: out of memory (order %u, gfp %x); not repeated\n", order, (unsigned)gfp);
 	return page;
@@ -256,6 +328,8 @@ static __attribute__((noinline)) struct page *refill(enum gfp gfp)
 	if (got > 1)
 		buddy_free_bulk(batch + 1, got - 1);
 	irq_restore(flags);
+	if (class_is_low(page_class_of(gfp)))
+		wake_reclaim();
 	return page ? page : alloc_hard(0, gfp);
 }
 
@@ -329,6 +403,8 @@ void page_free_last(struct page *page)
 	unsigned long flags;
 	u8 byte = DEBUG && page->index == PAGE_WAS_TABLE ? POISON_TABLE : POISON;
 
+	if (page_test(page, PG_LRU))
+		lru_forget(page);
 	if (DEBUG)
 		check_free(page);
 	TRACE(TRACE_FREE, NULL, 0, page_to_pfn(page), 0, 0);

@@ -5,6 +5,7 @@
 #include "kernel/lib/bitops.h"
 #include "kernel/lib/kasan.h"
 #include "kernel/lib/string.h"
+#include "mm/phys/lru.h"
 #include "mm/phys/phys.h"
 #include "mm/phys/slab.h"
 
@@ -61,6 +62,7 @@ void phys_init(void)
 	boot_alloc_finish(add_ram);
 	mark_reserved(next_pfn, max_pfn);
 	page_alloc_init();
+	lru_init();
 	slab_init();
 	printk("phys: %lu MiB low, %lu MiB above, %lu MiB from 4 GiB on; records %lu KiB\n",
 	       zones[ZONE_LOW].present >> (20 - PAGE_SHIFT), zones[ZONE_MID].present >> (20 - PAGE_SHIFT),

@@ -3,9 +3,10 @@
  *
  * Layer 7 (mm/service).  Interface: pageout.h.  Lock order: mm->lock (read), page lock, the reverse map's, PTL.
  *
- *   COLD      the accessed bits are cleared: whoever ages pages finds these unused
- *   PAGEOUT   the pages leave memory now: to swap, or (clean ones of a file) out of the cache.  Only pages that nobody else
- *             maps; the call returns when they are gone, or when it is clear that they will not go
+ *   COLD      the accessed bits are cleared, and the pages are the next that reclaim looks at
+ *   PAGEOUT   the pages leave memory now: to swap, or written back and out of the cache.  Those that others map, too,
+ *             only if nobody used them lately: no program can take another one's memory.  The call returns when they are
+ *             gone, or when it is clear that they will not go
  *   FREE      the content may be thrown away, until somebody stores again: the dirty bit will tell.  A page in a slot goes
  *             at once
  */
@@ -14,7 +15,7 @@
 #include "kernel/sync/hooks.h"
 #include "mm/object/pagecache.h"
 #include "mm/object/swap.h"
-#include "mm/object/unmap.h"
+#include "mm/service/reclaim.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -31,6 +32,8 @@ static int cool_extent(struct pt_extent *x, void *ctx)
 			continue;
 		*any |= hw_pte_test_and_clear_young(x->hw);
 		(void)mmu_notify_clear_young(x->pt, x->va, x->va + PAGE_SIZE, true);
+		if (!page_test(pfn_to_page(pte_pfn(pte)), PG_UNEVICTABLE))
+			lru_deactivate(pfn_to_page(pte_pfn(pte)));
 	}
 	return 0;
 }
@@ -55,10 +58,10 @@ static bool sole(struct page *page)
 		return false;
 	alone = !page_test(page, PG_WRITEBACK) && swap_try_free(page) &&
 	        __atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) == 1;
-	if (alone) {
+	/* Who has isolated it is about to decide what becomes of it: then it stays as it is. */
+	alone = alone && lru_change(page, 0, BIT(PG_SWAPBACKED) | BIT(PG_ACTIVE));
+	if (alone)
 		page_clear(page, PG_DIRTY);
-		page_clear(page, PG_SWAPBACKED);
-	}
 	page_unlock(page);
 	return alone;
 }
@@ -94,128 +97,63 @@ void vma_free_lazily(struct vma *vma, vaddr_t start, vaddr_t end)
 
 /* -- PAGEOUT ---------------------------------------------------------------------------------------------------------- */
 
-/* Pages of one batch that were in memory, each with a reference. */
-struct batch {
+#define BATCH 32
+
+/* Pages of one batch, isolated. */
+struct harvest {
+	struct list pages;
 	unsigned nr;
-	struct page *pages[SWAP_BATCH];
+	vaddr_t at; /* where the walk stopped */
 };
 
-/* The page mapped at @va if nobody else maps it, referenced. => mm->lock held */
-static struct page *page_at(struct pgtable *pt, vaddr_t va)
+static int harvest_extent(struct pt_extent *x, void *ctx)
 {
-	struct pt_slot slot = pt_lock(pt, va);
-	struct page *page = NULL;
-	pte_t pte;
+	struct harvest *h = ctx;
 
-	if (!slot.hw)
-		return NULL;
-	pte = hw_pte_get(slot.hw);
-	if (pte_has_page(pte) && !pte_special(pte)) {
-		page = pfn_to_page(pte_pfn(pte));
-		if (__atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) == 1)
-			page_get(page);
-		else
-			page = NULL;
+	for (; x->va < x->end; pt_extent_next(x)) {
+		pte_t pte = hw_pte_get(x->hw);
+
+		if (!pte_has_page(pte) || pte_special(pte))
+			continue;
+		if (h->nr == BATCH) {
+			h->at = x->va;
+			return 1;
+		}
+		if (lru_isolate(pfn_to_page(pte_pfn(pte)))) {
+			list_add_tail(&pfn_to_page(pte_pfn(pte))->link, &h->pages);
+			h->nr++;
+		}
 	}
-	pt_unlock(slot);
-	return page;
+	return 0;
 }
 
-/* => page locked; unlocks it */
-static void anon_out(struct swap_io *io, struct page *page)
+/* Up to a batch of the pages mapped in [@start, @end). Returns where to go on. */
+static vaddr_t harvest(struct mm *mm, vaddr_t start, vaddr_t end, struct harvest *h)
 {
-	bool write = false;
-
-	if (page_test(page, PG_SWAPCACHE) || !page_test(page, PG_SWAPBACKED) || swap_add(page)) {
-		if (page_unmap(page) == UNMAP_DONE)
-			write = page_test(page, PG_SWAPCACHE) && page_test(page, PG_DIRTY);
-		else
-			(void)swap_try_free(page);
-	}
-	if (write)
-		swap_write(io, page);
-	else
-		page_unlock(page);
-}
-
-/* => page locked, @obj's; unlocks it and gives the reference back */
-static void cached_out(struct vm_object *obj, struct page *page)
-{
-	pgoff_t index = page->index;
-	bool gone = page_unmap(page) == UNMAP_DONE;
-
-	page_unlock(page);
-	page_put(page);
-	if (gone)
-		(void)pagecache_shed(obj, index, index);
-}
-
-/* => mm->lock held */
-static void page_out(struct vma *vma, struct batch *b, struct swap_io *io, struct page *page)
-{
-	if (page_test(page, PG_WRITEBACK) || !page_try_lock(page)) {
-		page_put(page);
-	} else if (page_test(page, PG_ANON)) {
-		b->pages[b->nr++] = page;
-		anon_out(io, page);
-	} else if (page->object && page->object == vma->object) {
-		cached_out(vma->object, page);
-	} else {
-		page_unlock(page);
-		page_put(page);
-	}
-}
-
-/* What was written goes. => no locks held */
-static void finish_batch(struct batch *b)
-{
-	for (unsigned i = 0; i < b->nr; i++) {
-		struct page *page = b->pages[i];
-
-		page_lock(page);
-		page_wait_writeback(page);
-		(void)swap_evict(page);
-		page_unlock(page);
-		page_put(page);
-	}
-	b->nr = 0;
-}
-
-/* One batch from *@va on, which moves on; false at the end of the range. */
-static bool out_batch(struct mm *mm, vaddr_t *va, vaddr_t end, struct batch *b)
-{
-	struct swap_io io;
 	struct vma *vma;
 
-	swap_io_init(&io);
+	list_init(&h->pages);
+	h->nr = 0;
+	h->at = end;
 	rwsem_read_lock(&mm->lock);
-	for (; *va < end && b->nr < SWAP_BATCH; *va += PAGE_SIZE) {
-		struct page *page;
-
-		vma = vma_find(mm, *va);
-		if (!vma || vma->start >= end) {
-			*va = end;
+	for_each_vma_in(vma, mm, start, end)
+		if (!(vma->flags & VM_LOCKED) &&
+		    pt_walk(&mm->pt, max(start, vma->start), min(end, vma->end), harvest_extent, h))
 			break;
-		}
-		*va = max(*va, vma->start);
-		page = vma->flags & VM_LOCKED ? NULL : page_at(&mm->pt, *va);
-		if (page)
-			page_out(vma, b, &io, page);
-	}
-	swap_submit(&io);
 	rwsem_read_unlock(&mm->lock);
-	return *va < end;
+	return h->at;
 }
 
 void mm_page_out(struct mm *mm, vaddr_t start, vaddr_t end)
 {
-	struct batch b = {.nr = 0};
-	bool more;
+	struct evict e = {.background = true, .wait = true, .force = true};
 
-	do {
-		more = out_batch(mm, &start, end, &b);
-		finish_batch(&b);
-	} while (more && !sync_fatal_pending());
+	while (start < end && !sync_fatal_pending()) {
+		struct harvest h;
+
+		start = harvest(mm, start, end, &h);
+		evict_pages(&e, &h.pages);
+	}
 }
 
 /* -- WILLNEED ------------------------------------------------------------------------------------------------------------ */

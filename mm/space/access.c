@@ -4,6 +4,7 @@
  * Layer 6 (mm/space).  Interface: mm.h.
  */
 #include "kernel/lib/string.h"
+#include "kernel/lib/syncpoint.h"
 #include "mm/object/pagecache.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
@@ -49,6 +50,7 @@ ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t n, bool write)
 
 		if (IS_ERR(page))
 			return done ? (ssize_t)done : PTR_ERR(page);
+		SYNC_POINT("access-held");
 		va = page_kmap(page);
 		if (write)
 			memcpy(va + offset, (char *)buf + done, chunk);

@@ -7,6 +7,7 @@
 #include "kernel/lib/mutation.h"
 #include "kernel/lib/syncpoint.h"
 #include "mm/pgtable/pte_trace.h"
+#include "mm/phys/lru.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 

@@ -41,6 +41,7 @@ enum fault_result fault_anon(struct fault *f)
 	if (f->access == FAULT_WRITE)
 		pte = pte_mkdirty(pte_mkwrite(pte));
 	hw_pte_set(slot.hw, pte);
+	lru_add(page);
 	TRACE(TRACE_SET, f->pt, f->va, pte_pfn(pte), 0, pte_trace(pte));
 	pgtable_account(f->pt, 1);
 	pt_unlock(slot);

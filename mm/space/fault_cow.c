@@ -52,6 +52,7 @@ static void replace(struct fault *f, struct pt_slot slot, pte_t seen, struct pag
 	if (!MUTATION(1))
 		pgtable_flush_page(f->pt, f->va);
 	hw_pte_set(slot.hw, pte);
+	lru_add(copy);
 	TRACE(TRACE_SET, f->pt, f->va, pte_pfn(pte), pte_trace(seen), pte_trace(pte));
 	if (pte_special(seen)) {
 		pgtable_account(f->pt, 1);

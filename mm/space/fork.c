@@ -19,6 +19,7 @@
 #include "kernel/lib/assert.h"
 #include "mm/object/swap.h"
 #include "mm/pgtable/notifier.h"
+#include "mm/phys/lru.h"
 #include "mm/phys/slab.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
@@ -103,6 +104,7 @@ static void copy_pinned(struct copy *c, struct hw_pte *to, vaddr_t va, struct pa
 	copy->family = anon_range_root(&c->to->anon); /* the child has no family of its own yet */
 	copy->index = vma_pgoff(c->to, va);
 	child_gets(c, to, copy, pte_mkdirty(pte_mk_page(page_to_pfn(copy), pte_grant(pte))));
+	lru_add(copy);
 }
 
 /* Share the page read-only; returns false if a spare page is needed first. */
@@ -239,7 +241,7 @@ static bool needs_copy(const struct vma *vma)
 static int copy_vma(struct mm *child, struct vma *from)
 {
 	struct copy c = {.from = from};
-	struct vma *to = vma_alloc(child, from->start, from->end, from->flags & ~VM_LOCKED);
+	struct vma *to = vma_alloc(child, from->start, from->end, from->flags & ~(unsigned)(VM_LOCKED | VM_LOCKONFAULT));
 	struct mmu_range range;
 	int err = 0;
 

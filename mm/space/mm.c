@@ -60,6 +60,7 @@ struct mm *mm_create(void)
 	rwsem_init(&mm->lock, LOCK_MMAP);
 	mutex_init(&mm->anon_first, LOCK_ANON_FIRST);
 	mm->users = 1;
+	mm->lock_limit = ~0ul;
 	list_join(mm);
 	return mm;
 }

@@ -75,6 +75,7 @@ enum vma_flag {
 	VM_SEQ_READ = 0x8000, /* MADV_SEQUENTIAL, MADV_RANDOM */
 	VM_RAND_READ = 0x10000,
 	VM_DONTCOPY = 0x20000,
+	VM_LOCKONFAULT = 0x80000, /* with VM_LOCKED: what is not there yet comes when it is touched */
 	VM_NORESERVE = 0x200000,
 	VM_NONLINEAR = 0x800000,  /* some entries are not at their linear offset */
 	VM_MANYPROTS = 0x1000000, /* the entries' grants, not the vma's, are the permissions */
@@ -105,9 +106,11 @@ struct mm {
 	vaddr_t brk_start, brk;
 	vaddr_t stack_top;
 	vaddr_t arg_start, arg_end, env_start, env_end;
-	unsigned long total_pages; /* mapped by vmas */
-	unsigned long locked_pages;
-	struct file *exe;                         /* /proc/self/exe */
+	unsigned long total_pages;  /* mapped by vmas */
+	unsigned long locked_pages; /* ... that are VM_LOCKED. Both: w: mmap lock for writing */
+	unsigned long lock_limit;   /* pages that may be locked (RLIMIT_MEMLOCK; ~0: any); as of its last call that asked */
+	unsigned future_locks;      /* mlockall(MCL_FUTURE): VM_LOCKED, VM_LOCKONFAULT of every new mapping */
+	struct file *exe;           /* /proc/self/exe */
 	unsigned long minor_faults, major_faults; /* atomic */
 	struct list all_link;                     /* mm_list */
 	unsigned long serial;                     /* grows along mm_list */
@@ -158,8 +161,11 @@ int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice);
 int mm_mincore(struct mm *mm, vaddr_t addr, size_t length, unsigned char *user_vec);
 int mm_msync(struct mm *mm, vaddr_t addr, size_t length, int flags);
 long mm_mremap(struct mm *mm, vaddr_t old, size_t old_len, size_t new_len, unsigned flags, vaddr_t new_addr);
-int mm_mlock(struct mm *mm, vaddr_t addr, size_t length, bool lock);
-int mm_mlockall(struct mm *mm, bool lock); /* every vma there is now */
+/* -EPERM: mm->lock_limit is 0; -ENOMEM: it would be exceeded, or part of the range is not mapped. */
+enum { MM_LOCK_NOT, MM_LOCK_NOW, MM_LOCK_AS_TOUCHED };
+int mm_mlock(struct mm *mm, vaddr_t addr, size_t length, unsigned how);
+enum { MM_LOCK_CURRENT = 1, MM_LOCK_FUTURE = 2, MM_LOCK_ONFAULT = 4 };
+int mm_mlockall(struct mm *mm, unsigned flags); /* 0: munlockall(2) */
 int mm_remap_file_pages(struct mm *mm, vaddr_t start, size_t size, unsigned long prot, pgoff_t pgoff, unsigned flags);
 
 /* Resolve one access. => interrupts on, mmap lock not held, may sleep */

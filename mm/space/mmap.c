@@ -6,6 +6,7 @@
 #include "mm/space/mm.h"
 
 #include "kernel/lib/assert.h"
+#include "mm/object/swap.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -58,12 +59,14 @@ static unsigned request_vm_flags(const struct mmap_request *req)
 /* Refuse what can obviously never be backed: the honest half of overcommit. */
 static bool hopeless(const struct mmap_request *req, size_t length)
 {
+	struct swap_stat swap;
 	struct phys_stat st;
 
 	if (req->object || (req->flags & MAP_NORESERVE) || !(req->prot & PROT_WRITE))
 		return false;
 	phys_stat(&st);
-	return (length >> PAGE_SHIFT) > st.total;
+	swap_stat(&swap);
+	return (length >> PAGE_SHIFT) > st.total + swap.total;
 }
 
 static bool range_free(struct mm *mm, vaddr_t start, size_t length)
@@ -91,17 +94,32 @@ static long choose_address(struct mm *mm, const struct mmap_request *req, size_t
 
 /* -- commit ------------------------------------------------------------------------------------------------- */
 
-static long mmap_locked(struct mm *mm, const struct mmap_request *req, size_t length)
+/* May the new mapping be locked, if it is to be? => mm->lock held */
+static int check_locks(struct mm *mm, const struct mmap_request *req, size_t length)
 {
-	long addr = choose_address(mm, req, length);
-	struct vma *vma;
-	int err;
+	unsigned long limit = mm->lock_limit;
 
+	if (req->flags & MAP_LOCKED && !limit)
+		return -EPERM;
+	if (!(req->flags & MAP_LOCKED) && !mm->future_locks)
+		return 0;
+	return mm->locked_pages + (length >> PAGE_SHIFT) > limit ? -EAGAIN : 0;
+}
+
+static long mmap_locked(struct mm *mm, const struct mmap_request *req, size_t length, bool *touch)
+{
+	int err = check_locks(mm, req, length);
+	struct vma *vma;
+	long addr;
+
+	if (err)
+		return err;
+	addr = choose_address(mm, req, length);
 	if (IS_ERR_VALUE((unsigned long)addr))
 		return addr;
 	if (mm->nr_vmas >= VM_MAX_MAP_COUNT)
 		return -ENOMEM;
-	vma = vma_alloc(mm, (vaddr_t)addr, (vaddr_t)addr + length, request_vm_flags(req));
+	vma = vma_alloc(mm, (vaddr_t)addr, (vaddr_t)addr + length, request_vm_flags(req) | mm->future_locks);
 	if (!vma)
 		return -ENOMEM;
 	err = munmap_locked(mm, (vaddr_t)addr, (vaddr_t)addr + length);
@@ -112,12 +130,15 @@ static long mmap_locked(struct mm *mm, const struct mmap_request *req, size_t le
 	if (req->object)
 		vma_set_object(vma, req->object, req->file, req->pgoff);
 	vma_attach(vma);
+	*touch = (req->flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE ||
+	         (vma->flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED;
 	vma_merge_range(mm, vma->start, vma->end);
 	return addr;
 }
 
 long mm_mmap(struct mm *mm, const struct mmap_request *req)
 {
+	bool touch = false;
 	size_t length;
 	long addr;
 	int err = check_request(req, &length);
@@ -129,10 +150,9 @@ long mm_mmap(struct mm *mm, const struct mmap_request *req)
 	err = rwsem_write_lock_killable(&mm->lock);
 	if (err)
 		return err;
-	addr = mmap_locked(mm, req, length);
+	addr = mmap_locked(mm, req, length, &touch);
 	rwsem_write_unlock(&mm->lock);
-	if (!IS_ERR_VALUE((unsigned long)addr) &&
-	    ((req->flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE || (req->flags & MAP_LOCKED)))
+	if (touch)
 		mm_populate_quietly(mm, (vaddr_t)addr, (vaddr_t)addr + length);
 	return addr;
 }
@@ -145,7 +165,9 @@ static int brk_grow(struct mm *mm, vaddr_t from, vaddr_t to)
 
 	if (!range_free(mm, from, to - from))
 		return -ENOMEM;
-	vma = vma_alloc(mm, from, to, VM_READ | VM_WRITE | VM_MAY_ALL);
+	if (mm->future_locks && mm->locked_pages + ((to - from) >> PAGE_SHIFT) > mm->lock_limit)
+		return -EAGAIN;
+	vma = vma_alloc(mm, from, to, VM_READ | VM_WRITE | VM_MAY_ALL | mm->future_locks);
 	if (!vma)
 		return -ENOMEM;
 	vma->name = "[heap]";
@@ -157,6 +179,7 @@ static int brk_grow(struct mm *mm, vaddr_t from, vaddr_t to)
 long mm_brk(struct mm *mm, vaddr_t brk)
 {
 	vaddr_t old, new;
+	bool touch;
 	int err = 0;
 
 	rwsem_write_lock(&mm->lock);
@@ -171,6 +194,9 @@ long mm_brk(struct mm *mm, vaddr_t brk)
 	if (!err)
 		mm->brk = brk;
 	brk = mm->brk;
+	touch = !err && new > old && mm->future_locks == VM_LOCKED;
 	rwsem_write_unlock(&mm->lock);
+	if (touch)
+		mm_populate_quietly(mm, old, new);
 	return (long)brk;
 }

@@ -191,12 +191,16 @@ static long relocate(struct mm *mm, const struct mremap_request *r)
 	return result;
 }
 
-static long mremap_locked(struct mm *mm, const struct mremap_request *r)
+static long mremap_locked(struct mm *mm, const struct mremap_request *r, bool *touch)
 {
 	struct vma *vma = find_source(mm, r);
 
 	if (IS_ERR(vma))
 		return PTR_ERR(vma);
+	if (vma->flags & VM_LOCKED && r->new_len > r->old_len &&
+	    mm->locked_pages + ((r->new_len - r->old_len) >> PAGE_SHIFT) > mm->lock_limit)
+		return -EAGAIN;
+	*touch = (vma->flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED && r->new_len > r->old_len;
 	if (r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
 		return relocate(mm, r);
 	if (r->new_len <= r->old_len && r->old_len) {
@@ -213,13 +217,16 @@ long mm_mremap(struct mm *mm, vaddr_t old, size_t old_len, size_t new_len, unsig
 {
 	struct mremap_request r = {.old = old, .new = new_addr, .old_len = old_len, .new_len = new_len, .flags = flags};
 	long result = check_mremap(&r);
+	bool touch = false;
 
 	if (result)
 		return result;
 	result = rwsem_write_lock_killable(&mm->lock);
 	if (result)
 		return result;
-	result = mremap_locked(mm, &r);
+	result = mremap_locked(mm, &r, &touch);
 	rwsem_write_unlock(&mm->lock);
+	if (touch && !IS_ERR_VALUE((unsigned long)result))
+		mm_populate_quietly(mm, (vaddr_t)result + r.old_len, (vaddr_t)result + r.new_len);
 	return result;
 }

@@ -186,7 +186,9 @@ void vma_attach(struct vma *vma)
 	link_insert(vma);
 	maps_unlock(vma);
 	tree_insert(vma->mm, vma);
-	vma->mm->total_pages += (vma->end - vma->start) >> PAGE_SHIFT;
+	vma->mm->total_pages += vma_pages(vma);
+	if (vma->flags & VM_LOCKED)
+		vma->mm->locked_pages += vma_pages(vma);
 }
 
 void vma_detach(struct vma *vma)
@@ -197,14 +199,20 @@ void vma_detach(struct vma *vma)
 	rb_erase(&vma->rb, &vma->mm->vmas);
 	vma->mm->recent = NULL;
 	vma->mm->nr_vmas--;
-	vma->mm->total_pages -= (vma->end - vma->start) >> PAGE_SHIFT;
+	vma->mm->total_pages -= vma_pages(vma);
+	if (vma->flags & VM_LOCKED)
+		vma->mm->locked_pages -= vma_pages(vma);
 }
 
 void vma_set_flags(struct vma *vma, unsigned flags)
 {
 	maps_lock(vma);
 	link_remove(vma);
+	if (vma->flags & VM_LOCKED)
+		vma->mm->locked_pages -= vma_pages(vma);
 	vma->flags = flags;
+	if (vma->flags & VM_LOCKED)
+		vma->mm->locked_pages += vma_pages(vma);
 	link_insert(vma);
 	maps_unlock(vma);
 }

@@ -22,6 +22,11 @@ static inline unsigned vma_grant(const struct vma *vma)
 	return prot_to_grant(vma->flags & VM_ACCESS);
 }
 
+static inline unsigned long vma_pages(const struct vma *vma)
+{
+	return (vma->end - vma->start) >> PAGE_SHIFT;
+}
+
 static inline pgoff_t vma_pgoff(const struct vma *vma, vaddr_t va)
 {
 	return vma->pgoff + ((va - vma->start) >> PAGE_SHIFT);

@@ -1,7 +1,8 @@
 /*
  * afl.c - a program for AFL, and for trying one input by hand: a sequence from a file, or from standard input.
  *
- *	afl-fuzz -i tests/fuzz/corpus -o out -- build/host/afl-tiny2 @@
+ *	tests/fuzz/run.py build tiny2                    the last program that it names is for AFL
+ *	afl-fuzz -i tests/fuzz/corpus -o out -- build/host/afl/tiny2/afl @@
  */
 #include <stdio.h>
 #include <stdlib.h>

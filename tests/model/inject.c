@@ -10,6 +10,8 @@
  */
 #include "tests/model/inject.h"
 
+#include "tests/model/sites.h"
+
 static struct oracle before;
 
 static void clear_pages(struct drive *d, unsigned space, unsigned page, unsigned pages)
@@ -53,6 +55,7 @@ static void settle(struct drive *d)
 
 void inject_op(struct drive *d)
 {
+	sites_start();
 	before = d->o;
 	drive_op(d, &d->op);
 	if (d->out_of_memory)

@@ -1,8 +1,8 @@
 /*
  * main.c - the random tester of the memory manager, by a model (docs/host.md).
  *
- *	model [SEED=n] [count=n] [length=n] [mode=exact|concurrent|both] [seconds=n] [threads=1] [mutate=n]
- *	      random sequences, with seeds n, n + 1, ...; at most so many, for so long
+ *	model [SEED=n] [count=n] [length=n] [mode=exact|concurrent|both] [seconds=n] [threads=1] [mutate=n] [high=1]
+ *	      random sequences, with seeds n, n + 1, ...; at most so many, for so long; high: also with frames above 4 GiB
  *	model inject=1 [SEED=n] [count=n] [length=n]    every attempt to allocate fails in turn
  *	model replay=HEX | file=PATH ...                these sequences
  *	model shrink=1 [SEED=n | replay=HEX]            the smallest part of it that still fails
@@ -14,6 +14,7 @@
 #include "arch/host/os/os.h"
 #include "kernel/lib/mutation.h"
 #include "tests/model/run.h"
+#include "tests/model/sites.h"
 
 static int argc_;
 static char **argv_;
@@ -130,6 +131,7 @@ static int run_inject(void)
 		sequence_random(&sequence, seed++, (unsigned)number("length", 40), 0);
 		complaints = run_injected(&sequence, &attempts);
 	}
+	sites_print();
 	printf("# %lu attempts to allocate failed in turn, %llu ms\n", attempts,
 	       (unsigned long long)(os_clock_ns() - start) / 1000000);
 	return report(complaints);
@@ -176,6 +178,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	sim_main(argc, argv);
 	run_threads = number("threads", 0);
+	run_high = number("high", 0);
 	mutation_active = (unsigned)number("mutate", 0);
 	if (number("shrink", 0))
 		return run_shrink();

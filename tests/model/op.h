@@ -91,6 +91,8 @@ enum op_flag {
 	OPF_MSYNC = 7,
 	/* POPULATE, ACCESS, DEVICE, UNPIN(dirty), FORKING(do) */
 	OPF_STORE = 1,
+	/* AGE, in concurrent mode: first make entries that nobody has stored through */
+	OPF_FRESH = 1,
 };
 
 /* Arguments that are wrong or odd on purpose. */

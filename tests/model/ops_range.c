@@ -110,10 +110,30 @@ void do_mincore(struct drive *d, const struct op *op, unsigned space)
 			drive_fail(d, "page %u: resident %u, should be %u", op->page + i, got[i], want[i]);
 }
 
+/*
+ * Entries that may be stored through and are not dirty yet: the store's D is what clearing A could lose.  So they are
+ * dropped, and loaded through again; shared memory comes back as it was.
+ */
+static void make_clean(struct drive *d, const struct op *op, unsigned space)
+{
+	drive_enter(d, space, op->cpu);
+	for (unsigned page = op->page; page < op->page + op->pages; page++) {
+		vaddr_t va = MODEL_BASE + page * PAGE_SIZE;
+		int content;
+
+		if (!d->o.space[space].page[page].mapped || !d->o.space[space].page[page].shared)
+			continue;
+		(void)mm_madvise(d->mm[space], va, PAGE_SIZE, MADV_DONTNEED); /* (not where it is locked) */
+		drive_expect(d, sim_touch(va, FAULT_READ), oracle_touch(&d->o, space, page, FAULT_READ, &content));
+	}
+}
+
 void do_age(struct drive *d, const struct op *op, unsigned space)
 {
 	struct mm_range r = {.addr = MODEL_BASE + op->page * PAGE_SIZE, .len = op->pages * PAGE_SIZE};
 
+	if (d->touch.on && op->flags & OPF_FRESH)
+		make_clean(d, op, space);
 	drive_acting(d);
 	(void)debug_clear_young(d->mm[space], &r);
 	drive_acted(d);

@@ -10,9 +10,10 @@
 #include "tests/model/inject.h"
 
 #define RAM_PAGES 1024
+#define HIGH_PAGES 32 /* fewer than a sequence wants: it uses both kinds */
 #define ALONE_LIMIT_MS 20000
 
-bool run_threads;
+bool run_threads, run_high;
 
 static struct drive drive;
 static bool silent;
@@ -22,6 +23,7 @@ static struct sim_config config_of(const struct sequence *s)
 	return (struct sim_config){
 		.cpus = MODEL_CPUS,
 		.ram_pages = RAM_PAGES,
+		.high_pages = run_high ? HIGH_PAGES : 0,
 		.seed = s->seed ? s->seed : (u64)1 << 32, /* 0 would be a default */
 		.threads = run_threads,
 		.switch_one_in = s->mode & MODE_CONCURRENT ? 4 : SIM_NEVER,

@@ -7,7 +7,7 @@
 #include "arch/host/sim.h"
 #include "tests/model/op.h"
 
-extern bool run_threads; /* real threads instead of the seeded scheduler */
+extern bool run_threads, run_high; /* real threads; RAM above 4 GiB too */
 
 /* On the machine as the runs before left it; returns the complaints. */
 unsigned run_sequence(const struct sequence *s);

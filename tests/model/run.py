@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """The model-based tester on every format (docs/host.md): random sequences, failing allocations, planted mutations.
 
-By default a share of each that takes about a minute of one CPU.  LONG=1: 100,000 sequences of length 200 for every
-format, 1,000 interleavings of real threads under the thread sanitizer, every mutation.  FORMATS='amd64 pae', SEED=n.
+By default a share of each: MODEL_SECONDS=2 of random sequences a format, and every mutation.  LONG=1: 100,000 sequences
+of length 200 for every format, 1,000 interleavings of real threads under the thread sanitizer.  FORMATS='amd64 pae',
+SEED=n.  MUTATIONS=1: nothing but those, one after the other, and a table.
 """
 import concurrent.futures
 import os
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -18,8 +20,10 @@ LONG = bool(host.option("LONG"))
 SEED = int(host.option("SEED", "1"), 0)
 SECONDS = int(host.option("MODEL_SECONDS", "2"))  # of random sequences for each format
 PIECES = 8  # of the long run of one format
-MUTATIONS = {1: "amd64", 2: "amd64", 4: "amd64", 5: "amd64", 14: "amd64", 15: "amd64", 16: "amd64", 17: "amd64", 20: "pae"}
-SLOW_MUTATIONS = {21: "pae"}  # (the machine has no point between the halves of M21 on other formats)
+# The known bugs of mm/ and of the formats (kernel/lib/mutation.h), and where each can exist.
+WITH_NX = [f for f in host.FORMATS if f != "i386"]
+MUTATIONS = {**dict.fromkeys((1, 2, 4, 5, 15, 16, 17, 21), host.FORMATS), 14: WITH_NX, 20: ["pae"]}
+MUTATION_SECONDS = 60
 
 
 def run(command, limit):
@@ -42,7 +46,7 @@ def smallest(binary, args, output):
     seeds = re.findall(r"SEED=(\d+)", output)
     if not seeds:
         return ""
-    words = [a for a in args if a.startswith(("mode=", "length=", "mutate="))]
+    words = [a for a in args if a.startswith(("mode=", "length=", "mutate=", "high="))]
     return run([binary, "shrink=1", f"SEED={seeds[-1]}", *words], 300)[1]
 
 
@@ -57,18 +61,75 @@ def random_sequences(name, binary, *args):
     return result(name, False, output[-6000:] + smallest(binary, args, output))
 
 
+# -- failing allocations --------------------------------------------------------------------------------------------------------
+# Where the operations' code allocates.  Not below (mm/phys), and not what is for tests (mm/debug).
+ALLOCATING = ["mm/object/*.c", "mm/pgtable/*.c", "mm/rmap/*.c", "mm/service/*.c", "mm/space/*.c"]
+ELSEWHERE = {
+    # at boot, which does not go on without
+    "mm/space/mm.c: zero_page = page_alloc(0, GFP_KERNEL | GFP_ZERO);",
+    # for more than 512 remapped pages: tests/unit/test_nonlinear_index.c
+    "mm/rmap/nonlinear_index.c: page = kzalloc(PAGE_SIZE, GFP_KERNEL | GFP_NOWARN);",
+}
+
+
+def allocation_sites():
+    """{file:line: text} of every call in the sources."""
+    sites = {}
+    for path in host.expand(ALLOCATING):
+        with open(f"{build.TOP}/{path}", encoding="utf-8") as f:
+            for number, line in enumerate(f, 1):
+                if re.search(r"\b(page_alloc|slab_alloc|kmalloc|kzalloc)\(", line) and f"{path}: {line.strip()}" not in ELSEWHERE:
+                    sites[f"{path}:{number}"] = line.strip()
+    return sites
+
+
+def failed_sites(binary, output):
+    """{file:line} in the operations' code where an allocation failed, of the call chains that the tester prints."""
+    chains = [[f"{int(a, 16) - 1:x}" for a in line.split()] for line in re.findall(r"^# site (.*)$", output, re.M)]
+    wanted = sorted({a for chain in chains for a in chain})
+    said = subprocess.run(["addr2line", "-e", binary, *wanted], stdout=subprocess.PIPE, text=True, check=False).stdout.splitlines()
+    where = dict(zip(wanted, (os.path.relpath(s.split(" ")[0], build.TOP) for s in said)))
+    known = tuple(p.split("*")[0] for p in ALLOCATING)
+    return {next((where[a] for a in chain if where[a].startswith(known)), "") for chain in chains} - {""}
+
+
 def injected(name, binary, *args):
     status, output, _ = run([binary, "inject=1", *args], 3000)
-    return result(name, status == 0, output[-6000:])
+    sites, failed = allocation_sites(), failed_sites(binary, output)
+    output = re.sub(r"^# site .*\n", "", output, flags=re.M)
+    missed = [f"{where}: {sites[where]}" for where in sorted(set(sites) - failed)]
+    text = f"{output[-6000:]}\n{len(sites) - len(missed)} of {len(sites)} places where mm allocates have failed" + "\nnot ".join(["", *missed])
+    return result(name, status == 0 and not (LONG and missed), text)
 
 
-def mutation(number, binary):
-    """The tester must find it."""
-    status, output, seconds = run([binary, f"mutate={number}", f"SEED={SEED}", "count=1000000", "seconds=60"], 100)
-    found = re.search(r"(\d+) sequences", output)
+def hunt(number, binary):
+    """(found?, sequences that it took, output)"""
+    status, output, seconds = run([binary, f"mutate={number}", f"SEED={SEED}", "count=1000000", f"seconds={MUTATION_SECONDS}"], 100)
+    tried = re.search(r"(\d+) sequences", output)
     seeds = re.findall(r"SEED=(\d+)", output)
-    tried = int(found[1]) if found else int(seeds[-1]) - SEED + 1 if seeds else 0
-    return result(f"mutation M{number}", status not in (0, -1) and seconds < 62, f"{tried} sequences, {seconds:.1f} s")
+    sequences = int(tried[1]) if tried else int(seeds[-1]) - SEED + 1 if seeds else 0
+    return status not in (0, -1) and seconds < MUTATION_SECONDS + 2, sequences, output
+
+
+def mutation(number, fmt, binary):
+    """The tester must find it."""
+    found, sequences, output = hunt(number, binary)
+    return result(f"mutation M{number} is found, {fmt}", found, f"in sequence {sequences}" if found else output[-6000:])
+
+
+def known_mutations():
+    """Are those that the sources have the ones that are looked for?"""
+    pattern = re.compile(r"\bMUTATION\((\d+)\)")
+    numbers = set()
+    for path in host.expand(["mm/*/*.[ch]", "arch/x86/include/asm/pte*.h"]):
+        with open(f"{build.TOP}/{path}", encoding="utf-8") as f:
+            numbers |= {int(n) for n in pattern.findall(f.read())}
+    return result("every mutation of mm/ is looked for", numbers == set(MUTATIONS), f"in the sources: {sorted(numbers)}")
+
+
+def above_4_gib(count):
+    """Frames whose high word says something; the auditor looks at a million frames each time."""
+    return random_sequences("pae frames above 4 GiB", build.program("model/main", "pae"), "high=1", f"SEED={SEED}", f"count={count}")
 
 
 def threads(name, binary):
@@ -82,6 +143,8 @@ def long_jobs(formats):
         for piece in range(PIECES):
             yield random_sequences, (f"{fmt} 100,000 sequences, part {piece + 1} of {PIECES}", binary, f"SEED={SEED + piece * n}", f"count={n}")
         yield injected, (f"{fmt} failing allocations", binary, f"SEED={SEED}", "count=200")
+    if "pae" in formats:
+        yield above_4_gib, (2000,)
     if "amd64" in formats:
         yield threads, ("amd64 1,000 interleavings of real threads", build.program("model/main", "amd64", "tsan"))
 
@@ -91,16 +154,45 @@ def short_jobs(formats):
         binary = build.program("model/main", fmt)
         yield random_sequences, (f"{fmt} sequences", binary, f"SEED={SEED}", "count=1000000", f"seconds={SECONDS}")
         yield injected, (f"{fmt} failing allocations", binary, f"SEED={SEED}", "count=4")
+    if "pae" in formats:
+        yield above_4_gib, (20,)
 
 
 def mutation_jobs(formats):
-    for number, fmt in sorted({**MUTATIONS, **(SLOW_MUTATIONS if LONG else {})}.items()):
-        if fmt in formats:
-            yield mutation, (number, build.program("model/main", fmt))
+    if host.option("COVERAGE"):
+        return  # without the address sanitizer some show late
+    yield known_mutations, ()
+    for number, where in sorted(MUTATIONS.items()):
+        for fmt in where:
+            if fmt in formats:
+                yield mutation, (number, fmt, build.program("model/main", fmt))
+
+
+def cpu_seconds():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def mutation_table(formats):
+    """Each mutation on each format, alone on its CPU: how many sequences, how many seconds of it; Markdown."""
+    programs = {fmt: build.program("model/main", fmt) for fmt in formats}
+    missed = 0
+    print(f"| SEED={SEED} | " + " | ".join(formats) + " |\n|---|" + "--:|" * len(formats), flush=True)
+    for number, where in sorted(MUTATIONS.items()):
+        cells = []
+        for fmt in formats:
+            before = cpu_seconds()
+            found, sequences, _ = hunt(number, programs[fmt]) if fmt in where else (True, 0, "")
+            cells.append(f"{sequences} / {cpu_seconds() - before:.1f}" if found and sequences else "-" if found else "MISSED")
+            missed += not found
+        print(f"| M{number} | " + " | ".join(cells) + " |", flush=True)
+    return 1 if missed else 0
 
 
 def main():
     formats = host.option("FORMATS").split() or host.FORMATS
+    if host.option("MUTATIONS"):
+        return mutation_table(formats)
     jobs = list(long_jobs(formats) if LONG else short_jobs(formats)) + list(mutation_jobs(formats))
     failed = 0
     print(f"KTAP version 1\n1..{len(jobs)}", flush=True)

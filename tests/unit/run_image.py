@@ -41,7 +41,8 @@ def run_format(fmt, folder):
     os.makedirs(f"{folder}/tree", exist_ok=True)
     os.replace(f"{folder}/hello", f"{folder}/tree/hello")
     output("mke2fs", "-q", "-F", "-t", "ext2", "-b", "4096", "-d", f"{folder}/tree", image, "8192")
-    status, said = output("tools/host.py", "build", fmt, "tests/unit/test_image.c")
+    variant = ["coverage"] if os.environ.get("COVERAGE") else []
+    status, said = output("tools/host.py", "build", fmt, "tests/unit/test_image.c", *variant)
     if status:
         return [said.decode(errors="replace")]
     status, said = output(said.decode().split()[-1], image)

@@ -6,10 +6,11 @@
  *
  * machine: amd64
  */
-#include "tests/unit/sim_space.h"
+#include "tests/unit/sim_swap.h"
 
 #include "kernel/lib/list.h"
 #include "mm/debug/debug.h"
+#include "mm/object/swap_area.h"
 #include "mm/phys/phys.h"
 #include "mm/phys/slab.h"
 #include "mm/space/vma.h"
@@ -22,6 +23,8 @@ static vaddr_t anon, beside, shared, again, private, window;
 static struct slab_cache cache;
 static void *object;
 static struct page *mine;
+static struct sim_swap *swap;
+static vaddr_t swapped;
 
 static struct vm_object *obj(void)
 {
@@ -37,6 +40,7 @@ static struct vma *vma_at(vaddr_t va)
  *	anon     pages 0 .. 3 written     beside   directly behind it, read-only, and a hole
  *	shared   file pages 0 .. 5: 0 and 1 written, 2 read     again    file page 2 a second time
  *	private  file page 3 read
+ *	swapped  pages 0 and 1 in slots, 0 in the swap cache, too
  *	window   nonlinear with grants: page 0 shows file page 4, page 1 has a file entry for page 5, page 2 is in place
  */
 static void make_world(void)
@@ -67,6 +71,12 @@ static void make_world(void)
 	CHECK(sim_entry(mm, window + PAGE_SIZE).kind == PTE_KIND_FILE);
 	CHECK(sim_file_write(unmapped, 0, "x", 1) == 1);
 	CHECK(mm_munmap(mm, beside + PAGE_SIZE, PAGE_SIZE) == 0); /* the hole */
+	swap = sim_swap_on(16, 0);
+	swapped = map_pages(2, MAP_PRIVATE, NULL, 0);
+	store_word(swapped, 1);
+	store_word(swapped + PAGE_SIZE, 2);
+	page_out(swapped, 2);
+	page_put(swap_read(slot_at(swapped)));
 	slab_cache_init(&cache, "audited", 100);
 	object = slab_alloc(&cache, GFP_KERNEL);
 	mine = page_alloc(0, GFP_KERNEL);
@@ -76,6 +86,7 @@ static void end_world(void)
 {
 	slab_free(&cache, object);
 	page_put(mine);
+	CHECK(!sim_swap_off(swap));
 	mm_put(other);
 	CHECK(sim_file_sync(file) == 0 && sim_file_sync(unmapped) == 0);
 	sim_file_put(file);
@@ -170,6 +181,39 @@ FLAG_LIE(writeback_without_mark, frame_at(shared)->flags, BIT(PG_WRITEBACK))
 FLAG_LIE(cached_free_frame, frame_at(shared)->flags, BIT(PG_BUDDY))
 FLAG_LIE(exclusive_many_times, frame_at(again)->flags, BIT(PG_ANON_EXCLUSIVE))
 FLAG_LIE(exclusive_file_page, frame_at(private)->flags, BIT(PG_ANON_EXCLUSIVE))
+
+/* -- lies about slots ------------------------------------------------------------------------------------------------------- */
+static struct page *swap_find_quietly(void)
+{
+	struct page *page = swap_find(slot_at(swapped));
+
+	page_put(page);
+	return page;
+}
+
+NUMBER_LIE(swap_entries, mm->pt.nr_swap, 1)
+NUMBER_LIE(free_slots, swap_areas[0].free, -1)
+NUMBER_LIE(cached_slot, swap_find_quietly()->private, 1)
+
+static void slot_counts(bool on)
+{
+	if (on)
+		swap_dup(slot_at(swapped));
+	else
+		swap_put(slot_at(swapped));
+}
+
+static void slot_of_nobody(bool on)
+{
+	static swap_entry_t e;
+
+	if (on) {
+		e = swap_slot_alloc();
+		return;
+	}
+	*swap_slot(swap_area_of(e), swap_slot_of(e)) = 0;
+	swap_slot_freed(swap_area_of(e), swap_slot_of(e));
+}
 
 /* -- lies of other kinds ---------------------------------------------------------------------------------------------------- */
 static void not_anonymous(bool on)
@@ -366,6 +410,11 @@ static const struct lie {
 	{"no member of its own family", no_member},
 	{"a family's link says", member_elsewhere},
 	{"not in its family's tree", member_not_in_tree},
+	{"swap entries and has", swap_entries},
+	{"slots as taken and has", free_slots},
+	{"which says slot", cached_slot},
+	{"exclusive swap entry, but 2 refer", slot_counts},
+	{"entries and cached pages for", slot_of_nobody},
 	{"is no range", no_range},
 	{"belongs to another mm", other_mm},
 	{"is not in the object's tree", link_not_in_tree},
@@ -414,7 +463,7 @@ static void counts_what_it_sees(void *arg)
 	make_world();
 	a = audit(0);
 	CHECK(a.errors == 0 && a.processes == 2 && a.vmas == mm->nr_vmas && a.first[0] == '\0');
-	CHECK(a.entries == 4 + 3 + 1 + 1 + 3);
+	CHECK(a.entries == 4 + 3 + 1 + 1 + 3 + 2);
 	CHECK(a.pages >= none.pages + 4 + 5);
 	end_world();
 }

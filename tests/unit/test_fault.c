@@ -93,11 +93,15 @@ static void major_and_minor(void *arg)
 	struct sim_file *f = sim_file_create(SIM_FILE_DISK, P(2), true);
 	struct mm *mm = enter_space();
 	vaddr_t a = map_pages(2, MAP_SHARED, f, 0);
+	unsigned long all, major;
 
 	CHECK(fault(a, FAULT_READ) == FAULT_OK && mm->major_faults == 1 && mm->minor_faults == 0);
 	CHECK(mm_munmap(mm, a, P(2)) == 0);
 	a = map_pages(2, MAP_SHARED, f, 0);
+	sim_move(2);
 	CHECK(fault(a, FAULT_READ) == FAULT_OK && mm->major_faults == 1 && mm->minor_faults == 1);
+	mm_fault_counts(&all, &major); /* of every CPU */
+	CHECK(all == 2 && major == 1);
 	sim_file_put(f);
 }
 

@@ -42,6 +42,40 @@ static void hints(void *arg)
 	CHECK(load_word(a) == 1 && count_vmas() == 1);
 }
 
+/* Files' pages are read before they are touched: those of the range, and nothing for a mapping of remapped pages. */
+static void will_need(void *arg)
+{
+	struct sim_file *f = sim_file_create(SIM_FILE_DISK, P(16), true);
+	vaddr_t b;
+
+	sim_file_batched(f);
+	four_pages(); /* no file's: passed over */
+	b = (vaddr_t)sim_mmap(mm, a + P(PAGES), P(8), RW, MAP_SHARED | MAP_FIXED, f, 2);
+	CHECK(b == a + P(PAGES) && mm_madvise(mm, a, P(PAGES + 3), MADV_WILLNEED) == 0);
+	for (pgoff_t i = 0; i < 16; i++)
+		CHECK(sim_disk_reads(f, i) == (i >= 2 && i < 5));
+	CHECK(load_word(b) == FILLED(2) && sim_disk_reads(f, 2) == 1 && mm->major_faults == 0);
+	CHECK(mm_remap_file_pages(mm, b, P(1), 0, 12, MAP_NONBLOCK) == 0);
+	CHECK(mm_madvise(mm, a, P(PAGES + 9), MADV_WILLNEED) == -ENOMEM && sim_disk_reads(f, 7) == 0);
+	sim_file_put(f);
+}
+
+/* How far is read ahead is the mapping's choice. */
+static void in_order_or_not(void *arg)
+{
+	struct sim_file *f = sim_file_create(SIM_FILE_DISK, P(128), true);
+
+	sim_file_batched(f);
+	mm = enter_space();
+	a = map_pages(128, MAP_SHARED, f, 0);
+	CHECK(mm_madvise(mm, a, P(64), MADV_RANDOM) == 0 && mm_madvise(mm, a + P(64), P(64), MADV_SEQUENTIAL) == 0);
+	CHECK(load_word(a) == FILLED(0) && sim_disk_reads(f, 1) == 0);
+	CHECK(load_word(a + P(1)) == FILLED(1) && sim_disk_reads(f, 2) == 0);
+	CHECK(load_word(a + P(64)) == FILLED(64) && load_word(a + P(65)) == FILLED(65));
+	CHECK(sim_disk_reads(f, 66) == 1 && sim_disk_reads(f, 120) == 1);
+	sim_file_put(f);
+}
+
 /* Anonymous memory is zero again; only in the range. */
 static void drops_memory(void *arg)
 {
@@ -124,6 +158,8 @@ int main(int argc, char **argv)
 	sim_main(argc, argv);
 	CASE(refuses);
 	CASE(hints);
+	CASE_CALM(will_need);
+	CASE_CALM(in_order_or_not);
 	CASE_CALM(drops_memory);
 	CASE(drops_around_a_hole);
 	CASE(drops_file_pages);

@@ -139,7 +139,7 @@ static void no_memory(void *arg)
 	enter_space();
 	fixed(AT, 4);
 	store_word(AT + P(1), 77);
-	CHECK(each_fails("slab_alloc", replace_middle, still_there) == 3); /* the vma and two splits */
+	CHECK(each_fails("slab_alloc", replace_middle, still_there) == 5); /* the vma and two splits */
 	CHECK(load_word(AT + P(1)) == 0);
 }
 

@@ -194,6 +194,23 @@ static void cannot_grow(void *arg)
 	end();
 }
 
+/* The same without memory for a bigger directory: it has room for eight pages. */
+static void cannot_grow_directory(void *arg)
+{
+	begin();
+	for (unsigned i = 0; i < 8300; i++) {
+		sim_failpoint("slab_alloc", 1);
+		nonlinear_index_grow(idx);
+		sim_failpoint_end("slab_alloc");
+		add_without_growing(i, i);
+	}
+	CHECK(idx->nr_pages == 8 && idx->max_pages == 8 && idx->nr_buckets == 4096);
+	check_all(3);
+	add(8300, 8300);
+	CHECK(idx->nr_pages == 9 && idx->max_pages == 16);
+	end();
+}
+
 /* -- one for each pair of page table and object ------------------------------------------------------------------------- */
 static void shared_by_vmas(void *arg)
 {
@@ -284,6 +301,7 @@ int main(int argc, char **argv)
 	CASE_CALM(offsets_spread);
 	CASE_CALM(one_offset_everywhere);
 	CASE_CALM(cannot_grow);
+	CASE_CALM(cannot_grow_directory);
 	CASE_CALM(shared_by_vmas);
 	CASE_CALM(get_fails);
 	CASE_WITH(&(struct sim_config){.switch_one_in = 2}, created_by_two);

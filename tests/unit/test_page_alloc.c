@@ -8,6 +8,7 @@
 
 #include "kernel/lib/kasan.h"
 #include "mm/pgtable/table.h"
+#include "kernel/sync/hooks.h"
 #include "mm/phys/phys.h"
 #include "mm/phys/slab.h"
 
@@ -122,8 +123,10 @@ static void hold_everything(void)
 {
 	while (hold(page_alloc(0, GFP_HIGH | GFP_NOWARN)) || hold(page_alloc(0, GFP_KERNEL | GFP_NOWARN)))
 		;
+	*sync_memory_rights() |= SYNC_MEMORY_RESERVE;
 	while (hold(page_alloc(0, GFP_HIGH | GFP_ATOMIC | GFP_NOWARN)) || hold(page_alloc(0, GFP_ATOMIC | GFP_NOWARN)))
 		;
+	*sync_memory_rights() &= ~(unsigned)SYNC_MEMORY_RESERVE;
 }
 
 /* -- when there is none --------------------------------------------------------------------------------------------------- */
@@ -141,8 +144,13 @@ static void reserves(void *arg)
 	while (hold(page_alloc(0, GFP_KERNEL | GFP_NOWARN)))
 		;
 	CHECK(low_free() >= low / 64);
-	while (hold(page_alloc(0, GFP_ATOMIC)))
+	while (hold(page_alloc(0, GFP_ATOMIC | GFP_NOWARN)))
 		;
+	CHECK(low_free() == low / 64 / 2);
+	*sync_memory_rights() |= SYNC_MEMORY_RESERVE; /* as who reclaims */
+	while (hold(page_alloc(0, GFP_KERNEL | GFP_NOWARN)))
+		;
+	*sync_memory_rights() &= ~(unsigned)SYNC_MEMORY_RESERVE;
 	CHECK(low_free() == 0 && page_alloc_cached(false) == 0);
 	CHECK(!page_alloc(0, GFP_KERNEL) && !page_alloc(0, GFP_KERNEL | GFP_ZERO) && !page_alloc(3, GFP_KERNEL));
 	let_go();
@@ -191,7 +199,9 @@ static void own_stack_merges(void *arg)
 
 	hold_everything();
 	CHECK(free_two_buddies() && page_alloc_cached(false) == 2 && low_free() == 0);
+	*sync_memory_rights() |= SYNC_MEMORY_RESERVE;
 	two = page_alloc(1, GFP_ATOMIC);
+	*sync_memory_rights() &= ~(unsigned)SYNC_MEMORY_RESERVE;
 	CHECK(two && page_alloc_cached(false) == 0);
 	page_free(two, 1);
 	let_go();
@@ -200,7 +210,7 @@ static void own_stack_merges(void *arg)
 static unsigned reclaims;
 static unsigned long asked;
 
-static unsigned long reclaim(unsigned long nr)
+static unsigned long reclaim(unsigned long nr, enum gfp gfp)
 {
 	reclaims++;
 	asked = nr;
@@ -211,7 +221,7 @@ static unsigned long reclaim(unsigned long nr)
 	return 8;
 }
 
-static unsigned long reclaim_nothing(unsigned long nr)
+static unsigned long reclaim_nothing(unsigned long nr, enum gfp gfp)
 {
 	reclaims++;
 	return 0;

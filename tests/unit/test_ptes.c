@@ -85,6 +85,12 @@ static void nonlinear(void *arg)
 	scan(a, PAGES);
 	CHECK(nr_seen == 3 && is(0, PTE_KIND_FILE, 4, 50, 1) && is(1, PTE_KIND_FILE, 4, 53, 0));
 	CHECK(is(2, PTE_KIND_FILE, 8, 32, -1) && seen[0].grant == 0);
+	for (unsigned i = 0; i < 4; i++)
+		remap(a, i, 0, 20 + 2 * i); /* steps of two are none */
+	scan(a, 4);
+	CHECK(nr_seen == 4 && is(3, PTE_KIND_FILE, 1, 26, 0));
+	for (unsigned i = 0; i < 4; i++)
+		remap(a, i, 0, 50 + i);
 	CHECK(load_word(a + P(9)) == FILLED(31));
 	scan(a, PAGES);
 	CHECK(nr_seen == 5 && is(3, PTE_KIND_PAGE, 1, 31, 0) && seen[3].young && !seen[3].dirty && seen[3].pins == 0);
@@ -131,6 +137,21 @@ static void ranges(void *arg)
 	CHECK(nr_seen == 3 && seen[0].end == a + P(2));
 }
 
+/* Two files that seem to go on in each other. */
+static void neighbours(void *arg)
+{
+	struct sim_file *f = sim_file_create(SIM_FILE_DISK, P(64), true), *g = sim_file_create(SIM_FILE_DISK, P(64), true);
+	vaddr_t a;
+
+	enter_space();
+	a = map_pages(PAGES, MAP_SHARED, f, 0);
+	CHECK(!IS_ERR_VALUE(sim_mmap(sim_mm(), a + P(4), P(PAGES - 4), RW, MAP_SHARED | MAP_FIXED, g, 4)));
+	scan(a, PAGES);
+	CHECK(nr_seen == 2 && is(0, PTE_KIND_NONE, 4, 0, 1) && is(1, PTE_KIND_NONE, PAGES - 4, 4, 1));
+	sim_file_put(f);
+	sim_file_put(g);
+}
+
 /* More runs than the reader takes in one go, none of them lost at the seam. */
 static void seams(void *arg)
 {
@@ -155,6 +176,7 @@ int main(int argc, char **argv)
 	CASE_CALM(nonlinear);
 	CASE_CALM(pins);
 	CASE_CALM(ranges);
+	CASE_CALM(neighbours);
 	CASE_CALM(seams);
 	return sim_end();
 }

@@ -305,6 +305,57 @@ static void punch_keeps_faults_out(void *arg)
 	sim_file_put(f);
 }
 
+/* -- read(2) and a punched hole, in both orders ----------------------------------------------------------------------------- */
+static unsigned reads_before_free;
+
+static void read_page_2(void *arg)
+{
+	u64 word;
+
+	CHECK(sim_file_read(f, P(2), &word, 8) == 8);
+	if (freed)
+		reads_before_free = ~0u; /* it came after */
+}
+
+static int free_while_they_read(struct vm_object *o, pgoff_t first, pgoff_t last)
+{
+	CHECK(!cached(2));
+	reads_before_free = (unsigned)sim_disk_reads(f, 2);
+	faulter = faulter ? faulter : sim_spawn(NULL, 1, read_page_2, NULL);
+	sim_sleep(3000000);
+	CHECK(!cached(2) && sim_disk_reads(f, 2) == reads_before_free); /* nobody reads a block that is being given away */
+	freed = 1;
+	return 0;
+}
+
+static void punch_then_read(void *arg)
+{
+	file_mapped_twice(SIM_FILE_DISK);
+	freed = 0;
+	faulter = NULL;
+	CHECK(object_punch_blocks(obj, 2, 2, free_while_they_read) == 0);
+	sim_join(faulter);
+	CHECK(reads_before_free == ~0u && cached(2));
+	sim_file_put(f);
+}
+
+/* The block is not given away before the reading of it has ended, and what was read does not stay. */
+static void read_then_punch(void *arg)
+{
+	file_mapped_twice(SIM_FILE_DISK);
+	pagecache_shed(obj, 0, ~0UL);
+	CHECK(!cached(2));
+	freed = 0;
+	sim_disk_delay(f, 2000000);
+	faulter = sim_spawn(NULL, 1, read_page_2, NULL);
+	sim_sleep(1000000);
+	CHECK(sim_disk_reads(f, 2) == 0); /* under way */
+	CHECK(object_punch_blocks(obj, 2, 2, free_while_they_read) == 0);
+	CHECK(reads_before_free == 1 && !cached(2));
+	sim_join(faulter);
+	sim_file_put(f);
+}
+
 /* -- pages that must not be in memory for a while ------------------------------------------------------------------------------ */
 
 /* Written, in no mapping and not cached; just the range; private copies stay. */
@@ -433,6 +484,8 @@ int main(int argc, char **argv)
 	CASE_CALM(zero_fails);
 	CASE(punch_blocks);
 	CASE_CALM(punch_keeps_faults_out);
+	CASE_CALM(punch_then_read);
+	CASE_CALM(read_then_punch);
 	CASE(evict);
 	CASE_CALM(evicted_until_the_end);
 	CASE(evict_pinned);

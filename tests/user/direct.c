@@ -3,6 +3,7 @@
  */
 #define _GNU_SOURCE
 #include "disk.h"
+#include "puppet.h"
 #include "race.h"
 
 #include <fcntl.h>
@@ -209,6 +210,53 @@ static void read_into_map(unsigned me, void *arg)
 		CHECK_OK(fsync(m->b));
 		ADD(m->syncs, 1);
 	}
+}
+
+static u8 half[2048] __attribute__((aligned(4096)));
+
+/* The second half of the page, past the cache. @arg: the description */
+static void read_half(void *arg)
+{
+	memset(half, 1, sizeof(half));
+	CHECK_EQ(pread(*(int *)arg, half, sizeof(half), 2048), sizeof(half));
+}
+
+/* A page that was full becomes a hole, and its block may be had again. */
+static void make_hole(int fd, u8 *p)
+{
+	memset(p, 0xda, P);
+	CHECK_OK(fsync(fd));
+	CHECK_OK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, P));
+	CHECK_OK(fsync(fd));
+}
+
+TEST(direct_hole, "direct.read of a hole that gets its block meanwhile")
+{
+	struct puppet reader = {0};
+	int fd, direct, mm = mm_need();
+	u8 *p;
+
+	puppet_need(1);
+	fd = make_file(disk_dir(), "hole", 0);
+	CHECK_OK(ftruncate(fd, P));
+	direct = direct_open("hole");
+	p = map_shared(fd, 1, PROT_READ | PROT_WRITE);
+	puppet_start(&reader, 1);
+	for (int i = 0; i < 8; i++) {
+		make_hole(fd, p);
+		mm_arm(mm, "direct-read", reader.tid);
+		puppet_tell(&reader, read_half, &direct);
+		mm_await(mm, "direct-read");
+		*(volatile u8 *)p = 1; /* in the first half: the page is dirty, with a block that still holds other things */
+		mm_release(mm, "direct-read");
+		CHECK_NOFAULT(puppet_wait(&reader));
+		for (size_t k = 0; k < sizeof(half); k++)
+			CHECK_EQ(half[k], 0);
+	}
+	puppet_stop(&reader);
+	CHECK_OK(munmap(p, P));
+	CHECK_OK(close(direct));
+	CHECK_OK(close(fd));
 }
 
 TEST(T1_21, "T1-21 O_DIRECT into a mapping under writeback")

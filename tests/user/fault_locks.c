@@ -160,7 +160,8 @@ static bool is_shared(const struct mm_trace_record *lock, u64 count)
 static void judge_lock(struct verdict *v, const struct mm_trace_record *r, u64 count)
 {
 	v->locks++;
-	if (!is_shared(r, count))
+	/* The lists of pages by age are each CPU's own: strangers use the same one only if they run on the same CPU. */
+	if (is_rank(r->pfn, "LOCK_LRU") || !is_shared(r, count))
 		return;
 	v->shared++;
 	if (!is_rank(r->pfn, "LOCK_BUDDY") && !is_rank(r->pfn, "LOCK_SLAB"))

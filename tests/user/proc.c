@@ -472,3 +472,34 @@ TEST(proc_exit_memory, "proc.exit gives everything back")
 	if (on_pteron())
 		CHECK_OP(before - after, <, 4096); /* 80 MiB were used and freed */
 }
+
+/* How often the call was asked for in vain, by /proc/unimplemented; its name there to @name. */
+static unsigned unimplemented(unsigned number, char name[40])
+{
+	FILE *f = fopen("/proc/unimplemented", "r");
+	unsigned nr, count, found = 0;
+	char line[40];
+
+	CHECK(f != NULL);
+	while (fscanf(f, "%*s %u %u %39s", &nr, &count, line) == 3)
+		if (nr == number) {
+			found = count;
+			strcpy(name, line);
+		}
+	fclose(f);
+	return found;
+}
+
+TEST(proc_unimplemented, "proc.unimplemented calls are counted by name")
+{
+	char name[40] = "";
+	unsigned before;
+
+	PTERON_ONLY();
+	before = unimplemented(SYS_bpf, name);
+	CHECK_ERRNO(syscall(SYS_bpf, 0, 0, 0), ENOSYS);
+	CHECK_ERRNO(syscall(SYS_bpf, 0, 0, 0), ENOSYS);
+	CHECK_EQ(unimplemented(SYS_bpf, name), before + 2);
+	CHECK(!strcmp(name, "bpf"));
+	CHECK_ERRNO(syscall(100000), ENOSYS);
+}

@@ -1,16 +1,14 @@
 /*
- * t1_pins.c - exact DMA pin counts, with QEMU's edu device as the device: T1-01, 03, 19, 20, 24 (spec 2f).
+ * t1_pins.c - exact DMA pin counts, with QEMU's edu device as the device: T1-01, 03, 07, 19, 20, 24 (spec 2f).
  */
 #define _GNU_SOURCE
-#include "test.h"
+#include "swap.h"
 #include "kernel/uapi/edu.h"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#define RW (PROT_READ | PROT_WRITE)
 
 static int edu_open(void)
 {
@@ -452,4 +450,38 @@ TEST(T1_24b, "T1-24b munmap of a file page under pin")
 	CHECK_EQ(file_tag(file, 1), 0x5a5a5a5a5a5a5a5aull); /* still the file's page */
 	unpin(fd, w.id);
 	unpin(fd, s.id);
+}
+
+/* -- T1-07: pins and swapped pages ---------------------------------------------------------------------------- */
+
+static void read_pin_in_child(void *arg)
+{
+	int fd = edu_open();
+	u8 *p = arg;
+	struct edu_pin r = pin(fd, p, P, 0);
+	struct edu_stat st = stat_at(fd, p);
+
+	CHECK_EQ(st.mapcount, 1); /* shared with the parent through the slot, but not any more */
+	CHECK_OP(swap_out(p, 1), ==, 0);
+	CHECK_EQ(stat_at(fd, p).pfn, st.pfn);
+	p[0] ^= 1;
+	CHECK_EQ(stat_at(fd, p).pfn, st.pfn);
+	p[0] ^= 1;
+	unpin(fd, r.id);
+	swap_check(p, 1, 7);
+	CHECK_OK(close(fd));
+}
+
+TEST(t1_swap_shared, "T1-07 a read pin of a page in a shared slot gets a page of its own")
+{
+	u8 *p;
+
+	CHECK_OK(close(edu_open()));
+	swap_begin(256);
+	p = map_anon(1, RW);
+	swap_fill(p, 1, 7);
+	CHECK_EQ(swap_out(p, 1), 1);
+	in_child(read_pin_in_child, p);
+	swap_check(p, 1, 7);
+	swap_end();
 }

@@ -236,6 +236,11 @@ bool sync_signal_pending(void)
 	return sync_fatal_pending();
 }
 
+unsigned *sync_memory_rights(void)
+{
+	return &current_sim()->memory_rights;
+}
+
 bool sync_fatal_pending(void)
 {
 	return READ_ONCE(current_sim()->killed);

@@ -25,7 +25,8 @@ struct sim_thread {
 	struct arch_context ctx;
 	unsigned state; /* enum sync_state or SIM_DEAD; w: itself, or who wakes it; atomic */
 	bool killed;
-	bool off; /* seeded: it has left its CPU, and who wakes it puts it into the queue */
+	unsigned memory_rights; /* SYNC_MEMORY_* */
+	bool off;               /* seeded: it has left its CPU, and who wakes it puts it into the queue */
 	int tid;
 	unsigned cpu;
 	struct mm *mm; /* reference owned */

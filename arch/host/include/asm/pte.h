@@ -3,7 +3,8 @@
  *
  * The formats are those of arch/x86, unchanged, and one that exists nowhere (pte_scrambled.h).  The tiny geometries use
  * the entries of x86-64.  Every access to a live entry is a point: other CPUs may run, and their hardware may set A
- * and D, before it and, if it writes, after it.  On PAE also between the two halves.
+ * and D, before it and, if it writes, after it; and where the format has a barrier(): between the halves of PAE, and
+ * between the halves of what a mutation splits.
  */
 #ifndef ARCH_PTE_H
 #include <arch/pte.h> /* comes back here with the types that the formats need */
@@ -21,14 +22,14 @@
 #define hw_pte_cmpxchg host_raw_cmpxchg
 #define hw_pte_test_and_clear_young host_raw_test_and_clear_young
 
-#if defined(PTE_FORMAT_amd64) || defined(PTE_FORMAT_tiny2) || defined(PTE_FORMAT_tiny4)
-#include <asm/pte_amd64.h>
-#elif defined(PTE_FORMAT_pae)
+/* Where a format stops the compiler, it does so between two accesses to one entry: a point. */
 #pragma push_macro("barrier")
 #undef barrier
 #define barrier() host_point()
+#if defined(PTE_FORMAT_amd64) || defined(PTE_FORMAT_tiny2) || defined(PTE_FORMAT_tiny4)
+#include <asm/pte_amd64.h>
+#elif defined(PTE_FORMAT_pae)
 #include <asm/pte_pae.h>
-#pragma pop_macro("barrier")
 #elif defined(PTE_FORMAT_i386)
 #include <asm/pte_i386.h>
 #elif defined(PTE_FORMAT_scrambled)
@@ -36,6 +37,7 @@
 #else
 #error "define PTE_FORMAT_amd64, _pae, _i386, _scrambled, _tiny2 or _tiny4"
 #endif
+#pragma pop_macro("barrier")
 
 #undef hw_pte_get
 #undef hw_pte_get_lockless

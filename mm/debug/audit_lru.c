@@ -1,0 +1,70 @@
+/*
+ * audit_lru.c - the auditor on the lists by age: every page that reclaim may want is on exactly one, the right one.
+ * Layer 8 (mm/debug).  Interface: audit.h.  Takes one list's lock at a time.
+ *
+ * A page that is isolated just now is on none; in a quiet machine (MM_AUDIT_LEAKS) none is.
+ */
+#include "mm/debug/audit.h"
+#include "mm/phys/lru.h"
+
+/* => lru->lock */
+static void check_page(struct audit *a, const struct page *page, const struct lru *lru, enum lru_list list)
+{
+	unsigned long flags = READ_ONCE(page->flags);
+
+	if (!(flags & BIT(PG_LRU)) || lru_list_of(flags) != list || lru_of(page) != lru)
+		audit_error(a, "page %lx is on list %d by age and should not be: flags %lx", page_to_pfn(page), list, flags);
+	if (flags & (BIT(PG_BUDDY) | BIT(PG_SLAB) | BIT(PG_TABLE) | BIT(PG_RESERVED)))
+		audit_error(a, "page %lx is on a list by age, but no page in use: flags %lx", page_to_pfn(page), flags);
+}
+
+static unsigned long check_list(struct audit *a, const struct lru *lru, enum lru_list list)
+{
+	const struct page *page;
+	unsigned long n = 0;
+
+	list_for_each_entry(page, &lru->lists[list], link) {
+		check_page(a, page, lru, list);
+		n++;
+	}
+	if (n != lru->nr[list])
+		audit_error(a, "list %d by age counts %lu pages and has %lu", list, lru->nr[list], n);
+	return n;
+}
+
+static unsigned long check_lists(struct audit *a, struct lru *lru)
+{
+	unsigned long flags = spin_lock_irqsave(&lru->lock), n = 0;
+
+	for (unsigned list = 0; list < LRU_LISTS; list++)
+		n += check_list(a, lru, (enum lru_list)list);
+	spin_unlock_irqrestore(&lru->lock, flags);
+	return n;
+}
+
+/* Is it a page that belongs on a list? */
+static bool wants_list(const struct page *page)
+{
+	unsigned long flags = READ_ONCE(page->flags);
+
+	if (flags & (BIT(PG_TABLE) | BIT(PG_SLAB) | BIT(PG_BUDDY) | BIT(PG_RESERVED)) || READ_ONCE(page->refs) <= 0)
+		return false;
+	return flags & BIT(PG_ANON) || page->object;
+}
+
+void audit_lists(struct audit *a)
+{
+	unsigned long listed = 0, marked = 0;
+	struct lru *lru;
+
+	for_each_lru(lru) listed += check_lists(a, lru);
+	for (pfn_t pfn = 0; pfn < max_pfn; pfn++) {
+		const struct page *page = pfn_to_page(pfn);
+
+		marked += page_test(page, PG_LRU);
+		if (a->leaks && wants_list(page) && !page_test(page, PG_LRU))
+			audit_error(a, "page %lx is on no list by age: flags %lx refs %d", pfn, page->flags, page->refs);
+	}
+	if (a->leaks && marked != listed)
+		audit_error(a, "%lu pages say that they are on a list by age, the lists have %lu", marked, listed);
+}

@@ -1,0 +1,300 @@
+/*
+ * evict.c - the way out of memory, page by page.
+ *
+ * Layer 7 (mm/service).  Interface: reclaim.h.
+ * Lock order: page lock (tried), then what page_unmap(), swap_*() and pagecache_evict() take inside.
+ *
+ * One page's way (RF.35), all of it under the page lock:
+ *
+ *   1. under writeback?          not now
+ *   2. used since the last look? back to where it was, or to the active list
+ *   3. pinned?                   a device has it: active
+ *   4. dirty file page           written first (background, MADV_PAGEOUT); it comes by again
+ *   5. anonymous: a slot         none left: active
+ *   6. unmapped                  somebody holds on to it: active; mlocked: unevictable
+ *   7. pinned?                   now nobody can pin it any more who had not done so before
+ *   8. dirty anonymous page      written; it comes by again
+ *   9. references looked at, then PG_DIRTY: only cache and we refer to it, and what was stored is in its file: freed
+ *
+ * The order within 9 is what mutation M19 turns round.  Somebody who got a reference while the page was mapped
+ * (mm_access() of another process) may still store, then set PG_DIRTY, then let go.  Looking at the references first:
+ * either he still holds his, or he is done and the page is dirty.  The other way round he may do all of it in between.
+ */
+#include "mm/service/reclaim.h"
+
+#include "kernel/lib/assert.h"
+#include "kernel/lib/errno.h"
+#include "kernel/lib/mutation.h"
+#include "kernel/lib/syncpoint.h"
+#include "mm/object/pagecache.h"
+#include "mm/object/unmap.h"
+#include "mm/phys/vmstat.h"
+
+enum verdict {
+	FREE,        /* the caller's reference is the last */
+	KEEP,        /* inactive, young end */
+	ACTIVATE,    /* active */
+	UNEVICTABLE, /* an mlocked range maps it */
+	WRITE,       /* a dirty file page: to be written first */
+	SENT,        /* on its way to swap; unlocked already */
+};
+
+static bool pinned(const struct page *page)
+{
+	return __atomic_load_n(&page->pins_w, __ATOMIC_SEQ_CST) || __atomic_load_n(&page->pins_r, __ATOMIC_SEQ_CST);
+}
+
+static bool only_ours(const struct page *page)
+{
+	return __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 1;
+}
+
+static bool is_anon(const struct page *page)
+{
+	return page_test(page, PG_ANON);
+}
+
+/* Step 2: what the accessed bits say (RF.33). FREE: go on. */
+static enum verdict judge_use(const struct evict *e, struct page *page)
+{
+	bool locked, seen_before;
+	unsigned used = page_referenced(page, &locked);
+
+	if (locked)
+		return UNEVICTABLE;
+	if (e->force && __atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) <= 1)
+		return FREE;
+	if (!used)
+		return FREE; /* PG_REFERENCED alone, of read(2), does not keep it */
+	seen_before = page_test_and_set(page, PG_REFERENCED);
+	return seen_before || used > 1 || is_anon(page) ? ACTIVATE : KEEP;
+}
+
+/* Steps 5 to 8 of an anonymous page. FREE: it is on its way to nowhere: lazily freed, or its slot has it all. */
+static enum verdict push_anon(struct evict *e, struct page *page)
+{
+	bool lazy = !page_test(page, PG_SWAPBACKED);
+	enum unmap_result unmapped;
+
+	if (!page_test(page, PG_SWAPCACHE) && only_ours(page))
+		return FREE; /* its last entry went while it was isolated */
+	if (!lazy && !page_test(page, PG_SWAPCACHE) && !swap_add(page))
+		return ACTIVATE;
+	unmapped = page_unmap(page);
+	if (unmapped != UNMAP_DONE || pinned(page)) {
+		(void)swap_try_free(page);
+		return unmapped == UNMAP_LOCKED ? UNEVICTABLE : ACTIVATE;
+	}
+	if (page_test(page, PG_SWAPCACHE)) {
+		if (!page_test(page, PG_DIRTY))
+			return swap_evict(page) ? FREE : KEEP;
+		if (e->written_once)
+			return KEEP; /* it could not be written, or somebody stored meanwhile */
+		page_set(page, PG_RECLAIM);
+		swap_write(&e->swap, page);
+		e->written++;
+		return SENT;
+	}
+	if (!only_ours(page))
+		return KEEP;
+	vm_count(VM_PGLAZYFREED, lazy);
+	return FREE;
+}
+
+/* Steps 4, 6, 7, 9 of a page of an object. */
+static enum verdict push_cached(const struct evict *e, struct page *page)
+{
+	struct vm_object *obj = page->object;
+	bool clean;
+
+	if (obj->tracks_dirty && page_test(page, PG_DIRTY))
+		return e->background ? WRITE : KEEP;
+	switch (page_unmap(page)) {
+	case UNMAP_LOCKED:
+		return UNEVICTABLE;
+	case UNMAP_MAPPED:
+		return ACTIVATE;
+	default:
+		break;
+	}
+	if (pinned(page))
+		return ACTIVATE;
+	if (!obj->tracks_dirty)
+		return UNEVICTABLE; /* its content is nowhere else */
+	clean = !page_test(page, PG_DIRTY);
+	SYNC_POINT("reclaim-verdict");
+	return pagecache_evict(page, MUTATION(19) && clean) ? FREE
+	                                                    : KEEP; /* M19: dirty was looked at before the references */
+}
+
+static enum verdict judge_locked(struct evict *e, struct page *page)
+{
+	enum verdict v;
+
+	if (page_test(page, PG_WRITEBACK)) {
+		if (!e->wait)
+			return KEEP;
+		page_wait_writeback(page);
+	}
+	if (!is_anon(page) && !page->object)
+		return KEEP; /* truncated: whoever still holds it will free it */
+	if (pinned(page))
+		return ACTIVATE;
+	v = judge_use(e, page);
+	if (v != FREE)
+		return v;
+	return is_anon(page) ? push_anon(e, page) : push_cached(e, page);
+}
+
+/* -- what becomes of it ------------------------------------------------------------------------------------------------- */
+
+/* Among the unevictable ones. Its last mlocked range may just have been unlocked, by somebody who looked for it there
+ * before it was there: look again. => page locked */
+static void put_aside(struct page *page)
+{
+	bool locked = false;
+
+	page_clear(page, PG_ACTIVE);
+	page_set(page, PG_UNEVICTABLE);
+	lru_add(page);
+	vm_count(VM_UNEVICTABLE_CULLED, 1);
+	(void)page_referenced(page, &locked);
+	if (!locked)
+		lru_rescue(page);
+}
+
+static void put_back(struct evict *e, struct page *page, enum verdict v)
+{
+	e->kept++;
+	if (v == UNEVICTABLE) {
+		put_aside(page);
+		page_unlock(page);
+		page_put(page);
+		return;
+	}
+	if (v == SENT && e->wait && !e->written_once) { /* it is looked at once more when it is written */
+		list_add_tail(&page->link, &e->sent);
+		return;
+	}
+	if (v == ACTIVATE && !page_test(page, PG_UNEVICTABLE) && !page_test_and_set(page, PG_ACTIVE))
+		vm_count(VM_PGACTIVATE, 1);
+	if (v != SENT)
+		page_unlock(page);
+	lru_putback(page);
+}
+
+/* Write the file's dirty pages around this one. 0 if they are (@wait), or are being, written. => page locked; unlocks */
+static int write_around(struct evict *e, struct page *page)
+{
+	struct vm_object *obj = page->object;
+	pgoff_t first = page->index & ~(pgoff_t)63, last = first + 63;
+	int err;
+
+	if (!obj->ops->hold(obj)) { /* it is being deleted: its pages go with it */
+		page_unlock(page);
+		return -EAGAIN;
+	}
+	page_set(page, PG_RECLAIM);
+	page_unlock(page);
+	err = object_writeback(obj, first, last, e->wait);
+	obj->ops->release(obj);
+	e->written++;
+	return err;
+}
+
+static void evict_one(struct evict *e, struct page *page)
+{
+	bool may_write = true;
+	enum verdict v;
+
+	for (;;) {
+		if (!page_try_lock(page)) {
+			e->kept++;
+			lru_putback(page);
+			return;
+		}
+		v = judge_locked(e, page);
+		if (v != WRITE)
+			break;
+		if (!may_write || write_around(e, page) || !e->wait) {
+			if (!may_write)
+				page_unlock(page);
+			e->kept++;
+			lru_putback(page);
+			return;
+		}
+		may_write = false; /* once: somebody may go on storing into it */
+	}
+	if (v != FREE) {
+		put_back(e, page, v);
+		return;
+	}
+	page_unlock(page);
+	page_put(page);
+	e->freed++;
+}
+
+static void evict_each(struct evict *e, struct list *pages)
+{
+	while (!list_empty(pages)) {
+		struct page *page = list_first_entry(pages, struct page, link);
+
+		list_del(&page->link);
+		evict_one(e, page);
+	}
+	swap_submit(&e->swap);
+}
+
+/* Those on their way to swap, once they have arrived. */
+static void evict_sent(struct evict *e)
+{
+	struct page *page;
+
+	list_for_each_entry(page, &e->sent, link)
+		page_wait_writeback(page);
+	/* The end of a write gives the page's lock and a reference back a moment after it has woken us. */
+	list_for_each_entry(page, &e->sent, link)
+		for (unsigned i = 0; i < 100 && __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) > 2; i++)
+			cpu_relax();
+	e->written_once = true;
+	evict_each(e, &e->sent);
+	e->written_once = false;
+}
+
+void evict_pages(struct evict *e, struct list *pages)
+{
+	list_init(&e->sent);
+	swap_io_init(&e->swap);
+	evict_each(e, pages);
+	if (e->wait)
+		evict_sent(e);
+}
+
+/* -- from active to inactive -------------------------------------------------------------------------------------------------- */
+
+static bool used_lately(struct page *page, bool *locked)
+{
+	bool used;
+
+	if (!page_try_lock(page))
+		return true;
+	*locked = false;
+	used = (is_anon(page) || page->object) && page_referenced(page, locked);
+	page_unlock(page);
+	return used;
+}
+
+void deactivate_pages(struct list *pages, bool all)
+{
+	while (!list_empty(pages)) {
+		struct page *page = list_first_entry(pages, struct page, link);
+		bool locked = false;
+
+		list_del(&page->link);
+		if (!used_lately(page, &locked) || all || locked) { /* a locked one is put aside on its next way out */
+			page_clear(page, PG_ACTIVE);
+			vm_count(VM_PGDEACTIVATE, 1);
+		}
+		lru_putback(page);
+	}
+}

@@ -1,0 +1,159 @@
+/*
+ * test_reclaim.c - mm/service/reclaim.c: an allocation gets what can be had, background reclaim keeps the marks, and what
+ * cannot be had is refused.
+ *
+ * machine: amd64 pae
+ */
+#include "mm/object/pagecache.h"
+#include "mm/phys/vmstat.h"
+#include "mm/service/reclaim.h"
+
+#include "tests/unit/sim_laws.h"
+
+#define MANY 100000
+
+static struct page *held[MANY];
+static unsigned nr_held;
+
+/* Take frames until there are no more. */
+static void hold_all(void)
+{
+	while ((held[nr_held] = page_alloc(0, GFP_USER | GFP_NOWARN)))
+		nr_held++;
+}
+
+static void let_go(unsigned n)
+{
+	while (n-- && nr_held)
+		page_put(held[--nr_held]);
+}
+
+static unsigned long free_now(void)
+{
+	struct page_marks low, high;
+
+	page_marks(CLASS_LOW, &low);
+	page_marks(CLASS_HIGH, &high);
+	return low.free + high.free;
+}
+
+/* A file that fills what is left, all of it clean. */
+static struct sim_file *fill_with_file(unsigned long pages)
+{
+	struct sim_file *f = sim_file_create(SIM_FILE_DISK, P(pages), true);
+
+	for (unsigned long i = 0; i < pages; i++) {
+		struct page *page = pagecache_read(sim_file_object(f), i);
+
+		CHECK(!IS_ERR(page));
+		page_put(page);
+	}
+	return f;
+}
+
+/* Clean pages give way to who needs memory. */
+static void clean_pages_give_way(void *arg)
+{
+	struct sim_file *f = fill_with_file(200);
+	unsigned long stolen = vm_event_sum(VM_PGSTEAL_DIRECT);
+
+	reclaim_init();
+	hold_all();
+	CHECK(vm_event_sum(VM_PGSTEAL_DIRECT) - stolen >= 190 && vm_event_sum(VM_ALLOCSTALL) > 0);
+	CHECK(sim_file_object(f)->nr_pages <= 10);
+	CHECK(reclaim_hopeless());
+	let_go(nr_held);
+	CHECK(!reclaim_hopeless());
+	sim_file_put(f);
+}
+
+/* Without anything to take: refused, and soon. */
+static void nothing_to_take(void *arg)
+{
+	reclaim_init();
+	hold_all();
+	CHECK(!page_alloc(0, GFP_KERNEL | GFP_NOWARN) && !page_alloc(0, GFP_USER | GFP_NOWARN));
+	let_go(nr_held);
+}
+
+static void one_round(void *arg)
+{
+	reclaim_wait();
+	reclaim_round();
+}
+
+/* Below `low` the background is woken, and stops at `high`. */
+static void background_keeps_marks(void *arg)
+{
+	struct sim_file *f = fill_with_file(400);
+	struct sim_thread *t;
+	struct page_marks m;
+
+	reclaim_init();
+	t = sim_spawn(NULL, 1, one_round, NULL);
+	for (;;) {
+		page_marks(CLASS_LOW, &m);
+		if (free_now() < m.low + 8)
+			break;
+		held[nr_held] = page_alloc(0, GFP_USER | GFP_NOWARN);
+		if (held[nr_held])
+			nr_held++;
+		sim_yield();
+	}
+	for (unsigned i = 0; i < 64; i++) /* over the mark, so that somebody notices */
+		if ((held[nr_held] = page_alloc(0, GFP_KERNEL | GFP_NOWARN)))
+			nr_held++;
+	sim_join(t);
+	CHECK(vm_event_sum(VM_PAGEOUTRUN) == 1 && vm_event_sum(VM_PGSTEAL_KSWAPD) > 0);
+	let_go(nr_held);
+	sim_file_put(f);
+}
+
+/* Who reclaims does not reclaim again to get memory, and may have the last of it. */
+static void no_recursion(void *arg)
+{
+	unsigned long stalls;
+
+	reclaim_init();
+	hold_all();
+	stalls = vm_event_sum(VM_ALLOCSTALL);
+	*sync_memory_rights() |= SYNC_MEMORY_RECLAIM;
+	hold_all();
+	*sync_memory_rights() &= ~(unsigned)SYNC_MEMORY_RECLAIM;
+	CHECK(vm_event_sum(VM_ALLOCSTALL) == stalls && free_now() == 0);
+	let_go(nr_held);
+}
+
+static unsigned long asked;
+static unsigned long give(unsigned long nr)
+{
+	asked += nr;
+	return 0;
+}
+
+/* The kernel's own caches are asked when the lists do not help. */
+static void caches_are_asked(void *arg)
+{
+	static struct shrinker s = {.shrink = give};
+	struct sim_thread *t;
+
+	shrinker_register(&s);
+	reclaim_init();
+	hold_all();
+	t = sim_spawn(NULL, 1, one_round, NULL);
+	page_reclaim_wake();
+	sim_join(t);
+	CHECK(asked > 0);
+	let_go(nr_held);
+}
+
+int main(int argc, char **argv)
+{
+	sim_main(argc, argv);
+	CASE_CALM(clean_pages_give_way);
+	CASE_CALM(nothing_to_take);
+	CASE_CALM(background_keeps_marks);
+	CASE_CALM(no_recursion);
+	CASE_CALM(caches_are_asked);
+	return sim_end();
+}
