@@ -278,7 +278,7 @@ static void *churn_body(void *arg)
 		CHECK_OK(madvise(c->p, P, MADV_DONTNEED));
 		set_tag(c->p, 0, 1);
 		c->rounds++;
-		for (u64 until = now_ns() + (rnd(&c->seed) % 64) * 1000000ull; now_ns() < until;)
+		for (u64 until = now_ns() + (rnd(&c->seed) % 400) * 1000000ull; now_ns() < until;)
 			sched_yield();
 	}
 	return NULL;
