@@ -208,7 +208,7 @@ def lanes():
                               ("suite.storm=60", "suite.cycles=10000") if LONG else ()))
     for arch, paging in FORMATS[:2]:
         out.append(guest_lane(machine(arch, paging, smp=4, disk="nvme"), ON_NVME, 240, f"nvme-{arch}-{paging}"))
-    out.append(guest_lane(machine("i386", "pae", mem="6144"), "mm*,T0-01*,T1-01*", 200, "guest-i386-pae-6G"))
+    out.append(guest_lane(machine("i386", "pae", mem="6144"), "mm*,T0-01*,T1-01*,SWAP-0*", 200, "guest-i386-pae-6G"))
     out.append(guest_lane(machine("x86_64", "4level", smp=4, iommu=True), "T3-I*,T1-*,disk*,ext2*", 300, "guest-x86_64-4level-iommu"))
     for arch, paging in FORMATS:
         out.append(guest_lane(machine(arch, paging, fw="bios", smp=2), "T0-01*,T0-07*,mm*", 120))
