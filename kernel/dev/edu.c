@@ -52,6 +52,7 @@ static struct {
 	u32 seen; /* IRQ_* since they were last taken; atomic */
 	u64 mask;
 	unsigned long interrupts;    /* written by the handler only */
+	bool loaded;                 /* lock: its last transfer through the IOMMU was out of memory */
 	bool dead;                   /* lock: it did not stop; its memory is lost */
 	struct iommu_domain *domain; /* lock: whose addresses it uses, until others are wanted; NULL: physical ones */
 	struct edu_totals totals;
@@ -237,6 +238,10 @@ static int attempt(struct iommu_domain *d, vaddr_t va, unsigned buffer_offset, u
 	if (error)
 		return error;
 	use_addresses(d);
+	/* QEMU drops a store where its IOTLB remembers from a load that one may only load, and records no fault. */
+	if (!to_device && edu.loaded)
+		iommu_flush(d);
+	edu.loaded = to_device;
 	(void)iommu_take_fault(edu.pci, fault); /* one that is left over */
 	error = transfer(va, buffer_offset, length, to_device);
 	if (!error && iommu_take_fault(edu.pci, fault))
