@@ -11,6 +11,7 @@
 #define GUEST_STACK 0x28000
 #define GUEST_LOW 0x30000 /* so much memory it needs from 0 on; what else there is comes above 2 MiB */
 #define GUEST_PORT 0xe9
+#define GUEST_WATCH_END 0x1000000 /* what b never is in GUEST_WATCH: freed pages are filled with more */
 
 /* struct guest_mail */
 #define MAIL_COMMAND 0

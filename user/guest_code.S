@@ -107,7 +107,7 @@ fill: /* those with c, c + 1, ... */
 spin: /* for ever */
 	jmp spin
 
-watch: /* *a never is ahead of *b, but that *b may be 0 for a moment; until told to stop. Result: 0, or both */
+watch: /* *a never is ahead of *b, but that *b may be 0 for a moment, and *b is small; until told to stop. Result: 0, or both */
 	incq MAIL_COUNT(%rbx)
 	movl (%rdi), %ecx
 	movl (%rsi), %edx
@@ -115,6 +115,8 @@ watch: /* *a never is ahead of *b, but that *b may be 0 for a moment; until told
 	jz 1f
 	cmpl %ecx, %edx
 	jb 2f
+	cmpl $GUEST_WATCH_END, %edx
+	jae 2f
 1:	cmpq $0, MAIL_STOP(%rbx)
 	je watch
 	jmp done

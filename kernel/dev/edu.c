@@ -51,8 +51,10 @@ static struct {
 	struct wait_queue wait;
 	u32 seen; /* IRQ_* since they were last taken; atomic */
 	u64 mask;
-	unsigned long interrupts; /* written by the handler only */
-	bool dead;                /* lock: it did not stop; its memory is lost */
+	unsigned long interrupts;    /* written by the handler only */
+	bool loaded;                 /* lock: its last transfer through the IOMMU was out of memory */
+	bool dead;                   /* lock: it did not stop; its memory is lost */
+	struct iommu_domain *domain; /* lock: whose addresses it uses, until others are wanted; NULL: physical ones */
 	struct edu_totals totals;
 } edu;
 
@@ -172,6 +174,18 @@ static int transfer_bounced(struct page *page, unsigned offset, unsigned buffer_
 	return error;
 }
 
+/* Have it use the addresses of @d, or (NULL) physical ones. => edu.lock, idle */
+static void use_addresses(struct iommu_domain *d)
+{
+	if (edu.domain == d)
+		return;
+	if (d)
+		iommu_attach(d, edu.pci);
+	else
+		iommu_detach(edu.pci);
+	edu.domain = d;
+}
+
 int edu_dma(struct page *page, unsigned offset, unsigned buffer_offset, unsigned length, bool to_device)
 {
 	paddr_t pa = page_to_phys(page) + offset;
@@ -185,6 +199,7 @@ int edu_dma(struct page *page, unsigned offset, unsigned buffer_offset, unsigned
 	error = edu_begin();
 	if (error)
 		return error;
+	use_addresses(NULL);
 	if (reachable(pa, length))
 		error = transfer(pa, buffer_offset, length, to_device);
 	else
@@ -206,6 +221,14 @@ bool edu_has_iommu(void)
 	return iommu_covers(edu.pci);
 }
 
+void edu_forget(struct iommu_domain *d)
+{
+	mutex_lock(&edu.lock);
+	if (edu.domain == d && !edu.dead)
+		use_addresses(NULL);
+	mutex_unlock(&edu.lock);
+}
+
 /* One attempt through the tables of @d. 0, -EAGAIN: not all of it, the device met @fault; -EINTR, -EIO. */
 static int attempt(struct iommu_domain *d, vaddr_t va, unsigned buffer_offset, unsigned length, bool to_device,
                    struct iommu_fault *fault)
@@ -214,7 +237,11 @@ static int attempt(struct iommu_domain *d, vaddr_t va, unsigned buffer_offset, u
 
 	if (error)
 		return error;
-	iommu_attach(d, edu.pci);
+	use_addresses(d);
+	/* QEMU drops a store where its IOTLB remembers from a load that one may only load, and records no fault. */
+	if (!to_device && edu.loaded)
+		iommu_flush(d);
+	edu.loaded = to_device;
 	(void)iommu_take_fault(edu.pci, fault); /* one that is left over */
 	error = transfer(va, buffer_offset, length, to_device);
 	if (!error && iommu_take_fault(edu.pci, fault))
@@ -222,8 +249,6 @@ static int attempt(struct iommu_domain *d, vaddr_t va, unsigned buffer_offset, u
 	if (error == -EIO) {
 		edu.dead = true;
 		iommu_block(edu.pci);
-	} else {
-		iommu_detach(edu.pci);
 	}
 	if (!error) {
 		edu.totals.bytes += length;

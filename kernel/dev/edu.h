@@ -29,6 +29,8 @@ int edu_dma(struct page *page, unsigned offset, unsigned buffer_offset, unsigned
 bool edu_has_iommu(void);
 int edu_dma_user(struct iommu_domain *d, vaddr_t va, unsigned buffer_offset, unsigned length, bool to_device,
                  unsigned *faults);
+/* It no longer uses @d, which may go. => sleeps */
+void edu_forget(struct iommu_domain *d);
 void edu_totals(struct edu_totals *totals);
 
 #endif

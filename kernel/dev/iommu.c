@@ -185,6 +185,11 @@ void iommu_block(struct pci_device *dev)
 	vtd_block(dev);
 }
 
+void iommu_flush(struct iommu_domain *d)
+{
+	vtd_flush_domain(d->id);
+}
+
 bool iommu_take_fault(struct pci_device *dev, struct iommu_fault *fault)
 {
 	struct vtd_fault f;

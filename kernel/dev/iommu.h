@@ -27,6 +27,9 @@ void iommu_detach(struct pci_device *dev);
 /* It does not stop: from now on it reaches no memory at all. */
 void iommu_block(struct pci_device *dev);
 
+/* Whatever the unit remembers of @d it looks up anew. => any context but interrupts */
+void iommu_flush(struct iommu_domain *d);
+
 /* What the device could not reach since it was last asked: true, and where. => attached */
 struct iommu_fault {
 	vaddr_t address; /* the page's */

@@ -409,8 +409,10 @@ static void dev_edu_release(struct file *f)
 		list_del(&pin->link);
 		pin_drop(pin, false);
 	}
-	if (client->domain)
+	if (client->domain) {
+		edu_forget(client->domain);
 		iommu_domain_destroy(client->domain);
+	}
 	kfree(client);
 }
 
