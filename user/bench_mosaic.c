@@ -1,16 +1,19 @@
 /*
- * bench_mosaic.c - a window of 65,536 pages in permuted order: what it costs to build, fork and drop, and its memory.
+ * bench_mosaic.c - a window of 65,536 pages in permuted order: what it costs to build, change, fork and drop, and its
+ * memory; and what finding the mappings of one page costs among few and many such entries.
  */
 #define _GNU_SOURCE
 #include "user/bench.h"
 
+#include "kernel/uapi/remap.h"
 #include "user/kmem.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MAP_CHGPROT 0x20000
 #define TILES 65536ul
 
 static bool per_page; /* the kernel has MAP_CHGPROT */
@@ -61,6 +64,82 @@ static size_t build_mosaic(uint8_t *p)
 	return done;
 }
 
+static struct remap_entry vector[REMAP_VECTOR_MAX];
+
+static long remap_vector(size_t n, unsigned long flags)
+{
+	return syscall(NR_remap_vector, vector, n, flags);
+}
+
+/* 256 neighbouring entries come to show pages that are in memory: a guest's context switch. */
+static void vectors(uint8_t *p, size_t tiles, bool all)
+{
+	const size_t n = 256;
+
+	for (size_t k = 0; k < 32; k++) {
+		long failed;
+
+		for (size_t i = 0; i < n; i++) {
+			size_t tile = (k * n + i) % tiles;
+
+			vector[i] = (struct remap_entry){.addr = (uintptr_t)(p + tile * PAGE),
+			                                 .length = PAGE,
+			                                 .pgoff = place((k * n + i) * 61 % (all ? tiles : 61 * 1024)),
+			                                 .prot = (uint32_t)tile_prot(tile)};
+		}
+		TIME(failed = remap_vector(n, 0));
+		if (failed)
+			die("remap_vector");
+	}
+	report("remap_vector_per_entry", n);
+}
+
+/* The pages go, the entries stay: the next touch finds in the entry which page it was. */
+static void file_entry_faults(uint8_t *p)
+{
+	for (size_t i = 0; i < 1024; i++) {
+		volatile uint8_t *at = p + (i * 3 + 1) * PAGE; /* readable ones */
+
+		if (madvise((void *)at, PAGE, MADV_DONTNEED))
+			die("madvise");
+		TIME(*at);
+	}
+	report("file_entry_fault", 1);
+}
+
+/* One page of a file, mapped once by an entry off its position among @n such, is taken out of all mappings: by its file
+ * offset alone. */
+static void reverse_lookup(size_t n)
+{
+	char name[40];
+	int fd = memfd(n, false);
+	uint8_t *p = map(n, PROT_READ, MAP_SHARED, fd);
+
+	for (size_t i = 0; i < n;) {
+		size_t part = n - i < REMAP_VECTOR_MAX ? n - i : REMAP_VECTOR_MAX;
+
+		for (size_t k = 0; k < part; k++, i++)
+			vector[k] = (struct remap_entry){
+				.addr = (uintptr_t)(p + i * PAGE), .length = PAGE, .pgoff = n - 1 - i, .prot = PROT_READ};
+		if (remap_vector(part, MAP_NONBLOCK))
+			die("remap_vector");
+	}
+	for (size_t k = 0; k < 64; k++) {
+		size_t tile = (k * 40503u + 7) % n;
+		int failed;
+
+		(void)*(volatile uint8_t *)(p + tile * PAGE);
+		TIME(failed =
+		         fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(n - 1 - tile) * (off_t)PAGE, PAGE));
+		if (failed)
+			die("fallocate");
+	}
+	snprintf(name, sizeof(name), "reverse_lookup_%zu", n);
+	report(name, 1);
+	munmap(p, n * PAGE);
+	close(fd);
+}
+
 void bench_mosaic(void)
 {
 	struct kmem before, after;
@@ -94,6 +173,10 @@ void bench_mosaic(void)
 			die("remap_file_pages");
 	}
 	report("remap_resident_page", 1);
+	if (per_page) {
+		vectors(p, done, all);
+		file_entry_faults(p);
+	}
 	for (int i = 0; i < 4; i++) {
 		pid_t pid;
 
@@ -104,4 +187,6 @@ void bench_mosaic(void)
 	TIME(munmap(p, TILES * PAGE));
 	report("mosaic_munmap_per_page", done);
 	close(fd);
+	for (size_t n = 100; per_page && n <= 1000000; n *= 10)
+		reverse_lookup(n);
 }

@@ -43,6 +43,9 @@ struct proc_pid_entry {
 	enum proc_pid_kind kind;
 	int (*show)(struct proc_buf *b, int pid); /* -ESRCH: gone */
 	int (*store)(int pid, const char *text, size_t n);
+	/* Instead of all these: not text, but bytes at positions. Bytes moved, or -errno. */
+	ssize_t (*read)(int pid, void *user, size_t n, loff_t pos);
+	ssize_t (*write)(int pid, const void *user, size_t n, loff_t pos);
 	/* Text of the link into @buf: length, or -errno. NULL: the path of follow's dentry. */
 	ssize_t (*target)(int pid, char *buf, size_t n);
 	struct dentry *(*follow)(int pid); /* referenced, or ERR_PTR */

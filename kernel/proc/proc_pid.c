@@ -118,6 +118,7 @@ static const struct proc_pid_entry entries[] = {
 	{.name = "statm", .show = proc_pid_statm},
 	{.name = "status", .show = proc_pid_status},
 	{.name = "maps", .show = proc_pid_maps},
+	{.name = "mem", .read = proc_pid_mem_read, .write = proc_pid_mem_write},
 	{.name = "cmdline", .show = show_cmdline},
 	{.name = "environ", .show = show_environ},
 	{.name = "comm", .show = show_comm},

@@ -40,6 +40,7 @@ int pgtable_init(struct pgtable *pt)
 	pt->gathers = 0;
 	pt->nr_tables = 1;
 	pt->nr_pages = 0;
+	pt->recent = NULL;
 	arch_pgtable_init_root(page_address(pt->root));
 	return 0;
 }
@@ -109,9 +110,18 @@ void pgtable_flush_range(struct pgtable *pt, vaddr_t start, vaddr_t end)
 	TRACE(TRACE_FLUSH, pt, start, 0, 0, end);
 }
 
+/* A program of one thread, on its own CPU: the usual case, and nobody else to tell. */
 void pgtable_flush_page(struct pgtable *pt, vaddr_t va)
 {
-	pgtable_flush_range(pt, va, va + PAGE_SIZE);
+	const struct cpu *cpu = this_cpu();
+
+	cpu_mb(); /* the entry changed before the mask is read */
+	if (likely(__atomic_load_n(&pt->cpu_mask, __ATOMIC_SEQ_CST) == BIT(cpu->id) && cpu->loaded == pt && !cpu->lazy)) {
+		tlb_flush_local_page(va);
+		TRACE(TRACE_FLUSH, pt, va, 0, 0, va + PAGE_SIZE);
+	} else {
+		pgtable_flush_range(pt, va, va + PAGE_SIZE);
+	}
 }
 
 void pgtable_flush_all(struct pgtable *pt)

@@ -38,12 +38,13 @@ void table_free(struct page *table)
 }
 
 /* Link a fresh table below the empty entry @hw at @level, unless another thread was faster. */
-static int table_link(struct pgtable *pt, struct hw_pte *hw, unsigned level)
+static int table_link(struct pgtable *pt, struct hw_pte *hw, unsigned level, vaddr_t va)
 {
 	struct page *table = table_alloc();
 
 	if (!table)
 		return -ENOMEM;
+	table->index = va / pt_span(level); /* which addresses it is for, among the tables of its level */
 	spin_lock(&pt->lock);
 	if (!pte_is_table(hw_pte_get(hw), level)) {
 		hw_pte_set(hw, pte_mk_table(page_to_pfn(table), level));
@@ -67,7 +68,7 @@ static int table_path(struct pgtable *pt, vaddr_t va)
 		struct hw_pte *hw = hw_pte_at(page_address(table), pt_index(level, va));
 
 		if (!pte_is_table(hw_pte_get_lockless(hw), level)) {
-			int err = table_link(pt, hw, level);
+			int err = table_link(pt, hw, level, va);
 
 			if (err)
 				return err;
@@ -102,6 +103,7 @@ static void unlink_table(struct trim *t, struct hw_pte *hw, unsigned level, vadd
 	spin_lock(&t->pt->lock);
 	hw_pte_get_and_clear(hw);
 	t->pt->nr_tables--;
+	t->pt->recent = NULL;
 	spin_unlock(&t->pt->lock);
 	mmu_gather_table(t->gather, table, base, level);
 }

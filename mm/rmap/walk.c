@@ -57,9 +57,11 @@ static bool walk_nonlinear(const struct walk *w, struct object_maps *maps, pgoff
 	struct nonlinear_index *idx;
 
 	list_for_each_entry(idx, &maps->nonlinear, link) {
-		struct nonlinear_node *n = nonlinear_index_find(idx, index);
+		struct nonlinear_cursor c;
+		struct nonlinear_node *n;
 
-		for (; n; n = nonlinear_index_find_next(n))
+		nonlinear_index_begin(&c, idx, index, index);
+		while ((n = nonlinear_index_next(&c)))
 			if (!visit_candidate(w, idx->pt, n->va))
 				return false;
 	}

@@ -4,6 +4,8 @@
  * Layer 7 (mm/service).  Interface: mm.h.
  */
 #include "kernel/lib/err.h"
+#include "kernel/sync/hooks.h"
+#include "mm/object/pagecache.h"
 #include "mm/object/readahead.h"
 #include "mm/space/mm.h"
 #include "mm/space/space.h"
@@ -112,10 +114,54 @@ static int madvise_willneed(struct mm *mm, vaddr_t start, vaddr_t end)
 	return err;
 }
 
+/* The page of a file that is mapped at @va, its file referenced; NULL: none is, or it is locked. */
+static struct file *file_page_at(struct mm *mm, vaddr_t va, struct vm_object **obj, pgoff_t *pgoff)
+{
+	struct file *file = NULL;
+	struct pt_slot slot;
+	struct vma *vma;
+	pte_t pte;
+
+	rwsem_read_lock(&mm->lock);
+	vma = vma_find(mm, va);
+	if (vma && vma->start <= va && vma->file && !(vma->flags & VM_LOCKED) && (slot = pt_lock(&mm->pt, va)).hw) {
+		pte = hw_pte_get(slot.hw);
+		if (pte_has_page(pte) && !page_test(pfn_to_page(pte_pfn(pte)), PG_ANON)) {
+			*pgoff = pfn_to_page(pte_pfn(pte))->index;
+			*obj = vma->object;
+			file = vma->file;
+			mm_file_ops->get(file);
+		}
+		pt_unlock(slot);
+	}
+	rwsem_read_unlock(&mm->lock);
+	return file;
+}
+
+/* File pages: written, taken out of every address space, let go of if they can be read again. */
+static int madvise_pageout(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	int err = madvise_covered(mm, start, end);
+	struct vm_object *obj;
+	struct file *file;
+	pgoff_t pgoff;
+
+	for (; start < end && !sync_fatal_pending(); start += PAGE_SIZE) {
+		file = file_page_at(mm, start, &obj, &pgoff);
+		if (!file)
+			continue;
+		object_unmap(obj, pgoff, pgoff);
+		if (obj->tracks_dirty && !object_writeback(obj, pgoff, pgoff, true))
+			pagecache_shed(obj, pgoff, pgoff);
+		mm_file_ops->put(file);
+	}
+	return err;
+}
+
 static bool known_advice(int advice)
 {
 	return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) || advice == MADV_DONTFORK || advice == MADV_DOFORK ||
-	       advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
+	       advice == MADV_PAGEOUT || advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
 }
 
 int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice)
@@ -144,6 +190,8 @@ int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice)
 		return madvise_flags(mm, addr, end, VM_DONTCOPY, 0);
 	case MADV_DOFORK:
 		return madvise_flags(mm, addr, end, 0, VM_DONTCOPY);
+	case MADV_PAGEOUT:
+		return madvise_pageout(mm, addr, end);
 	case MADV_POPULATE_READ:
 		return madvise_populate(mm, addr, end, FAULT_READ);
 	case MADV_POPULATE_WRITE:

@@ -22,49 +22,24 @@
 /* Copying one vma. */
 struct copy {
 	struct vma *from, *to;
-	struct page *spare;                 /* for the copy of a pinned page */
-	bool need_spare;                    /* the walk stopped for want of it */
-	vaddr_t at;                         /* where it stopped */
-	struct nonlinear_node *spare_nodes; /* chained through their rb.left */
-	bool write_protected;               /* the parent needs a flush */
+	struct page *spare;   /* for the copy of a pinned page */
+	bool need_spare;      /* the walk stopped for want of it */
+	vaddr_t at;           /* where it stopped */
+	bool write_protected; /* the parent needs a flush */
 };
-
-/* -- spare nodes -------------------------------------------------------------------------------------------- */
-
-static void push_node(struct copy *c, struct nonlinear_node *node)
-{
-	node->rb.left = (struct rb_node *)c->spare_nodes;
-	c->spare_nodes = node;
-}
-
-static struct nonlinear_node *pop_node(struct copy *c)
-{
-	struct nonlinear_node *node = c->spare_nodes;
-
-	ASSERT(node);
-	c->spare_nodes = (struct nonlinear_node *)node->rb.left;
-	return node;
-}
 
 /* As many as the parent's index holds: more than this vma needs if it is only a part of the mapping. */
 static int prepare_nodes(struct copy *c)
 {
-	for (unsigned long n = c->from->link.nonlinear->count; n; n--) {
-		struct nonlinear_node *node = nonlinear_node_alloc();
-
-		if (!node)
-			return -ENOMEM;
-		push_node(c, node);
-	}
-	return 0;
+	return nonlinear_index_stock(c->to->link.nonlinear, c->from->link.nonlinear->count);
 }
 
 static void discard_spares(struct copy *c)
 {
 	if (c->spare)
 		page_put(c->spare);
-	while (c->spare_nodes)
-		nonlinear_node_free(pop_node(c));
+	if (c->to->link.nonlinear)
+		nonlinear_index_trim(c->to->link.nonlinear);
 }
 
 /* -- one entry: parent's and child's PTL held ------------------------------------------------------------------ */
@@ -79,7 +54,20 @@ static void child_gets(struct copy *c, struct hw_pte *hw, struct page *page, pte
 static void note_offset(struct copy *c, vaddr_t va, pgoff_t pgoff)
 {
 	if (c->to->link.nonlinear && pgoff != vma_pgoff(c->to, va))
-		nonlinear_index_add(c->to->link.nonlinear, pop_node(c), pgoff, va);
+		nonlinear_index_add(c->to->link.nonlinear, pgoff, va);
+}
+
+/* A private copy stands for the same page of the file in the child. */
+static void note_copy(struct copy *c, vaddr_t va)
+{
+	pgoff_t linear = vma_pgoff(c->to, va), pgoff;
+
+	if (likely(!c->to->link.nonlinear))
+		return;
+	pgoff = nonlinear_index_copied(c->from->link.nonlinear, va, linear);
+	note_offset(c, va, pgoff);
+	if (pgoff != linear)
+		nonlinear_index_to_copy(c->to->link.nonlinear, pgoff, va);
 }
 
 static bool page_pinned(const struct page *page)
@@ -108,6 +96,7 @@ static bool copy_anon(struct copy *c, struct hw_pte *from, struct hw_pte *to, va
 		if (!c->spare)
 			return false;
 		copy_pinned(c, to, va, page, pte);
+		note_copy(c, va);
 		return true;
 	}
 	page_clear(page, PG_ANON_EXCLUSIVE);
@@ -118,6 +107,7 @@ static bool copy_anon(struct copy *c, struct hw_pte *from, struct hw_pte *to, va
 	}
 	page_get(page);
 	child_gets(c, to, page, pte);
+	note_copy(c, va);
 	return true;
 }
 
