@@ -50,7 +50,7 @@ ROWS = {
     "cache_map_dirty_msync_requests": ("device requests for it", None, None),
     "cache_map_dirty_msync_request_kib": ("their mean size, KiB", None, None),
     "remap_resident_page": ("remap one resident page of 65,536", 15674, 600),
-    "remap_vector_per_entry": ("the same, 256 in one call, per page", None, 250),
+    "remap_vector_per_entry": ("256 in one call (a guest's switch), per page", None, 250),
     "file_entry_fault": ("read fault on an entry that has offset and protection, page in memory", None, None),
     "mosaic_kernel_bytes_per_page": ("kernel bytes a page of it, page tables apart", 239, 48),
     "mosaic_fork_per_page": ("fork of that mosaic, per page", 2650, None),

@@ -71,27 +71,39 @@ static long remap_vector(size_t n, unsigned long flags)
 	return syscall(NR_remap_vector, vector, n, flags);
 }
 
-/* 256 neighbouring entries come to show pages that are in memory: a guest's context switch. */
-static void vectors(uint8_t *p, size_t tiles, bool all)
+#define GUEST 4096ul /* pages of a guest's window, and frames of each of its two address spaces */
+
+/* Entries [first, first + 256) of the window show frames of address space @which. */
+static size_t switch_vector(uint8_t *p, size_t first, size_t which)
 {
 	const size_t n = 256;
 
-	for (size_t k = 0; k < 32; k++) {
-		long failed;
+	for (size_t i = 0; i < n; i++)
+		vector[i] = (struct remap_entry){.addr = (uintptr_t)(p + (first + i) * PAGE),
+		                                 .length = PAGE,
+		                                 .pgoff = which * GUEST + (first + i) * 2731 % GUEST,
+		                                 .prot = (uint32_t)tile_prot(first + i)};
+	return n;
+}
 
-		for (size_t i = 0; i < n; i++) {
-			size_t tile = (k * n + i) % tiles;
+/* A guest switches between two address spaces, to and fro; all frames are in memory. */
+static void guest_switches(void)
+{
+	int fd = memfd(2 * GUEST, true);
+	uint8_t *p = map(GUEST, RW, MAP_SHARED, fd);
 
-			vector[i] = (struct remap_entry){.addr = (uintptr_t)(p + tile * PAGE),
-			                                 .length = PAGE,
-			                                 .pgoff = place((k * n + i) * 61 % (all ? tiles : 61 * 1024)),
-			                                 .prot = (uint32_t)tile_prot(tile)};
+	for (size_t k = 0; k < 4; k++)
+		for (size_t first = 0; first < GUEST; first += 256) {
+			size_t n = switch_vector(p, first, k & 1);
+			long failed;
+
+			TIME(failed = remap_vector(n, 0));
+			if (failed)
+				die("remap_vector");
 		}
-		TIME(failed = remap_vector(n, 0));
-		if (failed)
-			die("remap_vector");
-	}
-	report("remap_vector_per_entry", n);
+	report("remap_vector_per_entry", 256);
+	munmap(p, GUEST * PAGE);
+	close(fd);
 }
 
 /* The pages go, the entries stay: the next touch finds in the entry which page it was. */
@@ -174,7 +186,7 @@ void bench_mosaic(void)
 	}
 	report("remap_resident_page", 1);
 	if (per_page) {
-		vectors(p, done, all);
+		guest_switches();
 		file_entry_faults(p);
 	}
 	for (int i = 0; i < 4; i++) {

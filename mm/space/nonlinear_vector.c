@@ -15,6 +15,8 @@
 #include "mm/space/nonlinear_entry.h"
 #include "mm/space/space.h"
 
+#define FEW 32
+
 struct slot {
 	struct pt_slot at;
 	struct page *page; /* what it will show, with a reference or NULL; then what it showed */
@@ -75,19 +77,15 @@ static __attribute__((noinline)) void find_pages(struct window *w)
 	spin_unlock_irqrestore(&obj->pages_lock, flags);
 }
 
-/* The range that is to be flushed: empty if first > last. */
-struct stale {
-	vaddr_t first, last;
-};
-
-/* => maps.lock held for writing, with as many spare nodes as entries */
-static __attribute__((noinline)) struct stale exchange(const struct window *w)
+/* Returns whether a TLB may remember any of the old entries. => maps.lock held for writing, with as many spare nodes as
+ * entries */
+static __attribute__((noinline)) bool exchange(const struct window *w)
 {
 	struct vma *vma = w->vma;
 	struct nonlinear_index *idx = vma->link.nonlinear;
 	const struct remap_entry *e = w->entries;
-	struct stale stale = {.first = ~0UL};
 	struct pt_slot locked = {NULL, NULL};
+	bool stale = false;
 
 	for (struct slot *s = w->slots, *end = s + w->nr; s < end; s++, e++) {
 		vaddr_t va = (vaddr_t)e->addr;
@@ -102,22 +100,27 @@ static __attribute__((noinline)) struct stale exchange(const struct window *w)
 		old = exchange_entry(vma, idx, s->at.hw, va, vma_pgoff(vma, va), (pgoff_t)e->pgoff, prot_to_grant(e->prot),
 		                     s->page);
 		s->page = old.page;
-		if (old.page && pte_accessible(old.pte)) {
-			stale.first = min(stale.first, va);
-			stale.last = max(stale.last, va);
-		}
+		stale |= pte_accessible(old.pte);
 	}
 	pt_unlock(locked);
 	return stale;
 }
 
-static void flush(const struct window *w, struct stale stale)
+/* Of many entries, the whole window: no machine forgets that many one by one. */
+static void flush(const struct window *w)
 {
-	if (stale.first > stale.last)
-		return;
+	vaddr_t first = w->vma->start, last = w->vma->end - PAGE_SIZE;
+
+	if (w->nr <= FEW) {
+		first = last = (vaddr_t)w->entries->addr;
+		for (unsigned i = 1; i < w->nr; i++) {
+			first = min(first, (vaddr_t)w->entries[i].addr);
+			last = max(last, (vaddr_t)w->entries[i].addr);
+		}
+	}
 	SYNC_POINT("clear-before-flush");
 	if (!MUTATION(1))
-		pgtable_flush_range(&w->vma->mm->pt, stale.first, stale.last + PAGE_SIZE);
+		pgtable_flush_range(&w->vma->mm->pt, first, last + PAGE_SIZE);
 }
 
 static __attribute__((noinline)) void release(const struct window *w)
@@ -146,7 +149,8 @@ static bool try_window(struct window *w)
 	enough = w->vma->link.nonlinear->nr_spare >= w->nr;
 	if (enough) {
 		find_pages(w);
-		flush(w, exchange(w));
+		if (exchange(w))
+			flush(w);
 	}
 	rwsem_write_unlock(&obj->maps.lock);
 	rwsem_read_unlock(&obj->invalidate_lock);
