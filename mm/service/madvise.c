@@ -114,7 +114,8 @@ static int madvise_willneed(struct mm *mm, vaddr_t start, vaddr_t end)
 	return err;
 }
 
-/* The page of a file that is mapped at @va, its file referenced; NULL: none is, or it is locked. */
+/* The page of a file that is mapped at @va, or that its file entry stands for, its file referenced; NULL: none, or it is
+ * locked. */
 static struct file *file_page_at(struct mm *mm, vaddr_t va, struct vm_object **obj, pgoff_t *pgoff)
 {
 	struct file *file = NULL;
@@ -126,8 +127,8 @@ static struct file *file_page_at(struct mm *mm, vaddr_t va, struct vm_object **o
 	vma = vma_find(mm, va);
 	if (vma && vma->start <= va && vma->file && !(vma->flags & VM_LOCKED) && (slot = pt_lock(&mm->pt, va)).hw) {
 		pte = hw_pte_get(slot.hw);
-		if (pte_has_page(pte) && !page_test(pfn_to_page(pte_pfn(pte)), PG_ANON)) {
-			*pgoff = pfn_to_page(pte_pfn(pte))->index;
+		if (pte_is_file(pte) || (pte_has_page(pte) && !page_test(pfn_to_page(pte_pfn(pte)), PG_ANON))) {
+			*pgoff = pte_is_file(pte) ? pte_file_pgoff(pte) : pfn_to_page(pte_pfn(pte))->index;
 			*obj = vma->object;
 			file = vma->file;
 			mm_file_ops->get(file);

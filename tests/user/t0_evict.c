@@ -44,6 +44,9 @@ static void page_out(int fd, u8 *w, size_t pages)
 			return;
 		sleep_ms(10);
 	}
+	for (size_t i = 0; i < pages; i++)
+		if (resident(w + i * P))
+			test_note("page %zu of the window is in memory: %d", i, resident(w + i * P));
 	FAIL("pages stay in memory");
 }
 
