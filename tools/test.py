@@ -133,6 +133,7 @@ MUTATIONS = (
     ("M15", "T0-06*", (AMD64, TWO_LEVEL)),  # no offset is too large for PAE
     ("M16", "T0-07*", FORMATS),
     ("M17", "T0-14*", FORMATS),
+    ("M18", "T0-17s", FORMATS),
     ("M20", "T4-08s", (PAE,)),
     ("M20", "T4-09s", (PAE,)),
     ("M21", "T4-07s", FORMATS),

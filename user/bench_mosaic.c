@@ -1,16 +1,19 @@
 /*
- * bench_mosaic.c - a window of 65,536 pages in permuted order: what it costs to build, fork and drop, and its memory.
+ * bench_mosaic.c - a window of 65,536 pages in permuted order: what it costs to build, change, fork and drop, and its
+ * memory; and what finding the mappings of one page costs among few and many such entries.
  */
 #define _GNU_SOURCE
 #include "user/bench.h"
 
+#include "kernel/uapi/remap.h"
 #include "user/kmem.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MAP_CHGPROT 0x20000
 #define TILES 65536ul
 
 static bool per_page; /* the kernel has MAP_CHGPROT */
@@ -61,6 +64,94 @@ static size_t build_mosaic(uint8_t *p)
 	return done;
 }
 
+static struct remap_entry vector[REMAP_VECTOR_MAX];
+
+static long remap_vector(size_t n, unsigned long flags)
+{
+	return syscall(NR_remap_vector, vector, n, flags);
+}
+
+#define GUEST 4096ul /* pages of a guest's window, and frames of each of its two address spaces */
+
+/* Entries [first, first + 256) of the window show frames of address space @which. */
+static size_t switch_vector(uint8_t *p, size_t first, size_t which)
+{
+	const size_t n = 256;
+
+	for (size_t i = 0; i < n; i++)
+		vector[i] = (struct remap_entry){.addr = (uintptr_t)(p + (first + i) * PAGE),
+		                                 .length = PAGE,
+		                                 .pgoff = which * GUEST + (first + i) * 2731 % GUEST,
+		                                 .prot = (uint32_t)tile_prot(first + i)};
+	return n;
+}
+
+/* A guest switches between two address spaces, to and fro; all frames are in memory. */
+static void guest_switches(void)
+{
+	int fd = memfd(2 * GUEST, true);
+	uint8_t *p = map(GUEST, RW, MAP_SHARED, fd);
+
+	for (size_t k = 0; k < 4; k++)
+		for (size_t first = 0; first < GUEST; first += 256) {
+			size_t n = switch_vector(p, first, k & 1);
+			long failed;
+
+			TIME(failed = remap_vector(n, 0));
+			if (failed)
+				die("remap_vector");
+		}
+	report("remap_vector_per_entry", 256);
+	munmap(p, GUEST * PAGE);
+	close(fd);
+}
+
+/* The pages go, the entries stay: the next touch finds in the entry which page it was. */
+static void file_entry_faults(uint8_t *p)
+{
+	for (size_t i = 0; i < 1024; i++) {
+		volatile uint8_t *at = p + (i * 3 + 1) * PAGE; /* readable ones */
+
+		if (madvise((void *)at, PAGE, MADV_DONTNEED))
+			die("madvise");
+		TIME(*at);
+	}
+	report("file_entry_fault", 1);
+}
+
+/* One page of a file, mapped once by an entry off its position among @n such, is taken out of all mappings: by its file
+ * offset alone. */
+static void reverse_lookup(size_t n)
+{
+	char name[40];
+	int fd = memfd(n, false);
+	uint8_t *p = map(n, PROT_READ, MAP_SHARED, fd);
+
+	for (size_t i = 0; i < n;) {
+		size_t part = n - i < REMAP_VECTOR_MAX ? n - i : REMAP_VECTOR_MAX;
+
+		for (size_t k = 0; k < part; k++, i++)
+			vector[k] = (struct remap_entry){
+				.addr = (uintptr_t)(p + i * PAGE), .length = PAGE, .pgoff = n - 1 - i, .prot = PROT_READ};
+		if (remap_vector(part, MAP_NONBLOCK))
+			die("remap_vector");
+	}
+	for (size_t k = 0; k < 64; k++) {
+		size_t tile = (k * 40503u + 7) % n;
+		int failed;
+
+		(void)*(volatile uint8_t *)(p + tile * PAGE);
+		TIME(failed =
+		         fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(n - 1 - tile) * (off_t)PAGE, PAGE));
+		if (failed)
+			die("fallocate");
+	}
+	snprintf(name, sizeof(name), "reverse_lookup_%zu", n);
+	report(name, 1);
+	munmap(p, n * PAGE);
+	close(fd);
+}
+
 void bench_mosaic(void)
 {
 	struct kmem before, after;
@@ -94,6 +185,10 @@ void bench_mosaic(void)
 			die("remap_file_pages");
 	}
 	report("remap_resident_page", 1);
+	if (per_page) {
+		guest_switches();
+		file_entry_faults(p);
+	}
 	for (int i = 0; i < 4; i++) {
 		pid_t pid;
 
@@ -104,4 +199,6 @@ void bench_mosaic(void)
 	TIME(munmap(p, TILES * PAGE));
 	report("mosaic_munmap_per_page", done);
 	close(fd);
+	for (size_t n = 100; per_page && n <= 1000000; n *= 10)
+		reverse_lookup(n);
 }

@@ -26,6 +26,7 @@ struct proc_node {
 };
 
 struct proc_node *proc_node_of(const struct inode *inode);
-extern const struct file_ops proc_file_fops;
+extern const struct file_ops proc_file_fops; /* text */
+extern const struct file_ops proc_raw_fops;  /* bytes at positions */
 
 #endif

@@ -151,6 +151,26 @@ static int drop_caches_store(const char *text, size_t n)
 	return 0;
 }
 
+/* What mprotect(2) does where pages have protections of their own: mm/space/protect.c. */
+static int manyprots_show(struct proc_buf *b)
+{
+	proc_printf(b, "%s\n", READ_ONCE(mprotect_strict) ? "strict-2007" : "all");
+	return 0;
+}
+
+static int manyprots_store(const char *text, size_t n)
+{
+	if (n && text[n - 1] == '\n')
+		n--;
+	if (n == strlen("all") && !memcmp(text, "all", n))
+		WRITE_ONCE(mprotect_strict, false);
+	else if (n == strlen("strict-2007") && !memcmp(text, "strict-2007", n))
+		WRITE_ONCE(mprotect_strict, true);
+	else
+		return -EINVAL;
+	return 0;
+}
+
 void procfs_register_vm(void)
 {
 	dirty_limits_changed();
@@ -161,5 +181,6 @@ void procfs_register_vm(void)
 	proc_register_rw("sys/vm/dirty_background_bytes", background_bytes_show, background_bytes_store);
 	proc_register_rw("sys/vm/dirty_expire_centisecs", expire_show, expire_store);
 	proc_register_rw("sys/vm/dirty_writeback_centisecs", writeback_show, writeback_store);
+	proc_register_rw("sys/vm/mprotect_manyprots", manyprots_show, manyprots_store);
 	proc_register_rw("sys/vm/drop_caches", drop_caches_show, drop_caches_store);
 }

@@ -281,6 +281,8 @@ static struct inode *pid_lookup(struct inode *dir, const char *name)
 			return make(dir->super, ino, S_IFLNK | 0777, n, &pid_link_ops, NULL);
 		if (e->kind == PROC_PID_FD)
 			return make(dir->super, ino, S_IFDIR | 0500, n, &fd_dir_ops, &fd_dir_fops);
+		if (e->raw_read)
+			return make(dir->super, ino, S_IFREG | 0600, n, &plain_ops, &proc_raw_fops);
 		return make(dir->super, ino, S_IFREG | (e->store ? 0644 : 0444), n, &plain_ops, &proc_file_fops);
 	}
 	return ERR_PTR(-ENOENT);

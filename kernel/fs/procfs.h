@@ -48,6 +48,9 @@ struct proc_pid_entry {
 	/* Instead of show: bytes of a file too large to be made whole, from @pos on, into a kernel buffer. How many, 0 at
 	 * the end, or -errno. */
 	ssize_t (*read)(int pid, u64 pos, void *buf, size_t n);
+	/* Instead of all these: bytes at positions, moved between user memory and wherever they are. Bytes moved, or -errno. */
+	ssize_t (*raw_read)(int pid, void *user, size_t n, loff_t pos);
+	ssize_t (*raw_write)(int pid, const void *user, size_t n, loff_t pos);
 	/* Text of the link into @buf: length, or -errno. NULL: the path of follow's dentry. */
 	ssize_t (*target)(int pid, char *buf, size_t n);
 	struct dentry *(*follow)(int pid); /* referenced, or ERR_PTR */

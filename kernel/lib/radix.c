@@ -10,15 +10,8 @@
 #include "kernel/lib/errno.h"
 #include "kernel/lib/string.h"
 
-#define MARK_LONGS BITMAP_LONGS(RADIX_SLOTS)
 #define MAX_HEIGHT DIV_ROUND_UP(BITS_PER_LONG, RADIX_BITS)
 #define MOST_NODES (2 * MAX_HEIGHT) /* that one insertion takes: new roots, then a path down */
-
-struct radix_node {
-	void *slot[RADIX_SLOTS];
-	unsigned long marks[RADIX_MARKS][MARK_LONGS];
-	unsigned used; /* slots that are not NULL */
-};
 
 void *(*radix_node_alloc)(void);
 void (*radix_node_free)(void *node);
@@ -55,7 +48,7 @@ static unsigned long max_index(unsigned height)
 
 static bool node_any_marked(const struct radix_node *node, unsigned mark)
 {
-	for (unsigned i = 0; i < MARK_LONGS; i++)
+	for (unsigned i = 0; i < RADIX_MARK_LONGS; i++)
 		if (node->marks[mark][i])
 			return true;
 	return false;
@@ -125,18 +118,15 @@ static void shrink(struct radix_tree *t)
 }
 
 /* -- entries -------------------------------------------------------------------------------------------------- */
-/* The hottest of all: every fault and every remap asks the page cache. */
-void *radix_lookup(const struct radix_tree *t, unsigned long index)
+void *radix_lookup_high(const struct radix_tree *t, unsigned long index)
 {
-	unsigned shift = t->height * RADIX_BITS;
+	unsigned level = t->height;
 	void *p = t->root;
 
-	if (!p || (shift < 8 * sizeof(index) && index >> shift))
+	if (index > max_index(level))
 		return NULL;
-	do {
-		shift -= RADIX_BITS;
-		p = ((struct radix_node *)p)->slot[index >> shift & (RADIX_SLOTS - 1)];
-	} while (shift && p);
+	while (p && level)
+		p = radix_child(p, index, --level);
 	return p;
 }
 

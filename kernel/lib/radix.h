@@ -9,13 +9,21 @@
 #ifndef KERNEL_LIB_RADIX_H
 #define KERNEL_LIB_RADIX_H
 
+#include "kernel/lib/bitops.h"
 #include "kernel/lib/types.h"
 
 #define RADIX_BITS 6
 #define RADIX_SLOTS (1u << RADIX_BITS)
 #define RADIX_MARKS 2
 
-struct radix_node;
+#define RADIX_MARK_LONGS BITMAP_LONGS(RADIX_SLOTS)
+
+/* radix.c's own; here for the sake of radix_lookup(). */
+struct radix_node {
+	void *slot[RADIX_SLOTS];
+	unsigned long marks[RADIX_MARKS][RADIX_MARK_LONGS];
+	unsigned used; /* slots that are not NULL */
+};
 
 struct radix_tree {
 	struct radix_node *root;
@@ -46,7 +54,37 @@ static inline bool radix_empty(const struct radix_tree *t)
 /* 0 or -ENOMEM. => no lock held, may sleep; the insertion follows on the same CPU, that is without sleeping */
 int radix_preload(void);
 
-void *radix_lookup(const struct radix_tree *t, unsigned long index);
+static inline void *radix_child(const void *node, unsigned long index, unsigned level)
+{
+	return ((const struct radix_node *)node)->slot[index >> level * RADIX_BITS & (RADIX_SLOTS - 1)];
+}
+void *radix_lookup_high(const struct radix_tree *t, unsigned long index); /* a tree of any height */
+
+/* The hottest of all: every fault and every remap asks the page cache.  With the levels of a usual file (up to 16
+ * million pages) written out, the shifts are constants. */
+static inline void *radix_lookup(const struct radix_tree *t, unsigned long index)
+{
+	void *p = t->root;
+
+	if (unlikely(t->height > 4))
+		return radix_lookup_high(t, index);
+	if (index >> t->height * RADIX_BITS)
+		return NULL;
+	switch (t->height) {
+	case 4:
+		p = p ? radix_child(p, index, 3) : NULL;
+		__attribute__((fallthrough));
+	case 3:
+		p = p ? radix_child(p, index, 2) : NULL;
+		__attribute__((fallthrough));
+	case 2:
+		p = p ? radix_child(p, index, 1) : NULL;
+		__attribute__((fallthrough));
+	case 1:
+		p = p ? radix_child(p, index, 0) : NULL;
+	}
+	return p;
+}
 int radix_insert(struct radix_tree *t, unsigned long index, void *p); /* 0, -EEXIST, -ENOMEM; no marks */
 void *radix_remove(struct radix_tree *t, unsigned long index);        /* the old entry or NULL; drops its marks */
 /* Exchange an existing entry for @p, marks kept; returns the old one, or NULL (and nothing is done). */

@@ -8,6 +8,7 @@
  *   root=vda|nvme0n1|ram0  the device with the root file system (default: the first there is)
  *   tests=GLOB        run the in-kernel contract tests; init runs the ring-3 suite and ends the machine
  *   init=PATH         another process 1
+ *   mprotect=strict-2007   refuse it where pages have protections of their own (mm/space/protect.c)
  *   mutate=Mn         debug builds: behave wrongly as mutation n says (kernel/lib/mutation.h)
  *   crash=NAME        debug builds: commit the planted bug of that name (crash.c)
  * The rest is read by init (user/init.c).
@@ -32,6 +33,7 @@
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
+#include "mm/space/mm.h"
 #include "kernel/lib/mutation.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
@@ -85,6 +87,14 @@ static void devices_init(void)
 	dev_vmm_init();
 	if (DEBUG)
 		dev_mm_init();
+}
+
+/* mprotect=strict-2007: what it does where pages have protections of their own (mm/space/protect.c). */
+static void choose_mprotect(void)
+{
+	char text[16];
+
+	mprotect_strict = option_value("mprotect", text, sizeof(text)) && !strcmp(text, "strict-2007");
 }
 
 /* mutate=M2: the kernel gets that bug. */
@@ -142,6 +152,7 @@ static void boot_thread(void *arg)
 	vfs_init();
 	process_subsystem_init();
 	choose_mutation();
+	choose_mprotect();
 	devices_init();
 	machine_stop_hook = stop_machine;
 	if (option_present("tests"))

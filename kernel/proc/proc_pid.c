@@ -157,6 +157,7 @@ static const struct proc_pid_entry entries[] = {
 	{.name = "statm", .show = proc_pid_statm},
 	{.name = "status", .show = proc_pid_status},
 	{.name = "maps", .show = proc_pid_maps},
+	{.name = "mem", .raw_read = proc_pid_mem_read, .raw_write = proc_pid_mem_write},
 	{.name = "smaps", .show = proc_pid_smaps},
 	{.name = "smaps_rollup", .show = proc_pid_smaps_rollup},
 	{.name = "pagemap", .read = proc_pid_pagemap},

@@ -23,5 +23,8 @@ ssize_t proc_pid_pagemap(int pid, u64 pos, void *buf, size_t n); /* also -EINVAL
 /* A line of maps for each vma, followed by what @more (or NULL) prints of the vma at @start. */
 int proc_maps_each(struct proc_buf *b, int pid, void (*more)(struct proc_buf *b, struct mm *mm, vaddr_t start));
 int proc_pid_ptes(struct proc_buf *b, int pid, u64 *cursor);
+/* Bytes moved, or -EIO (no such memory), -EFAULT, -ENOMEM, -EINTR, -ESRCH. => sleeps */
+ssize_t proc_pid_mem_read(int pid, void *user, size_t n, loff_t pos);
+ssize_t proc_pid_mem_write(int pid, const void *user, size_t n, loff_t pos);
 
 #endif

@@ -11,6 +11,7 @@
 #include "kernel/proc/process.h"
 #include "kernel/proc/syscalls.h"
 #include "kernel/uapi/fcntl.h"
+#include "mm/phys/slab.h"
 
 static struct mm *current_mm(void)
 {
@@ -123,7 +124,7 @@ long sys_munmap(unsigned long addr, size_t len)
 
 long sys_mprotect(unsigned long addr, size_t len, unsigned long prot)
 {
-	if (prot & ~(unsigned long)PROT_MASK)
+	if (prot & ~(unsigned long)(PROT_MASK | PROT_DEFAULT))
 		return -EINVAL;
 	return mm_mprotect(current_mm(), addr, len, (unsigned)prot);
 }
@@ -192,4 +193,22 @@ long sys_remap_file_pages(unsigned long start, size_t size, unsigned long prot, 
                           unsigned long flags)
 {
 	return mm_remap_file_pages(current_mm(), start, size, prot, pgoff, (unsigned)flags);
+}
+
+long sys_remap_vector(const struct remap_entry *entries, unsigned long nr, unsigned long flags)
+{
+	struct remap_entry *copy;
+	long r = -EFAULT;
+
+	if (nr > REMAP_VECTOR_MAX || (flags & ~(unsigned long)MAP_NONBLOCK))
+		return -EINVAL;
+	if (!nr)
+		return 0;
+	copy = kmalloc(nr * sizeof(*copy), GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+	if (!copy_from_user(copy, entries, nr * sizeof(*copy)))
+		r = mm_remap_vector(current_mm(), copy, (unsigned)nr, (unsigned)flags);
+	kfree(copy);
+	return r;
 }

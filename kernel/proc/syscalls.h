@@ -10,6 +10,8 @@
 
 #include <arch/abi.h>
 
+#include "kernel/uapi/remap.h"
+
 /* files by descriptor (owner: sys_file*.c) */
 long sys_read(int fd, void *buf, size_t n);
 long sys_write(int fd, const void *buf, size_t n);
@@ -144,6 +146,7 @@ long sys_munlockall(void);
 long sys_brk(unsigned long brk);
 long sys_remap_file_pages(unsigned long start, size_t size, unsigned long prot, unsigned long pgoff,
                           unsigned long flags);
+long sys_remap_vector(const struct remap_entry *entries, unsigned long nr, unsigned long flags);
 long sys_memfd_create(const char *name, unsigned flags);
 long sys_process_vm_readv(int pid, const struct abi_iovec *local, unsigned long nl, const struct abi_iovec *remote,
                           unsigned long nr, unsigned long flags);

@@ -37,7 +37,6 @@ static void check_grant(struct walk *w, vaddr_t va, pte_t pte)
 static void check_position(struct walk *w, vaddr_t va, pgoff_t pgoff)
 {
 	struct nonlinear_index *idx = w->vma->link.nonlinear;
-	struct nonlinear_node *n;
 
 	if (pgoff == vma_pgoff(w->vma, va))
 		return;
@@ -45,9 +44,7 @@ static void check_position(struct walk *w, vaddr_t va, pgoff_t pgoff)
 		entry_error(w, va, "stands for page %lx, not %lx, in a linear vma", pgoff, vma_pgoff(w->vma, va));
 		return;
 	}
-	for (n = nonlinear_index_find(idx, pgoff); n && n->va != va;)
-		n = nonlinear_index_find_next(n);
-	if (!n)
+	if (!nonlinear_index_has(idx, pgoff, va))
 		entry_error(w, va, "stands for page %lx, off position, and has no node", pgoff);
 }
 

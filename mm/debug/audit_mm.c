@@ -15,8 +15,8 @@ static void check_shape(struct audit *a, const struct vma *vma, vaddr_t floor)
 		audit_error(a, "vma %lx-%lx overlaps the one before, which ends at %lx", vma->start, vma->end, floor);
 	if (vma->flags & VM_ACCESS & ~(vma->flags >> 4))
 		audit_error(a, "vma %lx-%lx allows more than it may: flags %x", vma->start, vma->end, vma->flags);
-	if ((vma->flags & (VM_NONLINEAR | VM_MANYPROTS)) && !(vma->flags & VM_SHARED && vma->object))
-		audit_error(a, "vma %lx-%lx is nonlinear without shared object: flags %x", vma->start, vma->end, vma->flags);
+	if ((vma->flags & (VM_NONLINEAR | VM_MANYPROTS)) && !vma->object)
+		audit_error(a, "vma %lx-%lx is nonlinear without an object: flags %x", vma->start, vma->end, vma->flags);
 	if ((vma->flags & VM_MANYPROTS) && !(vma->flags & VM_NONLINEAR))
 		audit_error(a, "vma %lx-%lx has VM_MANYPROTS without VM_NONLINEAR", vma->start, vma->end);
 	if (!(vma->flags & VM_NONLINEAR) != !vma->link.nonlinear)
@@ -103,12 +103,45 @@ static bool entry_has_pgoff(struct pgtable *pt, vaddr_t va, pgoff_t pgoff)
 	return same;
 }
 
+static bool entry_is_copy(struct pgtable *pt, vaddr_t va)
+{
+	struct pt_slot slot = pt_lock(pt, va);
+	bool copy;
+	pte_t pte;
+
+	if (!slot.hw)
+		return false;
+	pte = hw_pte_get(slot.hw);
+	copy = pte_has_page(pte) ? page_test(pfn_to_page(pte_pfn(pte)), PG_ANON) : !pte_is_none(pte) && !pte_is_file(pte);
+	pt_unlock(slot);
+	return copy;
+}
+
+/* A copy's node stands for an entry of a private vma that holds neither a page of the file nor a file entry. */
+static void check_copies(struct audit *a, struct mm *mm, const struct nonlinear_index *idx,
+                         const struct nonlinear_node *n)
+{
+	struct vma *vma = n ? vma_find(mm, n->va) : NULL;
+
+	if (!n)
+		return;
+	if (!vma || vma->start > n->va || vma->link.nonlinear != idx || vma->flags & VM_SHARED)
+		audit_error(a, "node of a copy (page %lx at %lx) lies in no private vma of its index", n->pgoff, n->va);
+	else if (!entry_is_copy(&mm->pt, n->va))
+		audit_error(a, "node of a copy (page %lx at %lx) has no copy", n->pgoff, n->va);
+	check_copies(a, mm, idx, n->link[0]);
+	check_copies(a, mm, idx, n->link[1]);
+}
+
 /* Every node stands for one off-position entry (audit_entry.c: every such entry has a node). => maps.lock */
 static void check_nodes(struct audit *a, struct mm *mm, struct nonlinear_index *idx)
 {
 	unsigned long nodes = 0;
+	struct nonlinear_cursor c;
+	struct nonlinear_node *n;
 
-	for (struct nonlinear_node *n = NULL; (n = nonlinear_index_scan(idx, 0, ~0UL, n));) {
+	nonlinear_index_begin(&c, idx, 0, ~0UL);
+	while ((n = nonlinear_index_next(&c))) {
 		struct vma *vma = vma_find(mm, n->va);
 
 		nodes++;
@@ -119,8 +152,10 @@ static void check_nodes(struct audit *a, struct mm *mm, struct nonlinear_index *
 		else if (!entry_has_pgoff(&mm->pt, n->va, n->pgoff))
 			audit_error(a, "nonlinear node (page %lx at %lx) has no such entry", n->pgoff, n->va);
 	}
-	if (nodes != idx->count)
-		audit_error(a, "nonlinear index counts %lu nodes and has %lu", idx->count, nodes);
+	if (nodes + idx->nr_copies != idx->count)
+		audit_error(a, "nonlinear index counts %lu nodes and has %lu and %lu of copies", idx->count, nodes,
+		            idx->nr_copies);
+	check_copies(a, mm, idx, idx->copies);
 }
 
 /* => maps.lock; @vma is the first one with this index */

@@ -18,7 +18,7 @@ static struct plant {
 	struct mm *mm;
 	struct vm_object *object;
 	struct nonlinear_index *index;
-	struct nonlinear_node *node;
+	vaddr_t va; /* of the planted node */
 } plant;
 static struct mutex plant_lock = MUTEX_INIT(plant_lock, LOCK_NONE);
 
@@ -78,13 +78,17 @@ static int plant_node(struct vma *vma, vaddr_t va)
 
 	if (!idx)
 		return -EINVAL;
-	plant.node = nonlinear_node_alloc();
-	if (!plant.node)
-		return -ENOMEM;
-	plant.index = idx;
 	rwsem_write_lock(&idx->maps->lock);
-	nonlinear_index_add(idx, plant.node, PLANT_PGOFF, va);
+	while (!idx->nr_spare) {
+		rwsem_write_unlock(&idx->maps->lock);
+		if (nonlinear_index_stock(idx, 1))
+			return -ENOMEM;
+		rwsem_write_lock(&idx->maps->lock);
+	}
+	nonlinear_index_add(idx, PLANT_PGOFF, va);
 	rwsem_write_unlock(&idx->maps->lock);
+	plant.va = va;
+	plant.index = idx;
 	return 0;
 }
 
@@ -153,9 +157,9 @@ static void undo(void)
 		count(&plant.mm->pt.nr_tables, -1);
 	if (plant.object)
 		count(&plant.object->nr_pages, -1);
-	if (plant.node) {
+	if (plant.index) {
 		rwsem_write_lock(&plant.index->maps->lock);
-		nonlinear_node_free(nonlinear_index_del(plant.index, plant.node->pgoff, plant.node->va));
+		nonlinear_node_free(nonlinear_index_del(plant.index, PLANT_PGOFF, plant.va));
 		rwsem_write_unlock(&plant.index->maps->lock);
 	}
 	if (plant.mm)

@@ -26,6 +26,15 @@ struct page *pagecache_find(struct vm_object *obj, pgoff_t index)
 	return page;
 }
 
+struct page *pagecache_find_mappable(struct vm_object *obj, pgoff_t index)
+{
+	unsigned long flags = spin_lock_irqsave(&obj->pages_lock);
+	struct page *page = pagecache_find_uptodate(obj, index, object_size_pages(obj));
+
+	spin_unlock_irqrestore(&obj->pages_lock, flags);
+	return page;
+}
+
 /* Insert the locked new @page. -EEXIST: somebody else's page is there. */
 static int insert(struct vm_object *obj, struct page *page, pgoff_t index)
 {

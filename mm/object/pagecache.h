@@ -13,6 +13,20 @@ static inline pgoff_t object_size_pages(const struct vm_object *obj)
 	return (pgoff_t)((u64)(READ_ONCE(obj->size) + PAGE_SIZE - 1) >> PAGE_SHIFT);
 }
 
+/* The page at @index < @size if it is cached and uptodate, with a reference, or NULL. => pages_lock held */
+static inline struct page *pagecache_find_uptodate(struct vm_object *obj, pgoff_t index, pgoff_t size)
+{
+	struct page *page = likely(index < size) ? radix_lookup(&obj->pages, index) : NULL;
+
+	if (unlikely(!page || !page_test(page, PG_UPTODATE)))
+		return NULL;
+	page_get(page);
+	return page;
+}
+
+/* The page at @index if it can be mapped at once, with a reference, or NULL. => invalidate_lock held */
+struct page *pagecache_find_mappable(struct vm_object *obj, pgoff_t index);
+
 /* Take every page in [first, last] out of the cache, dirty or not, after waiting for its writeback.
  * => nothing maps them any more; may sleep */
 void pagecache_drop(struct vm_object *obj, pgoff_t first, pgoff_t last);

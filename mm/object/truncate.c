@@ -10,7 +10,9 @@
  */
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
+#include "kernel/lib/mutation.h"
 #include "kernel/lib/string.h"
+#include "kernel/lib/syncpoint.h"
 #include "mm/object/pagecache.h"
 #include "mm/object/zap.h"
 
@@ -33,6 +35,7 @@ static void unmap_link(const struct unmap *u, struct rmap_link *link)
 	                .mode = ZAP_DROP,
 	                .keep_grants = link->flags & RMAP_KEEP_GRANTS,
 	                .keep_copies = u->keep_copies,
+	                .keep_strangers = true,
 	                .index = link->nonlinear};
 
 	mmu_gather_begin(&g, link->pt, start, end, MMU_CLEAR);
@@ -59,9 +62,11 @@ static void unmap_node(const struct unmap *u, struct nonlinear_index *idx, struc
 
 static void unmap_nonlinear(const struct unmap *u, struct nonlinear_index *idx)
 {
-	struct nonlinear_node *n = NULL;
+	struct nonlinear_cursor c;
+	struct nonlinear_node *n;
 
-	while ((n = nonlinear_index_scan(idx, u->first, u->last, n)))
+	nonlinear_index_begin(&c, idx, u->first, u->last);
+	while ((n = nonlinear_index_next(&c)))
 		unmap_node(u, idx, n);
 }
 
@@ -76,6 +81,15 @@ static void unmap_everywhere(const struct unmap *u)
 	list_for_each_entry(idx, &u->maps->nonlinear, link)
 		unmap_nonlinear(u, idx);
 	rwsem_write_unlock(&u->maps->lock);
+}
+
+void object_unmap(struct vm_object *obj, pgoff_t first, pgoff_t last)
+{
+	struct unmap u = {.maps = &obj->maps, .first = first, .last = last, .keep_copies = true};
+
+	rwsem_write_lock(&obj->invalidate_lock);
+	unmap_everywhere(&u);
+	rwsem_write_unlock(&obj->invalidate_lock);
 }
 
 static bool all_zero(const char *p, size_t n)
@@ -118,12 +132,19 @@ void object_truncate(struct vm_object *obj, loff_t size)
 	loff_t old = obj->size;
 	struct unmap u = {.maps = &obj->maps, .first = (pgoff_t)((u64)(size + PAGE_SIZE - 1) >> PAGE_SHIFT), .last = ~0UL};
 
+	if (MUTATION(18) && size < old) { /* M18: unmapped once, while a fault can still map it again */
+		unmap_everywhere(&u);
+		SYNC_POINT("truncate-unmapped");
+	}
 	rwsem_write_lock(&obj->invalidate_lock);
 	/* A mapping may have stored beyond the end within the last page: that must not become file content. */
 	(void)object_zero(obj, min(old, size), ALIGN_UP(min(old, size), (loff_t)PAGE_SIZE));
 	WRITE_ONCE(obj->size, size);
 	if (size < old) {
-		unmap_everywhere(&u);
+		if (!MUTATION(18)) {
+			unmap_everywhere(&u);
+			SYNC_POINT("truncate-unmapped");
+		}
 		pagecache_drop(obj, u.first, u.last);
 	}
 	rwsem_write_unlock(&obj->invalidate_lock);

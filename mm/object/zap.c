@@ -7,9 +7,12 @@
  *   none               -                              -
  *   file entry         none; off position: node freed stays
  *   zero page          none                           none
- *   anonymous page     none                           none (stays, with keep_copies)
- *   swap, marker       none, the slot is counted down none (stays, with keep_copies)
+ *   private copy       none; off position: node freed as a cached page (stays, with keep_copies; see below)
+ *   swap, marker       the same, and the slot is counted down
  *   cached page        none; off position: node freed off position or own grants: file entry; else none
+ *
+ * A private copy that stands in for a page off position is not touched by a truncate of what lies at its linear position
+ * (keep_strangers), nor by one of that page: only who drops the address drops it.
  *
  * Dirty bits: the value that the atomic clear returns is the only one believed.
  */
@@ -37,6 +40,28 @@ static void zap_file_entry(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t p
 	forget_offset(z, va, pte_file_pgoff(pte));
 }
 
+/* What a private copy in a mapping of a file leaves behind. */
+static void zap_copy(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t old)
+{
+	pgoff_t linear = zap_linear_pgoff(z, va), pgoff = nonlinear_index_copied(z->index, va, linear);
+
+	if (z->mode == ZAP_UNMAP) {
+		forget_offset(z, va, pgoff);
+		return;
+	}
+	if (pgoff != linear)
+		nonlinear_index_from_copy(z->index, pgoff, va);
+	if (pgoff != linear || z->keep_grants)
+		hw_pte_set(hw, pte_mk_file(pgoff, pte_grant(old)));
+}
+
+static bool keeps_copy(const struct zap *z, vaddr_t va)
+{
+	pgoff_t linear = zap_linear_pgoff(z, va);
+
+	return z->keep_copies || (z->keep_strangers && z->index && nonlinear_index_copied(z->index, va, linear) != linear);
+}
+
 /* What a cached page leaves behind. */
 static void zap_cached(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t old, struct page *page)
 {
@@ -59,7 +84,7 @@ static void zap_page(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
 		return;
 	}
 	page = pfn_to_page(pte_pfn(pte));
-	if (page_test(page, PG_ANON) && z->keep_copies)
+	if (page_test(page, PG_ANON) && keeps_copy(z, va))
 		return;
 	if (MUTATION(1)) /* M1: flush before clear (and not after: gather.c) */
 		pgtable_flush_early(z->gather->pt, va);
@@ -67,6 +92,8 @@ static void zap_page(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
 	TRACE(TRACE_CLEAR, z->gather->pt, va, page_to_pfn(page), pte_trace(pte), 0);
 	if (!page_test(page, PG_ANON))
 		zap_cached(z, hw, va, pte, page);
+	else if (z->index)
+		zap_copy(z, hw, va, pte);
 	__atomic_fetch_sub(&page->mapcount, 1, __ATOMIC_SEQ_CST);
 	lru_rescue(page);
 	if (page_test(page, PG_SWAPCACHE))
@@ -76,11 +103,13 @@ static void zap_page(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
 }
 
 /* A private page in a slot, or a note about a lost one. */
-static void zap_soft(struct zap *z, struct hw_pte *hw, pte_t pte)
+static void zap_soft(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
 {
-	if (z->keep_copies)
+	if (keeps_copy(z, va))
 		return;
 	hw_pte_set(hw, pte_none());
+	if (z->index)
+		zap_copy(z, hw, va, pte);
 	if (!pte_is_swap(pte))
 		return;
 	pgtable_account_swap(z->gather->pt, -1);
@@ -101,7 +130,7 @@ static int zap_extent(struct pt_extent *x, void *ctx)
 		else if (pte_is_file(pte))
 			zap_file_entry(z, x->hw, x->va, pte);
 		else if (pte_is_swap(pte) || pte_is_marker(pte))
-			zap_soft(z, x->hw, pte);
+			zap_soft(z, x->hw, x->va, pte);
 	}
 	/*
 	 * Writeback may clean such a page as soon as this table is unlocked: no CPU may be able to store into it then

@@ -20,9 +20,10 @@ struct zap {
 	vaddr_t va;                    /* some address of the mapping ... */
 	pgoff_t pgoff;                 /* ... and its linear offset */
 	enum zap_mode mode;
-	bool keep_grants; /* DROP: a page with its own grants leaves a file entry even in position */
-	bool lost_writer; /* zap.c: a writable entry of a cached page was emptied and is not flushed yet */
-	bool keep_copies; /* leave private copies alone (hole punch) */
+	bool keep_grants;    /* DROP: a page with its own grants leaves a file entry even in position */
+	bool lost_writer;    /* zap.c: a writable entry of a cached page was emptied and is not flushed yet */
+	bool keep_copies;    /* leave private copies alone (hole punch) */
+	bool keep_strangers; /* leave those alone that stand for a page off position (truncate) */
 };
 
 /* => mmap lock for writing, or reading with DROP, or (truncate) maps->lock: the range cannot go away.

@@ -43,6 +43,7 @@ int pgtable_init(struct pgtable *pt)
 	pt->nr_tables = 1;
 	pt->nr_pages = 0;
 	pt->nr_swap = 0;
+	pt->recent = NULL;
 	arch_pgtable_init_root(page_address(pt->root));
 	return 0;
 }
@@ -123,9 +124,19 @@ void pgtable_flush_range(struct pgtable *pt, vaddr_t start, vaddr_t end)
 	mmu_notify_flush(f.pt, f.start, f.end);
 }
 
+/* A program of one thread, on its own CPU, and no secondary MMU: the usual case, and nobody else to tell. */
 void pgtable_flush_page(struct pgtable *pt, vaddr_t va)
 {
-	pgtable_flush_range(pt, va, va + PAGE_SIZE);
+	const struct cpu *cpu = this_cpu();
+
+	cpu_mb(); /* the entry changed before the mask is read */
+	if (likely(__atomic_load_n(&pt->cpu_mask, __ATOMIC_SEQ_CST) == BIT(cpu->id) && cpu->loaded == pt && !cpu->lazy &&
+	           !READ_ONCE(pt->notifiers))) {
+		tlb_flush_local_page(va);
+		TRACE(TRACE_FLUSH, pt, va, 0, 0, va + PAGE_SIZE);
+	} else {
+		pgtable_flush_range(pt, va, va + PAGE_SIZE);
+	}
 }
 
 void pgtable_flush_all(struct pgtable *pt)
@@ -166,6 +177,7 @@ void pgtable_destroy(struct pgtable *pt)
 	mmu_gather_finish(&g);
 	mmu_notifiers_free(pt);
 	ASSERT(pt->nr_tables == 1);
+	ASSERT(pt->root->nr_below == 0);
 	table_free(pt->root);
 	pt->root = NULL;
 }

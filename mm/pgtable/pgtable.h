@@ -24,6 +24,7 @@ struct pgtable {
 	unsigned long nr_pages;          /* accounted pages mapped (RSS); atomic */
 	unsigned long nr_swap;           /* swap entries; atomic */
 	struct mmu_notifiers *notifiers; /* secondary MMUs (notifier.h); NULL: nobody ever subscribed */
+	struct page *recent; /* leaf table that pt_find() found last; r: mmap lock; cleared: mmap lock for writing */
 };
 
 int pgtable_init(struct pgtable *pt); /* 0 or -ENOMEM */
@@ -87,14 +88,29 @@ struct pt_slot pt_lock(struct pgtable *pt, vaddr_t va);
 /* Find without locking; slot.hw == NULL: no table.  The table stays while mm's lock is held; the entry may be peeked
  * at with hw_pte_get_lockless() and then locked. => mmap lock held */
 struct pt_slot pt_find(struct pgtable *pt, vaddr_t va);
-void pt_lock_found(struct pt_slot slot);
+/* The entry of @va, or NULL. => something else keeps its table: the lock of a reverse map in which the range is */
+struct hw_pte *pt_peek(struct pgtable *pt, vaddr_t va);
+/* The same; @near is the entry of @near_va, or without entry: if one table holds both, it is not searched for. */
+static inline struct pt_slot pt_find_near(struct pgtable *pt, vaddr_t va, struct pt_slot near, vaddr_t near_va)
+{
+	if (!near.hw || (va ^ near_va) >= pt_span(1))
+		return pt_find(pt, va);
+	return (struct pt_slot){hw_pte_at((void *)((uintptr_t)near.hw & PAGE_MASK), pt_index(0, va)), near.table};
+}
+static inline void pt_lock_found(struct pt_slot slot)
+{
+	spin_lock(&slot.table->ptl);
+}
 /* The same for a second address space while one PTL is held (fork: parent before child). */
 struct pt_slot pt_lock_nested(struct pgtable *pt, vaddr_t va);
 /* Find and lock the entry of @va while the lock of table @held is held: the same table is not locked twice.
  * Two movers cannot meet crosswise: both hold the mmap lock for writing. */
 struct pt_slot pt_lock_pair(struct pgtable *pt, vaddr_t va, struct page *held);
 void pt_unlock_pair(struct pt_slot slot, struct page *held);
-void pt_unlock(struct pt_slot slot);
+static inline void pt_unlock(struct pt_slot slot)
+{
+	spin_unlock(&slot.table->ptl);
+}
 /* The leaf entry without any lock, or NULL. => interrupts off until the caller is done with it (that is what keeps
  * the table there: who frees one first interrupts every CPU in pt->cpu_mask); @pt is loaded on this CPU */
 struct hw_pte *pt_lookup_lockless(struct pgtable *pt, vaddr_t va);

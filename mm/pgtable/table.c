@@ -30,21 +30,23 @@ struct page *table_alloc(void)
 void table_free(struct page *table)
 {
 	ASSERT(page_test(table, PG_TABLE));
-	ASSERT(table->nr_below == 0);
 	page_clear(table, PG_TABLE);
 	atomic_dec(&phys_table_pages);
 	table->private = 0;
+	table->index = 0;
 	page_was_table(table);
 	page_put(table);
 }
 
 /* Link a fresh table below the empty entry @hw of @above at @level, unless another thread was faster. */
-static int table_link(struct pgtable *pt, struct page *above, struct hw_pte *hw, unsigned level)
+static int table_link(struct pgtable *pt, struct page *above, struct hw_pte *hw, unsigned level, vaddr_t va)
 {
 	struct page *table = table_alloc();
 
 	if (!table)
 		return -ENOMEM;
+	if (level == 1)
+		table->index = va / pt_span(1); /* which addresses it is for: pt_find() */
 	spin_lock(&pt->lock);
 	if (!pte_is_table(hw_pte_get(hw), level)) {
 		hw_pte_set(hw, pte_mk_table(page_to_pfn(table), level));
@@ -69,7 +71,7 @@ static int table_path(struct pgtable *pt, vaddr_t va)
 		struct hw_pte *hw = hw_pte_at(page_address(table), pt_index(level, va));
 
 		if (!pte_is_table(hw_pte_get_lockless(hw), level)) {
-			int err = table_link(pt, table, hw, level);
+			int err = table_link(pt, table, hw, level, va);
 
 			if (err)
 				return err;
@@ -101,10 +103,12 @@ static void unlink_table(struct trim *t, struct page *above, struct hw_pte *hw, 
 {
 	struct page *table = pfn_to_page(pte_table_pfn(hw_pte_get_lockless(hw)));
 
+	ASSERT(level == 1 || table->nr_below == 0);
 	spin_lock(&t->pt->lock);
 	hw_pte_get_and_clear(hw);
 	above->nr_below--;
 	t->pt->nr_tables--;
+	t->pt->recent = NULL;
 	spin_unlock(&t->pt->lock);
 	mmu_gather_table(t->gather, table, base, level);
 }

@@ -15,7 +15,7 @@ struct descent {
 
 static inline struct descent descend(const struct pgtable *pt, vaddr_t va)
 {
-	void *table = page_address(pt->root);
+	void *table = phys_to_virt(pt->root_pa);
 	pfn_t pfn = 0;
 
 #pragma GCC unroll 5 /* then every shift and mask of the geometry is a constant */
@@ -35,27 +35,34 @@ static inline struct hw_pte *leaf_entry(struct page *table, vaddr_t va)
 	return hw_pte_at(page_address(table), pt_index(0, va));
 }
 
-struct pt_slot pt_find(struct pgtable *pt, vaddr_t va)
+static __attribute__((noinline)) struct pt_slot search(struct pgtable *pt, vaddr_t va)
 {
 	struct page *table = descend(pt, va).table;
 
 	if (!table)
 		return (struct pt_slot){NULL, NULL};
+	WRITE_ONCE(pt->recent, table);
 	return (struct pt_slot){leaf_entry(table, va), table};
 }
 
-void pt_lock_found(struct pt_slot slot)
+/* A leaf table knows which addresses it is for (table.c), and none goes while the mmap lock is held. */
+struct pt_slot pt_find(struct pgtable *pt, vaddr_t va)
 {
-	spin_lock(&slot.table->ptl);
+	struct page *table = READ_ONCE(pt->recent);
+
+	if (likely(table && table->index == va / pt_span(1)))
+		return (struct pt_slot){leaf_entry(table, va), table};
+	return search(pt, va);
 }
 
 struct pt_slot pt_lock(struct pgtable *pt, vaddr_t va)
 {
-	struct pt_slot slot = pt_find(pt, va);
+	struct page *table = descend(pt, va).table;
 
-	if (slot.hw)
-		pt_lock_found(slot);
-	return slot;
+	if (!table)
+		return (struct pt_slot){NULL, NULL};
+	spin_lock(&table->ptl);
+	return (struct pt_slot){leaf_entry(table, va), table};
 }
 
 struct pt_slot pt_lock_nested(struct pgtable *pt, vaddr_t va)
@@ -84,18 +91,17 @@ void pt_unlock_pair(struct pt_slot slot, struct page *held)
 		spin_unlock(&slot.table->ptl);
 }
 
-void pt_unlock(struct pt_slot slot)
+struct hw_pte *pt_peek(struct pgtable *pt, vaddr_t va)
 {
-	spin_unlock(&slot.table->ptl);
+	struct page *table = descend(pt, va).table;
+
+	return table ? leaf_entry(table, va) : NULL;
 }
 
 struct hw_pte *pt_lookup_lockless(struct pgtable *pt, vaddr_t va)
 {
-	struct page *table;
-
 	ASSERT(!irqs_enabled() && this_cpu()->loaded == pt);
-	table = descend(pt, va).table;
-	return table ? leaf_entry(table, va) : NULL;
+	return pt_peek(pt, va);
 }
 
 /* First address after @va that the entry at @level, which holds @va, does not cover. */

@@ -14,8 +14,14 @@
  *	nr_buckets = 6, mask = 7:   hash & 7  =  0 1 2 3 4 5 6 7
  *	                            bucket    =  0 1 2 3 4 5 2 3     (6, 7 do not exist yet: drop the top bit)
  *
- * Alternatives: one tree of all nodes (16 steps at 65,536 entries, twice per remap: a third of its cost); plain
- * chains (a window that shows one page everywhere would make every removal a scan).
+ * A crowd is a digital search tree: a node goes to the first free place on the way that the bits of its address, from
+ * the lowest page bit up, lead to; any leaf below a place may take it.  No balance is kept, and none is needed: it is
+ * never deeper than an address has bits.  (Neighbouring addresses differ in their low bits, so it is usually no deeper
+ * than log k.)
+ *
+ * Alternatives: one ordered tree of all nodes (16 steps at 65,536 entries, twice a remap); a small balanced tree in each
+ * bucket (three pointers a node, and half of a remap's cost was in turning trees of two nodes); plain chains (a window
+ * that shows one page everywhere would make every removal a scan).
  */
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
@@ -23,19 +29,13 @@
 #include "mm/phys/slab.h"
 #include "mm/rmap/rmap.h"
 
-#define LOAD 2 /* nodes a bucket */
-#define BUCKETS_PER_PAGE (PAGE_SIZE / sizeof(struct rb_root))
+#define BUCKETS_PER_PAGE (PAGE_SIZE / sizeof(struct nonlinear_node *))
 
 static struct slab_cache node_cache;
 
 void rmap_init(void)
 {
 	slab_cache_init(&node_cache, "nonlinear_node", sizeof(struct nonlinear_node));
-}
-
-struct nonlinear_node *nonlinear_node_alloc(void)
-{
-	return slab_alloc(&node_cache, GFP_KERNEL);
 }
 
 void nonlinear_node_free(struct nonlinear_node *node)
@@ -48,65 +48,72 @@ void nonlinear_node_free(struct nonlinear_node *node)
 /* Spreads offsets that differ in any bits over the low bits of the result. */
 static inline unsigned long hash(pgoff_t pgoff)
 {
-	u32 x = (u32)((u64)pgoff ^ (u64)pgoff >> 32) * 0x9e3779b1u;
+	u64 x = (u64)pgoff * 0x9e3779b97f4a7c15ull;
 
-	return x ^ x >> 15;
+	return (unsigned long)(x ^ x >> 32);
 }
 
-static inline struct rb_root *bucket_at(const struct nonlinear_index *idx, unsigned long n)
+static inline struct nonlinear_node **bucket_at(const struct nonlinear_index *idx, unsigned long n)
 {
 	return &idx->pages[n / BUCKETS_PER_PAGE][n % BUCKETS_PER_PAGE];
 }
 
-static inline struct rb_root *bucket_of(const struct nonlinear_index *idx, pgoff_t pgoff)
+static inline struct nonlinear_node **bucket_of(const struct nonlinear_index *idx, pgoff_t pgoff)
 {
 	unsigned long n = hash(pgoff) & idx->mask;
 
 	return bucket_at(idx, n < idx->nr_buckets ? n : n & idx->mask >> 1);
 }
 
-/* Order within a bucket: page offset, then address. */
-static inline bool comes_before(const struct nonlinear_node *n, pgoff_t pgoff, vaddr_t va)
+/* Where the chain's node of @pgoff hangs, or the chain's end. */
+static inline struct nonlinear_node **head_of(const struct nonlinear_index *idx, pgoff_t pgoff)
 {
-	return n->pgoff < pgoff || (n->pgoff == pgoff && n->va < va);
+	struct nonlinear_node **at = bucket_of(idx, pgoff);
+
+	while (*at && (*at)->pgoff != pgoff)
+		at = &(*at)->link[0];
+	return at;
 }
 
-static struct nonlinear_node *to_node(struct rb_node *rb)
+/* -- crowds ------------------------------------------------------------------------------------------------------ */
+
+/* Where the node of @va hangs in the crowd that hangs at @at, or would. */
+static struct nonlinear_node **crowd_place(struct nonlinear_node **at, vaddr_t va)
 {
-	return rb ? rb_entry(rb, struct nonlinear_node, rb) : NULL;
+	for (vaddr_t bits = va >> PAGE_SHIFT; *at && (*at)->va != va; bits >>= 1)
+		at = &(*at)->link[bits & 1];
+	return at;
 }
 
-static void bucket_add(struct rb_root *bucket, struct nonlinear_node *node)
+/* Unlink a leaf of the crowd that hangs at @at. => there is one */
+static struct nonlinear_node *crowd_take_leaf(struct nonlinear_node **at)
 {
-	struct rb_node **link = &bucket->node, *parent = NULL;
+	struct nonlinear_node *n;
 
-	while (*link) {
-		struct nonlinear_node *n = to_node(*link);
+	while ((n = *at)->link[0] || n->link[1])
+		at = &n->link[n->link[0] ? 0 : 1];
+	*at = NULL;
+	return n;
+}
 
-		ASSERT(n->pgoff != node->pgoff || n->va != node->va);
-		parent = *link;
-		link = comes_before(n, node->pgoff, node->va) ? &parent->right : &parent->left;
+static inline void take_place(struct nonlinear_node *n, const struct nonlinear_node *of)
+{
+	n->link[0] = of->link[0];
+	n->link[1] = of->link[1];
+}
+
+/* Unlink the node that hangs at @at; a leaf from below it takes its place. */
+static struct nonlinear_node *crowd_del(struct nonlinear_node **at)
+{
+	struct nonlinear_node *n = *at;
+
+	if (!n->link[0] && !n->link[1]) {
+		*at = NULL;
+	} else {
+		*at = crowd_take_leaf(&n->link[n->link[0] ? 0 : 1]);
+		take_place(*at, n);
 	}
-	rb_link_node(&node->rb, parent, link);
-	rb_insert_color(&node->rb, bucket);
-}
-
-/* The first node at or after (@pgoff, @va). */
-static struct nonlinear_node *bucket_first(const struct rb_root *bucket, pgoff_t pgoff, vaddr_t va)
-{
-	struct nonlinear_node *best = NULL;
-
-	for (struct rb_node *rb = bucket->node; rb;) {
-		struct nonlinear_node *n = to_node(rb);
-
-		if (comes_before(n, pgoff, va)) {
-			rb = rb->right;
-		} else {
-			best = n;
-			rb = rb->left;
-		}
-	}
-	return best;
+	return n;
 }
 
 /* -- growing ----------------------------------------------------------------------------------------------------- */
@@ -115,18 +122,19 @@ static struct nonlinear_node *bucket_first(const struct rb_root *bucket, pgoff_t
 static void split_bucket(struct nonlinear_index *idx)
 {
 	unsigned long fresh = idx->nr_buckets++;
-	struct rb_root *from, *to = bucket_at(idx, fresh);
-	struct nonlinear_node *n, *next;
+	struct nonlinear_node **from, **to = bucket_at(idx, fresh), *n;
 
 	if (fresh > idx->mask)
 		idx->mask = idx->mask << 1 | 1;
 	from = bucket_at(idx, fresh & idx->mask >> 1);
-	for (n = to_node(rb_first(from)); n; n = next) {
-		next = to_node(rb_next(&n->rb));
-		if ((hash(n->pgoff) & idx->mask) == fresh) {
-			rb_erase(&n->rb, from);
-			bucket_add(to, n);
+	while ((n = *from)) {
+		if ((hash(n->pgoff) & idx->mask) != fresh) {
+			from = &n->link[0];
+			continue;
 		}
+		*from = n->link[0];
+		n->link[0] = *to;
+		*to = n;
 	}
 }
 
@@ -136,14 +144,14 @@ static bool table_full(const struct nonlinear_index *idx)
 }
 
 /* A directory with room for twice the pages, or NULL. */
-static struct rb_root **bigger_directory(const struct nonlinear_index *idx)
+static struct nonlinear_node ***bigger_directory(const struct nonlinear_index *idx)
 {
-	return kzalloc(max(2 * READ_ONCE(idx->max_pages), 8u) * sizeof(struct rb_root *), GFP_KERNEL | GFP_NOWARN);
+	return kzalloc(max(2 * READ_ONCE(idx->max_pages), 8u) * sizeof(struct nonlinear_node **), GFP_KERNEL | GFP_NOWARN);
 }
 
-void nonlinear_index_grow(struct nonlinear_index *idx)
+static void grow_table(struct nonlinear_index *idx)
 {
-	struct rb_root *page, **directory = NULL, **old = NULL;
+	struct nonlinear_node **page, ***directory = NULL, ***old = NULL;
 
 	if (likely(!table_full(idx)))
 		return;
@@ -168,76 +176,251 @@ void nonlinear_index_grow(struct nonlinear_index *idx)
 	kfree(page);
 }
 
+/* -- spare nodes -------------------------------------------------------------------------------------------------- */
+
+static void free_chain(struct nonlinear_node *chain)
+{
+	while (chain) {
+		struct nonlinear_node *next = chain->link[0];
+
+		slab_free(&node_cache, chain);
+		chain = next;
+	}
+}
+
+/* @n nodes, chained, and the last one; all or NULL. => n > 0 */
+static struct nonlinear_node *make_chain(unsigned long n, struct nonlinear_node **last)
+{
+	struct nonlinear_node *chain = NULL;
+
+	while (n--) {
+		struct nonlinear_node *node = slab_alloc(&node_cache, GFP_KERNEL);
+
+		if (!node) {
+			free_chain(chain);
+			return NULL;
+		}
+		if (!chain)
+			*last = node;
+		node->link[0] = chain;
+		chain = node;
+	}
+	return chain;
+}
+
+int nonlinear_index_stock(struct nonlinear_index *idx, unsigned long n)
+{
+	unsigned long have = READ_ONCE(idx->nr_spare);
+	struct nonlinear_node *chain, *last;
+
+	grow_table(idx);
+	if (have >= n)
+		return 0;
+	chain = make_chain(n - have, &last);
+	if (!chain)
+		return -ENOMEM;
+	rwsem_write_lock(&idx->maps->lock);
+	last->link[0] = idx->spare;
+	idx->spare = chain;
+	idx->nr_spare += n - have;
+	rwsem_write_unlock(&idx->maps->lock);
+	return 0;
+}
+
+void nonlinear_index_trim(struct nonlinear_index *idx)
+{
+	struct nonlinear_node *chain = NULL, *n;
+
+	if (likely(READ_ONCE(idx->nr_spare) <= NONLINEAR_SPARE))
+		return;
+	rwsem_write_lock(&idx->maps->lock);
+	for (; idx->nr_spare > NONLINEAR_SPARE; idx->nr_spare--) {
+		n = idx->spare;
+		idx->spare = n->link[0];
+		n->link[0] = chain;
+		chain = n;
+	}
+	rwsem_write_unlock(&idx->maps->lock);
+	free_chain(chain);
+}
+
 /* -- nodes ----------------------------------------------------------------------------------------------------------- */
 
-void nonlinear_index_add(struct nonlinear_index *idx, struct nonlinear_node *node, pgoff_t pgoff, vaddr_t va)
+/* Into its bucket, or into the crowd of its offset. */
+static inline void insert(struct nonlinear_index *idx, struct nonlinear_node *node, pgoff_t pgoff, vaddr_t va)
 {
-	ASSERT(rwsem_write_held(&idx->maps->lock));
+	struct nonlinear_node **at = head_of(idx, pgoff);
+
 	node->pgoff = pgoff;
 	node->va = va;
-	bucket_add(bucket_of(idx, pgoff), node);
-	if (++idx->count > idx->nr_buckets * LOAD && !table_full(idx))
+	if (unlikely(*at)) {
+		ASSERT((*at)->va != va);
+		at = crowd_place(&(*at)->link[1], va);
+		ASSERT(!*at);
+	}
+	node->link[0] = node->link[1] = NULL;
+	*at = node;
+}
+
+/* A copy's node. */
+static struct nonlinear_node *extract_copy(struct nonlinear_index *idx, pgoff_t pgoff, vaddr_t va)
+{
+	struct nonlinear_node **at = crowd_place(&idx->copies, va);
+
+	BUG_ON(!*at || (*at)->pgoff != pgoff);
+	idx->nr_copies--;
+	return crowd_del(at);
+}
+
+/* Not the first of its offset. */
+static __attribute__((noinline)) struct nonlinear_node *
+extract_from_crowd(struct nonlinear_index *idx, struct nonlinear_node *head, pgoff_t pgoff, vaddr_t va)
+{
+	struct nonlinear_node **at = head ? crowd_place(&head->link[1], va) : NULL;
+
+	return at && *at ? crowd_del(at) : extract_copy(idx, pgoff, va);
+}
+
+static inline __attribute__((always_inline)) struct nonlinear_node *extract(struct nonlinear_index *idx, pgoff_t pgoff,
+                                                                            vaddr_t va)
+{
+	struct nonlinear_node **at = head_of(idx, pgoff), *n = *at;
+
+	if (unlikely(!n || n->va != va))
+		return extract_from_crowd(idx, n, pgoff, va);
+	if (unlikely(n->link[1])) { /* somebody of its crowd takes its place */
+		*at = crowd_take_leaf(&n->link[1]);
+		take_place(*at, n);
+	} else {
+		*at = n->link[0];
+	}
+	return n;
+}
+
+void nonlinear_index_add(struct nonlinear_index *idx, pgoff_t pgoff, vaddr_t va)
+{
+	struct nonlinear_node *node = idx->spare;
+
+	ASSERT(rwsem_write_held(&idx->maps->lock) && node);
+	idx->spare = node->link[0];
+	idx->nr_spare--;
+	insert(idx, node, pgoff, va);
+	if (++idx->count > idx->nr_buckets * NONLINEAR_LOAD && !table_full(idx))
 		split_bucket(idx);
 }
 
 struct nonlinear_node *nonlinear_index_del(struct nonlinear_index *idx, pgoff_t pgoff, vaddr_t va)
 {
-	struct rb_root *bucket = bucket_of(idx, pgoff);
-	struct nonlinear_node *n = NULL;
+	ASSERT(rwsem_write_held(&idx->maps->lock));
+	idx->count--;
+	return extract(idx, pgoff, va);
+}
+
+void nonlinear_index_move(struct nonlinear_index *idx, vaddr_t va, pgoff_t from, pgoff_t to)
+{
+	ASSERT(rwsem_write_held(&idx->maps->lock));
+	insert(idx, extract(idx, from, va), to, va);
+}
+
+/* -- private copies ------------------------------------------------------------------------------------------------ */
+
+void nonlinear_index_to_copy(struct nonlinear_index *idx, pgoff_t pgoff, vaddr_t va)
+{
+	struct nonlinear_node *n, **at;
 
 	ASSERT(rwsem_write_held(&idx->maps->lock));
-	for (struct rb_node *rb = bucket->node; rb;) {
-		n = to_node(rb);
-		if (n->pgoff == pgoff && n->va == va)
-			break;
-		rb = comes_before(n, pgoff, va) ? rb->right : rb->left;
+	n = extract(idx, pgoff, va);
+	at = crowd_place(&idx->copies, va);
+	ASSERT(!*at);
+	n->link[0] = n->link[1] = NULL;
+	*at = n;
+	idx->nr_copies++;
+}
+
+void nonlinear_index_from_copy(struct nonlinear_index *idx, pgoff_t pgoff, vaddr_t va)
+{
+	ASSERT(rwsem_write_held(&idx->maps->lock));
+	insert(idx, extract_copy(idx, pgoff, va), pgoff, va);
+}
+
+pgoff_t nonlinear_index_copied(const struct nonlinear_index *idx, vaddr_t va, pgoff_t linear)
+{
+	struct nonlinear_node *copies = idx->copies, *n = *crowd_place(&copies, va);
+
+	return n ? n->pgoff : linear;
+}
+
+/* -- finding ------------------------------------------------------------------------------------------------------ */
+
+bool nonlinear_index_has(const struct nonlinear_index *idx, pgoff_t pgoff, vaddr_t va)
+{
+	struct nonlinear_node *head = *head_of(idx, pgoff);
+
+	return head && (head->va == va || *crowd_place(&head->link[1], va));
+}
+
+void nonlinear_index_begin(struct nonlinear_cursor *c, const struct nonlinear_index *idx, pgoff_t first, pgoff_t last)
+{
+	c->idx = idx;
+	c->first = first;
+	c->last = last;
+	c->at = 0;
+	c->by_offset = last - first < idx->nr_buckets;
+	c->head = NULL;
+	c->depth = 0;
+}
+
+static struct nonlinear_node *next_offset(struct nonlinear_cursor *c)
+{
+	struct nonlinear_node *head = NULL;
+
+	while (!head && c->at <= c->last - c->first)
+		head = *head_of(c->idx, c->first + c->at++);
+	return head;
+}
+
+/* The next in the chain, or the first of a later one, of a wanted offset. */
+static struct nonlinear_node *next_in_buckets(struct nonlinear_cursor *c)
+{
+	struct nonlinear_node *n = c->head ? c->head->link[0] : NULL;
+
+	for (;;) {
+		for (; n; n = n->link[0])
+			if (n->pgoff >= c->first && n->pgoff <= c->last)
+				return n;
+		if (c->at == c->idx->nr_buckets)
+			return NULL;
+		n = *bucket_at(c->idx, c->at++);
 	}
-	BUG_ON(!n || n->pgoff != pgoff || n->va != va);
-	rb_erase(&n->rb, bucket);
-	idx->count--;
+}
+
+static inline void visit_later(struct nonlinear_cursor *c, struct nonlinear_node *n)
+{
+	if (n)
+		c->todo[c->depth++] = n;
+}
+
+struct nonlinear_node *nonlinear_index_next(struct nonlinear_cursor *c)
+{
+	struct nonlinear_node *n;
+
+	if (c->depth) { /* of the crowd */
+		n = c->todo[--c->depth];
+		visit_later(c, n->link[1]);
+		visit_later(c, n->link[0]);
+		return n;
+	}
+	n = c->head = c->by_offset ? next_offset(c) : next_in_buckets(c);
+	if (n)
+		visit_later(c, n->link[1]);
 	return n;
-}
-
-struct nonlinear_node *nonlinear_index_find(const struct nonlinear_index *idx, pgoff_t pgoff)
-{
-	struct nonlinear_node *n = bucket_first(bucket_of(idx, pgoff), pgoff, 0);
-
-	return n && n->pgoff == pgoff ? n : NULL;
-}
-
-struct nonlinear_node *nonlinear_index_find_next(struct nonlinear_node *node)
-{
-	struct nonlinear_node *n = to_node(rb_next(&node->rb));
-
-	return n && n->pgoff == node->pgoff ? n : NULL;
-}
-
-struct nonlinear_node *nonlinear_index_scan(const struct nonlinear_index *idx, pgoff_t first, pgoff_t last,
-                                            struct nonlinear_node *prev)
-{
-	unsigned long n = 0;
-
-	if (prev) {
-		struct nonlinear_node *next = to_node(rb_next(&prev->rb));
-
-		if (next && next->pgoff <= last)
-			return next;
-		n = hash(prev->pgoff) & idx->mask;
-		n = (n < idx->nr_buckets ? n : n & idx->mask >> 1) + 1;
-	}
-	for (; n < idx->nr_buckets; n++) {
-		struct nonlinear_node *found = bucket_first(bucket_at(idx, n), first, 0);
-
-		if (found && found->pgoff <= last)
-			return found;
-	}
-	return NULL;
 }
 
 /* -- one index for each pair of page table and object ------------------------------------------------------------------- */
 
 static void index_free(struct nonlinear_index *idx)
 {
+	free_chain(idx->spare);
 	for (unsigned i = 0; i < idx->nr_pages; i++)
 		kfree(idx->pages[i]);
 	kfree(idx->pages);

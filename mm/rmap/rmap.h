@@ -41,16 +41,36 @@ struct rmap_link {
 #define RMAP_LOCKED 4u      /* mlocked: the pages stay */
 
 /*
- * The off-position entries of one page table into one object: a hash table by page offset whose buckets are small
- * ordered trees.  Finding, adding and removing an entry costs O(1) when offsets are spread and O(log k) when k
- * addresses show one page; a node is 40 bytes and the buckets add half a pointer an entry.
+ * The off-position entries of one page table into one object: a hash table by page offset.  A bucket is a chain of
+ * nodes of different offsets; the others of the same offset are that node's crowd, a tree by the bits of their addresses.
+ *
+ *	bucket -> node, offset 7 -> node, offset 23 -> NULL         link[0]: the next in the chain
+ *	                |
+ *	              crowd: the other addresses that show page 7   link[1]: its root; within it link[bit]
+ *
+ * Finding, adding, moving and removing an entry costs O(1) when offsets are spread and O(log k) when k addresses show
+ * one page.  A node is four words, and the buckets add one word an entry.
  */
+struct nonlinear_node {
+	struct nonlinear_node *link[2];
+	pgoff_t pgoff;
+	vaddr_t va;
+};
+
+#define NONLINEAR_LOAD 1 /* nodes a bucket */
+_Static_assert(sizeof(struct nonlinear_node) + sizeof(void *) / NONLINEAR_LOAD <= 40,
+               "an off-position entry costs at most 40 bytes");
+
 struct nonlinear_index {
-	struct rb_root **pages; /* of buckets; the table grows bucket by bucket */
+	struct nonlinear_node ***pages; /* of buckets; the table grows bucket by bucket */
 	unsigned nr_pages, max_pages;
 	unsigned long nr_buckets;
-	unsigned long mask;  /* 2^n - 1 >= nr_buckets - 1 */
-	unsigned long count; /* nodes */
+	unsigned long mask;            /* 2^n - 1 >= nr_buckets - 1 */
+	unsigned long count;           /* nodes, those of copies too */
+	struct nonlinear_node *copies; /* a crowd: entries whose page is now a private copy, but that stand for an offset */
+	unsigned long nr_copies;
+	struct nonlinear_node *spare; /* nodes at hand, chained through link[0] */
+	unsigned long nr_spare;
 	struct pgtable *pt;
 	struct object_maps *maps;
 	struct list link; /* maps->nonlinear */
@@ -58,10 +78,16 @@ struct nonlinear_index {
 	unsigned locked;  /* of these, how many are mlocked; maps->lock */
 };
 
-struct nonlinear_node {
-	struct rb_node rb;
-	pgoff_t pgoff;
-	vaddr_t va;
+/* Goes over the nodes of some offsets.  A crowd is no deeper than an address has bits above the page offset, and of
+ * each level at most one branch is still to be visited. */
+struct nonlinear_cursor {
+	const struct nonlinear_index *idx;
+	pgoff_t first, last;
+	unsigned long at; /* the next bucket; or, if there are fewer offsets than buckets, the next offset - first */
+	bool by_offset;
+	struct nonlinear_node *head; /* of the chain, visited last */
+	unsigned depth;
+	struct nonlinear_node *todo[8 * sizeof(vaddr_t) - PAGE_SHIFT + 1];
 };
 
 void rmap_init(void); /* once, at boot */
@@ -90,22 +116,48 @@ struct nonlinear_index *nonlinear_index_get(struct object_maps *maps, struct pgt
 void nonlinear_index_ref(struct nonlinear_index *idx);
 void nonlinear_index_put(struct nonlinear_index *idx);
 
-/* Nodes are made before any lock is taken, so that nothing can fail mid-way. */
-struct nonlinear_node *nonlinear_node_alloc(void);
+/*
+ * Nodes are made before any lock is taken, so that nothing can fail mid-way.  The index keeps some: whoever is going to
+ * need up to n of them sees under maps->lock whether nr_spare >= n, and if not gives the lock back, has them made, and
+ * looks again.  _stock: 0 or -ENOMEM; it also makes room for more buckets, and that this fails only makes the chains
+ * longer. => may sleep, no lock
+ */
+int nonlinear_index_stock(struct nonlinear_index *idx, unsigned long n);
+/* Free what an index need not keep. => may sleep, no lock */
+void nonlinear_index_trim(struct nonlinear_index *idx);
+#define NONLINEAR_SPARE 1024 /* what it may keep */
 void nonlinear_node_free(struct nonlinear_node *node);
-/* Make room for more buckets if the table is full; that it fails only makes the trees deeper. => may sleep, no lock */
-void nonlinear_index_grow(struct nonlinear_index *idx);
-/* => maps->lock held for writing */
-void nonlinear_index_add(struct nonlinear_index *idx, struct nonlinear_node *node, pgoff_t pgoff, vaddr_t va);
-/* Unlinks and returns the node of exactly this entry; asserts it exists. The caller frees or reuses it. */
-struct nonlinear_node *nonlinear_index_del(struct nonlinear_index *idx, pgoff_t pgoff, vaddr_t va);
 
-/* The first node of @pgoff, and the next one of the same offset; NULL: no more. => maps->lock held */
-struct nonlinear_node *nonlinear_index_find(const struct nonlinear_index *idx, pgoff_t pgoff);
-struct nonlinear_node *nonlinear_index_find_next(struct nonlinear_node *node);
-/* All nodes with offsets in [first, last], in no order: starts with @prev NULL. => maps->lock held */
-struct nonlinear_node *nonlinear_index_scan(const struct nonlinear_index *idx, pgoff_t first, pgoff_t last,
-                                            struct nonlinear_node *prev);
+static inline void nonlinear_index_keep(struct nonlinear_index *idx, struct nonlinear_node *node)
+{
+	node->link[0] = idx->spare;
+	idx->spare = node;
+	idx->nr_spare++;
+}
+
+/* => maps->lock held for writing */
+void nonlinear_index_add(struct nonlinear_index *idx, pgoff_t pgoff, vaddr_t va); /* takes a spare node */
+/* Unlinks and returns the node of exactly this entry; asserts it exists. The caller frees or keeps it. */
+struct nonlinear_node *nonlinear_index_del(struct nonlinear_index *idx, pgoff_t pgoff, vaddr_t va);
+/* The entry at @va stands for @to, no longer for @from; off position before and after. */
+void nonlinear_index_move(struct nonlinear_index *idx, vaddr_t va, pgoff_t from, pgoff_t to);
+
+/*
+ * A private copy comes to stand in for page @pgoff at @va: from now on no search for @pgoff finds that entry, but the
+ * index remembers what it stands for, and the functions above know it.  And back, when the copy is dropped.
+ * => maps->lock held for writing
+ */
+void nonlinear_index_to_copy(struct nonlinear_index *idx, pgoff_t pgoff, vaddr_t va);
+void nonlinear_index_from_copy(struct nonlinear_index *idx, pgoff_t pgoff, vaddr_t va);
+/* What the private copy at @va stands for: @linear if it is not off position. => maps->lock held */
+pgoff_t nonlinear_index_copied(const struct nonlinear_index *idx, vaddr_t va, pgoff_t linear);
+
+/* Has exactly this entry a node? => maps->lock held */
+bool nonlinear_index_has(const struct nonlinear_index *idx, pgoff_t pgoff, vaddr_t va);
+/* All nodes with offsets in [first, last] but copies', in no order: begin, then next until NULL. => maps->lock held, no change of
+ * the index meanwhile */
+void nonlinear_index_begin(struct nonlinear_cursor *c, const struct nonlinear_index *idx, pgoff_t first, pgoff_t last);
+struct nonlinear_node *nonlinear_index_next(struct nonlinear_cursor *c);
 
 /* One entry that maps the page; called under its PTL. Return false to stop the walk. */
 struct rmap_hit {

@@ -43,9 +43,9 @@ static bool visit_locked(const struct rmap_walk *w, struct pgtable *pt, vaddr_t 
 /* A look without the lock, so that subscribers are troubled for entries only that map the page. */
 static bool seems_mapped(const struct rmap_walk *w, struct pgtable *pt, vaddr_t va)
 {
-	struct pt_slot slot = pt_find(pt, va);
+	struct hw_pte *hw = pt_peek(pt, va);
 
-	return slot.hw && maps_page(hw_pte_get_lockless(slot.hw), w->page);
+	return hw && maps_page(hw_pte_get_lockless(hw), w->page);
 }
 
 /* Visit the entry at @va if it maps the page; the visitor may change it: subscribers know. False stops the walk. */
@@ -83,9 +83,11 @@ static bool walk_nonlinear(const struct rmap_walk *w, struct object_maps *maps, 
 
 	list_for_each_entry(idx, &maps->nonlinear, link) {
 		unsigned flags = RMAP_SHARED | RMAP_KEEP_GRANTS | (idx->locked ? RMAP_LOCKED : 0);
-		struct nonlinear_node *n = nonlinear_index_find(idx, index);
+		struct nonlinear_cursor c;
+		struct nonlinear_node *n;
 
-		for (; n; n = nonlinear_index_find_next(n))
+		nonlinear_index_begin(&c, idx, index, index);
+		while ((n = nonlinear_index_next(&c)))
 			if (!visit_candidate(w, idx->pt, n->va, flags))
 				return false;
 	}

@@ -5,47 +5,96 @@
  */
 #include "kernel/lib/string.h"
 #include "kernel/lib/syncpoint.h"
+#include "mm/object/dirty.h"
 #include "mm/object/pagecache.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
-/* The page at @va with a reference, made accessible first. ERR_PTR(-EFAULT, -ENOMEM, -EINTR). */
-static struct page *get_page(struct mm *mm, vaddr_t va, bool write)
+/* Is the mapped page what the access needs?  Forced: a store goes to the mapping's own page, whatever hardware may. */
+static bool fit(pte_t pte, unsigned how, bool forced)
 {
-	enum fault_access access = write ? FAULT_WRITE : FAULT_READ;
+	const struct page *page;
+
+	if (!pte_has_page(pte))
+		return false;
+	if (!(how & MM_ACCESS_WRITE))
+		return true;
+	page = pfn_to_page(pte_pfn(pte));
+	return pte_hw_write(pte) ||
+	       (forced && !pte_special(pte) && page_test(page, PG_ANON) && page_test(page, PG_ANON_EXCLUSIVE));
+}
+
+static struct page *mapped_page(struct mm *mm, vaddr_t va, unsigned how, bool forced)
+{
+	struct pt_slot slot = pt_lock(&mm->pt, va);
+	struct page *page = NULL;
+
+	if (slot.hw) {
+		pte_t pte = hw_pte_get(slot.hw);
+
+		if (fit(pte, how, forced)) {
+			page = pfn_to_page(pte_pfn(pte));
+			page_get(page);
+		}
+		pt_unlock(slot);
+	}
+	return page;
+}
+
+static bool may_force(const struct vma *vma, unsigned how)
+{
+	return (how & MM_ACCESS_FORCE) && vma_private(vma) &&
+	       (vma->flags & (how & MM_ACCESS_WRITE ? VM_MAYWRITE : VM_MAYREAD));
+}
+
+/* One try: *@page stays NULL if what is mapped is not fit yet. */
+static enum fault_result try_page(struct mm *mm, vaddr_t va, unsigned how, struct page **page, struct fault_io *io)
+{
+	enum fault_result result = FAULT_MAPERR;
+	bool write = how & MM_ACCESS_WRITE, forced;
+	struct vma *vma;
+
+	*page = NULL;
+	rwsem_read_lock(&mm->lock);
+	vma = vma_find(mm, va);
+	if (vma && vma->start <= va) {
+		forced = may_force(vma, how);
+		result = forced ? vma_fault_forced(vma, va, write, io)
+		                : vma_fault(vma, va, write ? FAULT_WRITE : FAULT_READ, false, io);
+		if (result == FAULT_OK)
+			*page = mapped_page(mm, va, how, forced);
+	}
+	rwsem_read_unlock(&mm->lock);
+	return result;
+}
+
+/* The page at @va with a reference, made accessible first. ERR_PTR(-EFAULT, -ENOMEM, -EINTR). */
+static struct page *get_page(struct mm *mm, vaddr_t va, unsigned how)
+{
+	enum fault_result result;
+	struct fault_io io;
+	struct page *page;
 
 	for (;;) {
-		enum fault_result result = mm_fault(mm, va, access);
-		struct page *page = NULL;
-		struct pt_slot slot;
-		pte_t pte;
-
-		if (result != FAULT_OK)
-			return ERR_PTR(fault_errno(result));
-		rwsem_read_lock(&mm->lock);
-		slot = pt_lock(&mm->pt, va);
-		if (slot.hw) {
-			pte = hw_pte_get(slot.hw);
-			if (pte_has_page(pte) && (!write || pte_hw_write(pte))) {
-				page = pfn_to_page(pte_pfn(pte));
-				page_get(page);
-			}
-			pt_unlock(slot);
-		}
-		rwsem_read_unlock(&mm->lock);
+		result = try_page(mm, va, how, &page, &io);
 		if (page)
 			return page;
+		if (result == FAULT_RETRY)
+			result = fault_wait(&io);
+		if (result != FAULT_OK)
+			return ERR_PTR(fault_errno(result));
 	}
 }
 
-ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t n, bool write)
+ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t n, unsigned how)
 {
+	bool write = how & MM_ACCESS_WRITE;
 	size_t done = 0;
 
 	while (done < n) {
 		size_t offset = (addr + done) & ~PAGE_MASK;
 		size_t chunk = min(n - done, (size_t)(PAGE_SIZE - offset));
-		struct page *page = get_page(mm, (addr + done) & PAGE_MASK, write);
+		struct page *page = get_page(mm, (addr + done) & PAGE_MASK, how);
 		char *va;
 
 		if (IS_ERR(page))
@@ -57,10 +106,12 @@ ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t n, bool write)
 		else
 			memcpy((char *)buf + done, va + offset, chunk);
 		page_kunmap(va);
-		if (write && !page_test(page, PG_ANON))
+		if (write)
 			pagecache_dirty_from_pte(page); /* writeback may have cleaned it since we looked */
 		page_put(page);
 		done += chunk;
+		if (write)
+			dirty_throttle();
 	}
 	return (ssize_t)done;
 }

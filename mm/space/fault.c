@@ -10,7 +10,7 @@
  *
  *   entry          read                          write, shared           write, private
  *   none           A anon zero page / B file     A fresh / B file        A fresh / B file, then copy
- *   file           B at the entry's offset       B                       (not made)
+ *   file           B at the entry's offset       B                       B, then copy
  *   swap           E                             (not made)              E, then as a page
  *   page, RW=0     nothing to do                 C mkwrite               D copy, or reuse an exclusive page
  *   page, RW=1     nothing to do                 nothing to do           nothing to do
@@ -34,10 +34,15 @@ static inline bool permits(unsigned grant, enum fault_access access)
 	}
 }
 
+static inline bool allowed(const struct fault *f, unsigned grant)
+{
+	return permits(grant, f->access) || unlikely(f->forced);
+}
+
 /* Nothing is mapped here; @grant is what the address allows, @pgoff which page of the object it stands for. */
 static enum fault_result fault_missing(struct fault *f, pte_t seen, pgoff_t pgoff, unsigned grant)
 {
-	if (!permits(grant, f->access))
+	if (!allowed(f, grant))
 		return FAULT_ACCERR;
 	return f->vma->object ? fault_file(f, seen, pgoff, grant) : fault_anon(f);
 }
@@ -45,7 +50,7 @@ static enum fault_result fault_missing(struct fault *f, pte_t seen, pgoff_t pgof
 /* A page is mapped. => nothing locked; @pte was read under the PTL */
 static enum fault_result fault_present(struct fault *f, pte_t pte, unsigned grant)
 {
-	if (!permits(grant, f->access))
+	if (!allowed(f, grant))
 		return FAULT_ACCERR;
 	if (f->unshare || (f->access == FAULT_WRITE && !pte_hw_write(pte)))
 		return vma_private(f->vma) ? fault_cow(f, pte) : fault_mkwrite(f, pte);
@@ -63,7 +68,7 @@ static enum fault_result fault_entry(struct fault *f)
 	pte_t pte;
 
 	if (!slot.hw) {
-		if (!permits(vma_grants, f->access))
+		if (!allowed(f, vma_grants))
 			return FAULT_ACCERR;
 		if (pt_populate(f->pt, f->va, f->va + PAGE_SIZE))
 			return FAULT_OOM;
@@ -97,6 +102,20 @@ enum fault_result vma_fault(struct vma *vma, vaddr_t addr, enum fault_access acc
 	/* M16: the vma's permission is tested first, although the entries have their own */
 	if ((MUTATION(16) || !(vma->flags & VM_MANYPROTS)) && !permits(vma_grant(vma), access))
 		return FAULT_ACCERR;
+	return fault_entry(&f);
+}
+
+enum fault_result vma_fault_forced(struct vma *vma, vaddr_t addr, bool own, struct fault_io *io)
+{
+	struct fault f = {.vma = vma,
+	                  .pt = &vma->mm->pt,
+	                  .va = ALIGN_DOWN(addr, PAGE_SIZE),
+	                  .access = FAULT_READ,
+	                  .io = io,
+	                  .unshare = own,
+	                  .forced = true};
+
+	ASSERT(rwsem_held(&vma->mm->lock) && vma_private(vma));
 	return fault_entry(&f);
 }
 

@@ -19,6 +19,7 @@ struct fault {
 	enum fault_access access;
 	struct fault_io *io; /* filled in with FAULT_RETRY */
 	bool unshare;        /* a pin wants the page for itself, but only to read it */
+	bool forced;         /* whatever the permissions (vma_fault_forced()) */
 };
 
 /* Each of these resolves one case; FAULT_OK also when the entry changed meanwhile: the access is tried again. */
@@ -42,6 +43,34 @@ static inline struct pt_slot fault_lock_same(const struct fault *f, pte_t seen)
 		slot.hw = NULL;
 	}
 	return slot;
+}
+
+/*
+ * Lock the entry if it still is @seen, in order to put a private copy there.
+ * In a nonlinear vma the index has to know: maps.lock comes first.
+ */
+static inline struct pt_slot fault_lock_to_copy(const struct fault *f, pte_t seen)
+{
+	struct pt_slot slot;
+
+	if (likely(!f->vma->link.nonlinear))
+		return fault_lock_same(f, seen);
+	rwsem_write_lock(&f->vma->object->maps.lock);
+	slot = fault_lock_same(f, seen);
+	if (!slot.hw)
+		rwsem_write_unlock(&f->vma->object->maps.lock);
+	return slot;
+}
+
+/* @from: the page of the file that was copied, if it was one. => the copy is set */
+static inline void fault_unlock_copied(const struct fault *f, struct pt_slot slot, const struct page *from)
+{
+	pt_unlock(slot);
+	if (likely(!f->vma->link.nonlinear))
+		return;
+	if (from && !page_test(from, PG_ANON) && from->index != vma_pgoff(f->vma, f->va))
+		nonlinear_index_to_copy(f->vma->link.nonlinear, from->index, f->va);
+	rwsem_write_unlock(&f->vma->object->maps.lock);
 }
 
 /* Make a fresh page this mapping's own anonymous page. => not yet visible to anybody; vma_anon_prepare() */

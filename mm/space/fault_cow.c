@@ -91,10 +91,10 @@ static enum fault_result copy_and_replace(struct fault *f, pte_t seen, struct pa
 	if (!copy)
 		return FAULT_OOM;
 	mmu_notify_start(&range, f->pt, f->va, f->va + PAGE_SIZE, MMU_CLEAR);
-	slot = fault_lock_same(f, seen);
+	slot = fault_lock_to_copy(f, seen);
 	if (slot.hw) {
 		replace(f, slot, seen, copy);
-		pt_unlock(slot);
+		fault_unlock_copied(f, slot, old);
 	} else {
 		copy->mapcount = 0;
 		page_put(copy);

@@ -75,7 +75,7 @@ static enum fault_result map_copy(struct fault *f, pte_t seen, struct page *page
 		return FAULT_OOM;
 	page_copy(copy, page);
 	fault_adopt(f, copy);
-	slot = fault_lock_same(f, seen);
+	slot = fault_lock_to_copy(f, seen);
 	if (!slot.hw) {
 		copy->mapcount = 0;
 		page_put(copy);
@@ -89,7 +89,7 @@ static enum fault_result map_copy(struct fault *f, pte_t seen, struct page *page
 	lru_add(copy);
 	TRACE(TRACE_SET, f->pt, f->va, pte_pfn(pte), pte_trace(seen), pte_trace(pte));
 	pgtable_account(f->pt, 1);
-	pt_unlock(slot);
+	fault_unlock_copied(f, slot, page);
 	return FAULT_OK;
 }
 

@@ -27,50 +27,25 @@
 /* Copying one vma. */
 struct copy {
 	struct vma *from, *to;
-	struct page *spare;                 /* for the copy of a pinned page */
-	bool need_spare;                    /* the walk stopped for want of it */
-	vaddr_t at;                         /* where it stopped */
-	struct nonlinear_node *spare_nodes; /* chained through their rb.left */
-	bool write_protected;               /* the parent needs a flush */
-	bool overflow;                      /* a slot cannot count one more entry */
+	struct page *spare;   /* for the copy of a pinned page */
+	bool need_spare;      /* the walk stopped for want of it */
+	vaddr_t at;           /* where it stopped */
+	bool write_protected; /* the parent needs a flush */
+	bool overflow;        /* a slot cannot count one more entry */
 };
-
-/* -- spare nodes -------------------------------------------------------------------------------------------- */
-
-static void push_node(struct copy *c, struct nonlinear_node *node)
-{
-	node->rb.left = (struct rb_node *)c->spare_nodes;
-	c->spare_nodes = node;
-}
-
-static struct nonlinear_node *pop_node(struct copy *c)
-{
-	struct nonlinear_node *node = c->spare_nodes;
-
-	ASSERT(node);
-	c->spare_nodes = (struct nonlinear_node *)node->rb.left;
-	return node;
-}
 
 /* As many as the parent's index holds: more than this vma needs if it is only a part of the mapping. */
 static int prepare_nodes(struct copy *c)
 {
-	for (unsigned long n = c->from->link.nonlinear->count; n; n--) {
-		struct nonlinear_node *node = nonlinear_node_alloc();
-
-		if (!node)
-			return -ENOMEM;
-		push_node(c, node);
-	}
-	return 0;
+	return nonlinear_index_stock(c->to->link.nonlinear, c->from->link.nonlinear->count);
 }
 
 static void discard_spares(struct copy *c)
 {
 	if (c->spare)
 		page_put(c->spare);
-	while (c->spare_nodes)
-		nonlinear_node_free(pop_node(c));
+	if (c->to->link.nonlinear)
+		nonlinear_index_trim(c->to->link.nonlinear);
 }
 
 /* -- one entry: parent's and child's PTL held ------------------------------------------------------------------ */
@@ -85,7 +60,20 @@ static void child_gets(struct copy *c, struct hw_pte *hw, struct page *page, pte
 static void note_offset(struct copy *c, vaddr_t va, pgoff_t pgoff)
 {
 	if (c->to->link.nonlinear && pgoff != vma_pgoff(c->to, va))
-		nonlinear_index_add(c->to->link.nonlinear, pop_node(c), pgoff, va);
+		nonlinear_index_add(c->to->link.nonlinear, pgoff, va);
+}
+
+/* A private copy stands for the same page of the file in the child. */
+static void note_copy(struct copy *c, vaddr_t va)
+{
+	pgoff_t linear = vma_pgoff(c->to, va), pgoff;
+
+	if (likely(!c->to->link.nonlinear))
+		return;
+	pgoff = nonlinear_index_copied(c->from->link.nonlinear, va, linear);
+	note_offset(c, va, pgoff);
+	if (pgoff != linear)
+		nonlinear_index_to_copy(c->to->link.nonlinear, pgoff, va);
 }
 
 static bool page_pinned(const struct page *page)
@@ -116,6 +104,7 @@ static bool copy_anon(struct copy *c, struct hw_pte *from, struct hw_pte *to, va
 		if (!c->spare)
 			return false;
 		copy_pinned(c, to, va, page, pte);
+		note_copy(c, va);
 		return true;
 	}
 	page_clear(page, PG_ANON_EXCLUSIVE);
@@ -126,6 +115,7 @@ static bool copy_anon(struct copy *c, struct hw_pte *from, struct hw_pte *to, va
 	}
 	page_get(page);
 	child_gets(c, to, page, pte);
+	note_copy(c, va);
 	return true;
 }
 
@@ -141,7 +131,7 @@ static void copy_cached(struct copy *c, struct hw_pte *to, vaddr_t va, pte_t pte
 }
 
 /* Neither of the two owns the page alone any more (A3 of the exclusive flag's protocol, in the entry). */
-static bool copy_swapped(struct copy *c, struct hw_pte *from, struct hw_pte *to, pte_t pte)
+static bool copy_swapped(struct copy *c, struct hw_pte *from, struct hw_pte *to, vaddr_t va, pte_t pte)
 {
 	c->overflow = !swap_dup(pte_swap_entry(pte));
 	if (c->overflow)
@@ -152,6 +142,7 @@ static bool copy_swapped(struct copy *c, struct hw_pte *from, struct hw_pte *to,
 	}
 	hw_pte_set(to, pte);
 	pgtable_account_swap(&c->to->mm->pt, 1);
+	note_copy(c, va);
 	return true;
 }
 
@@ -173,9 +164,10 @@ static bool copy_entry(struct copy *c, struct hw_pte *from, struct hw_pte *to, v
 		else
 			copy_cached(c, to, va, pte);
 	} else if (pte_is_swap(pte)) {
-		return copy_swapped(c, from, to, pte);
+		return copy_swapped(c, from, to, va, pte);
 	} else {
 		hw_pte_set(to, pte);
+		note_copy(c, va);
 	}
 	return true;
 }

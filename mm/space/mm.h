@@ -11,6 +11,7 @@
 #include "kernel/lib/rbtree.h"
 #include "kernel/sync/mutex.h"
 #include "kernel/sync/rwsem.h"
+#include "kernel/uapi/remap.h"
 #include "mm/object/object.h"
 #include "mm/pgtable/pgtable.h"
 #include "mm/rmap/anon.h"
@@ -40,7 +41,6 @@ enum {
 	MAP_POPULATE = 0x8000,
 	MAP_NONBLOCK = 0x10000,
 	MAP_STACK = 0x20000,
-	MAP_CHGPROT = 0x20000,
 	MAP_FIXED_NOREPLACE = 0x100000,
 };
 #define MAP_LEGACY_MASK 0x7c07f9f3u /* flags from before MAP_SHARED_VALIDATE, which refuses others */
@@ -155,7 +155,8 @@ struct mmap_request {
 /* The address, or a negative errno cast (IS_ERR_VALUE). Populates if MAP_POPULATE. */
 long mm_mmap(struct mm *mm, const struct mmap_request *req);
 int mm_munmap(struct mm *mm, vaddr_t addr, size_t length);
-int mm_mprotect(struct mm *mm, vaddr_t addr, size_t length, unsigned prot);
+int mm_mprotect(struct mm *mm, vaddr_t addr, size_t length, unsigned prot); /* PROT_*, PROT_DEFAULT */
+extern bool mprotect_strict;                                                /* see protect.c */
 long mm_brk(struct mm *mm, vaddr_t brk);
 int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice);
 int mm_mincore(struct mm *mm, vaddr_t addr, size_t length, unsigned char *user_vec);
@@ -167,6 +168,9 @@ int mm_mlock(struct mm *mm, vaddr_t addr, size_t length, unsigned how);
 enum { MM_LOCK_CURRENT = 1, MM_LOCK_FUTURE = 2, MM_LOCK_ONFAULT = 4 };
 int mm_mlockall(struct mm *mm, unsigned flags); /* 0: munlockall(2) */
 int mm_remap_file_pages(struct mm *mm, vaddr_t start, size_t size, unsigned long prot, pgoff_t pgoff, unsigned flags);
+
+/* The same for many ranges, all or nothing. => @flags: MAP_NONBLOCK or 0 */
+int mm_remap_vector(struct mm *mm, const struct remap_entry *entries, unsigned nr, unsigned flags);
 
 /* Resolve one access. => interrupts on, mmap lock not held, may sleep */
 enum fault_result {
@@ -183,12 +187,24 @@ enum fault_result mm_fault(struct mm *mm, vaddr_t addr, enum fault_access access
 void mm_fault_counts(unsigned long *all, unsigned long *major);
 
 /* The vma that holds @addr, or the next one above it, or NULL. => mmap lock held */
-struct vma *vma_find(struct mm *mm, vaddr_t addr);
+struct vma *vma_find_in_tree(struct mm *mm, vaddr_t addr);
+static inline struct vma *vma_find(struct mm *mm, vaddr_t addr)
+{
+	struct vma *vma = READ_ONCE(mm->recent);
+
+	return likely(vma && vma->start <= addr && addr < vma->end) ? vma : vma_find_in_tree(mm, addr);
+}
 struct vma *vma_next(struct vma *vma);
 struct vma *vma_first(struct mm *mm);
 
-/* Read or write another (or one's own) address space through its entries' pages; returns bytes moved
- * or -EFAULT if none. For exec argument copying, /proc/<pid>/cmdline, process_vm_readv/writev. */
-ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t n, bool write);
+/*
+ * Read or write another (or one's own) address space through its entries' pages; returns bytes moved or -EFAULT if none.
+ * For exec's arguments, /proc/<pid>/cmdline and mem, process_vm_readv/writev.
+ * MM_ACCESS_FORCE: as a debugger does it, also where the program itself may not: but only in private mappings, and to
+ * write only where they may ever be written (VM_MAYWRITE); what is written is the mapping's own copy, and the permissions
+ * stay.  A shared mapping's permissions hold for everybody (R0.10).
+ */
+enum mm_access_how { MM_ACCESS_READ = 0, MM_ACCESS_WRITE = 1, MM_ACCESS_FORCE = 2 };
+ssize_t mm_access(struct mm *mm, vaddr_t addr, void *buf, size_t n, unsigned how);
 
 #endif

@@ -13,13 +13,31 @@ struct move {
 	vaddr_t src, dst; /* corresponding addresses */
 };
 
+/* The index follows an entry that has moved. => maps.lock held for writing */
+static void move_node(const struct move *m, vaddr_t src, pte_t pte)
+{
+	struct nonlinear_index *idx = m->from->link.nonlinear;
+	pgoff_t linear = vma_pgoff(m->from, src), pgoff = linear;
+	vaddr_t dst = m->dst + (src - m->src);
+	bool copy = false;
+
+	if (pte_is_file(pte))
+		pgoff = pte_file_pgoff(pte);
+	else if (pte_has_page(pte) && !pte_special(pte) && !page_test(pfn_to_page(pte_pfn(pte)), PG_ANON))
+		pgoff = pfn_to_page(pte_pfn(pte))->index;
+	else
+		copy = (pgoff = nonlinear_index_copied(idx, src, linear)) != linear;
+	if (pgoff != linear) {
+		nonlinear_index_keep(idx, nonlinear_index_del(idx, pgoff, src));
+		nonlinear_index_add(idx, pgoff, dst);
+	}
+	if (copy)
+		nonlinear_index_to_copy(idx, pgoff, dst);
+}
+
 /* The entry moves as it is; a page's dirty bit goes to the page or stays in the entry, never lost. */
 static void move_entry(struct move *m, struct hw_pte *from, vaddr_t src, pte_t pte, struct hw_pte *to)
 {
-	vaddr_t dst = m->dst + (src - m->src);
-	struct nonlinear_index *idx = m->from->link.nonlinear;
-	pgoff_t pgoff;
-
 	if (pte_has_page(pte)) {
 		pte = hw_pte_get_and_clear(from);
 		pgtable_flush_page(m->gather->pt, src);
@@ -27,11 +45,8 @@ static void move_entry(struct move *m, struct hw_pte *from, vaddr_t src, pte_t p
 		hw_pte_set(from, pte_none());
 	}
 	hw_pte_set(to, pte);
-	if (!idx || (pte_has_page(pte) && pte_special(pte)))
-		return;
-	pgoff = pte_is_file(pte) ? pte_file_pgoff(pte) : pfn_to_page(pte_pfn(pte))->index;
-	if (pgoff != vma_pgoff(m->from, src))
-		nonlinear_index_add(idx, nonlinear_index_del(idx, pgoff, src), pgoff, dst);
+	if (m->from->link.nonlinear)
+		move_node(m, src, pte);
 }
 
 /* => the lock of the source's table is held; the destination's table exists and may be the same one */

@@ -6,17 +6,39 @@
 
 #include "mm/space/vma.h"
 
-struct exchange_result {
-	unsigned nr;     /* entries exchanged, from the first on; 0: no memory, nothing was changed */
-	unsigned absent; /* of them left without a page */
+/* Adjacent entries, and what they are to be: first as asked for, then with what the vma adds. */
+struct remap_run {
+	vaddr_t start, end;
+	pgoff_t pgoff;    /* which page the first one is to show */
+	unsigned prot;    /* PROT_* */
+	bool own_grants;  /* MAP_CHGPROT: @prot counts */
+	bool keep_offset; /* MAP_KEEPOFF: only the grant changes; @pgoff does not count */
+	/* from here on: in one vma, by nonlinear.c */
+	struct vma *vma;
+	pgoff_t linear;       /* which page the first one would show by position */
+	unsigned grant;       /* GRANT_* */
+	struct pt_slot first; /* where it is, for nonlinear_exchange() */
 };
 
 /*
- * Make the entries from @va on show the pages from @pgoff on, with @grant: as many of [va, end) as one table holds
- * and one batch takes, at least one.  Cached pages are mapped at once, the others become file entries.
- * => mm->lock held; @end within the vma, which is VM_NONLINEAR; may sleep.  Old translations are gone on every CPU
+ * Make the runs' entries what they are to be, in order.  Pages that are cached are mapped at once, the others become file
+ * entries; returns how many of these there are.  -ENOMEM: nothing was changed.
+ * => mm->lock held; all vmas are VM_NONLINEAR and map one object; may sleep.  Old translations are gone on every CPU
  *    when it returns.
  */
-struct exchange_result nonlinear_exchange(struct vma *vma, vaddr_t va, vaddr_t end, pgoff_t pgoff, unsigned grant);
+long nonlinear_exchange(struct remap_run *runs, unsigned nr);
+/* The same for one entry: what emulators do all day. */
+long nonlinear_exchange_one(struct vma *vma, vaddr_t va, pgoff_t pgoff, unsigned grant);
+
+/*
+ * The same for entries of one page each that all lie in @vma, which is shared, VM_NONLINEAR and VM_MANYPROTS.  False:
+ * it is not that simple, something is refused, or there is no memory; nothing was changed. => mm->lock held; may sleep
+ */
+bool nonlinear_exchange_window(struct vma *vma, const struct remap_entry *entries, unsigned nr, long *absent);
+
+static inline bool one_page(const struct remap_run *run)
+{
+	return likely(run->end - run->start == PAGE_SIZE);
+}
 
 #endif

@@ -1,317 +1,328 @@
 /*
- * nonlinear_exchange.c - put other pages, with other protections, behind a run of entries.
+ * nonlinear_exchange.c - put other pages, with other protections, behind some entries: all of them or none.
  *
  * Layer 6 (mm/space).  Interface: nonlinear.h.
  * Lock order: mm->lock (caller), invalidate_lock (read), maps.lock (write), PTL.
  *
- *   prepare    the table, index nodes, a reference on each page that is cached: may fail
- *   exchange   under maps.lock and the PTL: empty every entry, flush, set every entry: cannot fail
- *   release    the pages that were mapped before, and what was prepared for nothing
+ *   1. tables     made where there are none: may fail
+ *   2. nodes      for the entries that come to be off position, made before the locks are taken: may fail
+ *   3. exchange   under maps.lock, entry by entry: cannot fail
+ *   4. flush      once for all of them (or for each DISPLACED_MAX), still under maps.lock
+ *   5. release    the pages that were mapped before
  *
- * An entry that was off position brings its own node, so a window in use needs no memory at all: the exchange is
- * tried with what is there, and again with the nodes that it found missing.  invalidate_lock keeps the pages that were
- * found in the file until their entries are set.
+ * Only under maps.lock for writing does an entry come or cease to be off position, and an entry that was off position
+ * brings its own node: a window in use needs no memory at all.
+ *
+ * Between 3 and 4 a CPU may still store through what its TLB remembers, into a page that is already displaced.  That
+ * page has its reference and is known to be dirty, and who would clean it (writeback) or take it out of the file
+ * (truncate) has to look through maps.lock first.  invalidate_lock keeps the pages that are found in the file until their
+ * entries are set.
  */
-#include "kernel/lib/mutation.h"
 #include "kernel/lib/syncpoint.h"
-#include "mm/object/pagecache.h"
+#include "mm/phys/slab.h"
 #include "mm/pgtable/notifier.h"
-#include "mm/pgtable/pte_trace.h"
 #include "mm/space/nonlinear.h"
+#include "mm/space/nonlinear_entry.h"
+#include "mm/space/space.h"
 
-#define BATCH 16
+#define BATCH 16u /* pages looked up at a time, and displaced without asking for memory */
+#define DISPLACED_MAX (8 * PAGE_SIZE / sizeof(struct page *)) /* that wait for one flush */
 
-/* One entry on its way. */
-struct slot {
-	struct page *page;      /* what it will show: cached and uptodate, referenced; or NULL */
-	struct page *displaced; /* what it showed, with the reference it held */
-};
+/* Its entries are going to be off position, all of them. */
+static inline bool off_position(const struct remap_run *run)
+{
+	return run->pgoff != run->linear;
+}
 
-struct batch {
-	struct vma *vma;
-	vaddr_t va;
+/* -- 1. tables ---------------------------------------------------------------------------------------------------------- */
+
+struct exchange {
+	struct remap_run *runs;
 	unsigned nr;
-	unsigned grant;
-	pgoff_t pgoff, linear;        /* what the first entry will show, and what it would show by position */
-	bool off_position;            /* the new entries will be; they all are or none is */
-	struct nonlinear_node *nodes; /* at hand, chained through their rb.left */
-	unsigned nr_nodes;
-	unsigned nr_displaced;
-	struct pt_slot entries; /* the first entry, and the table */
-	struct slot slots[BATCH];
+	unsigned long pages; /* of all runs */
+	struct pgtable *pt;
+	struct vm_object *object;
+	struct nonlinear_index *idx;
+	struct page **displaced; /* with the references that their entries held */
+	unsigned nr_displaced, max_displaced;
+	vaddr_t stale_start, stale_end; /* translations to be forgotten */
+	long absent;                    /* entries left without a page */
+	long mapped;                    /* entries with a page now, less those with one before */
 };
 
-/* -- nodes -------------------------------------------------------------------------------------------------------- */
+#define for_each_run(run, x) for ((run) = (x)->runs; (run) < (x)->runs + (x)->nr; (run)++)
 
-static inline void push_node(struct batch *b, struct nonlinear_node *node)
+/* @near: the entry of @near_va, perhaps in the same table. */
+static inline bool prepare_tables(struct remap_run *run, struct pt_slot near, vaddr_t near_va)
 {
-	node->rb.left = (struct rb_node *)b->nodes;
-	b->nodes = node;
-	b->nr_nodes++;
-}
+	struct pgtable *pt = &run->vma->mm->pt;
 
-static inline struct nonlinear_node *pop_node(struct batch *b)
-{
-	struct nonlinear_node *node = b->nodes;
-
-	b->nodes = (struct nonlinear_node *)node->rb.left;
-	b->nr_nodes--;
-	return node;
-}
-
-/* Does the entry stand off its linear position, so that it has a node? */
-static inline bool brings_node(pte_t pte, pgoff_t linear)
-{
-	if (pte_has_page(pte))
-		return pfn_to_page(pte_pfn(pte))->index != linear;
-	return pte_is_file(pte) && pte_file_pgoff(pte) != linear;
-}
-
-/* How many nodes are missing? => PTL held */
-static inline unsigned nodes_missing(const struct batch *b)
-{
-	struct hw_pte *hw = b->entries.hw;
-	unsigned have = b->nr_nodes;
-
-	if (!b->off_position || have >= b->nr)
-		return 0;
-	for (unsigned i = 0; i < b->nr; i++, hw = hw_pte_next(hw))
-		have += brings_node(hw_pte_get(hw), b->linear + i);
-	return have < b->nr ? b->nr - have : 0;
-}
-
-/* -- prepare ------------------------------------------------------------------------------------------------------ */
-
-static bool prepare_table(struct batch *b)
-{
-	struct pgtable *pt = &b->vma->mm->pt;
-
-	b->entries = pt_find(pt, b->va);
-	if (likely(b->entries.hw))
+	run->first = pt_find_near(pt, run->start, near, near_va);
+	if (likely(run->first.hw) && one_page(run))
 		return true;
-	if (pt_populate(pt, b->va, b->va + PAGE_SIZE))
+	if (pt_populate(pt, run->start, run->end))
 		return false;
-	b->entries = pt_find(pt, b->va);
+	run->first = pt_find(pt, run->start);
 	return true;
 }
 
-static bool prepare_nodes(struct batch *b, unsigned missing)
+static bool all_tables(struct exchange *x)
 {
-	nonlinear_index_grow(b->vma->link.nonlinear);
-	for (; missing; missing--) {
-		struct nonlinear_node *node = nonlinear_node_alloc();
+	struct pt_slot near = {NULL, NULL};
+	vaddr_t near_va = 0;
+	struct remap_run *run;
 
-		if (!node)
+	for_each_run(run, x)
+	{
+		if (unlikely(!prepare_tables(run, near, near_va)))
 			return false;
-		push_node(b, node);
+		near = run->first;
+		near_va = run->start;
+		x->pages += (run->end - run->start) >> PAGE_SHIFT;
 	}
 	return true;
 }
 
-/* Returns how many pages are not there. => invalidate_lock held for reading */
-static unsigned prepare_pages(struct batch *b)
+/* A part of a run: up to BATCH entries of one table, from the i-th on. */
+struct span {
+	struct pt_slot entries;
+	pgoff_t i;
+	unsigned nr;
+};
+
+static inline void span_at(struct span *s, const struct remap_run *run, pgoff_t i)
 {
-	struct vm_object *obj = b->vma->object;
-	pgoff_t size = object_size_pages(obj);
-	unsigned absent = 0;
+	vaddr_t va = run->start + (i << PAGE_SHIFT), table_end = (va & ~(pt_span(1) - 1)) + pt_span(1);
 
-	for (unsigned i = 0; i < b->nr; i++) {
-		struct page *page = b->pgoff + i < size ? pagecache_find(obj, b->pgoff + i) : NULL;
+	s->i = i;
+	s->nr = (unsigned)min(min(run->end - va, table_end - va) >> PAGE_SHIFT, (vaddr_t)BATCH);
+	s->entries = i && s->nr ? pt_find(&run->vma->mm->pt, va) : run->first;
+}
 
-		if (page && unlikely(!page_test(page, PG_UPTODATE))) {
-			page_put(page);
-			page = NULL;
+#define for_each_span(s, run) for (span_at((s), (run), 0); (s)->nr; span_at((s), (run), (s)->i + (s)->nr))
+
+/* -- 2. nodes ------------------------------------------------------------------------------------------------------- */
+
+/* How many entries of the run come to be off position. => maps.lock held for writing */
+static unsigned long nodes_for(const struct remap_run *run)
+{
+	const struct nonlinear_index *idx = run->vma->link.nonlinear;
+	unsigned long n = 0;
+	struct span s;
+
+	if (!off_position(run))
+		return 0;
+	for_each_span(&s, run)
+	{
+		struct hw_pte *hw = s.entries.hw;
+
+		for (pgoff_t i = s.i; i < s.i + s.nr; i++, hw = hw_pte_next(hw)) {
+			struct was w = was(hw_pte_get_lockless(hw));
+
+			n += stood_for(&w, idx, run->start + (i << PAGE_SHIFT), run->linear + i) == run->linear + i;
 		}
-		b->slots[i].page = page;
-		absent += !page;
 	}
-	return absent;
+	return n;
 }
 
-/* -- exchange: maps.lock for writing and the PTL held ------------------------------------------------------------------ */
-
-static inline void forget_offset(struct batch *b, unsigned i, pgoff_t pgoff)
+/* Of a few, all may need one: the index keeps that many.  Of many it is worth counting which do; and if there is no
+ * memory for all.  => maps.lock held for writing */
+static unsigned long nodes_needed(const struct exchange *x, bool exact)
 {
-	if (pgoff != b->linear + i)
-		push_node(b, nonlinear_index_del(b->vma->link.nonlinear, pgoff, b->va + i * PAGE_SIZE));
+	const struct remap_run *run;
+	unsigned long n = 0;
+
+	if (x->pages <= NONLINEAR_SPARE && !exact)
+		return x->pages;
+	for_each_run(run, x) n += nodes_for(run);
+	return n;
 }
 
-/* Empty one entry; its page goes to *@displaced. Returns true if hardware may have cached its translation. */
-static inline bool empty_entry(struct batch *b, struct hw_pte *hw, unsigned i, struct page **displaced)
+/* Both locks, and nodes enough for what is to be done under them. False: no memory, nothing is locked. */
+static bool lock_with_nodes(struct exchange *x)
 {
-	pte_t pte = hw_pte_get(hw);
-	struct page *page;
+	unsigned long needed, not_to_be_had = ~0UL;
 
-	if (unlikely(!pte_has_page(pte))) {
-		*displaced = NULL;
-		if (pte_is_none(pte))
+	for (;;) {
+		rwsem_read_lock(&x->object->invalidate_lock);
+		rwsem_write_lock(&x->object->maps.lock);
+		needed = nodes_needed(x, not_to_be_had != ~0UL);
+		if (likely(needed <= x->idx->nr_spare))
+			return true;
+		rwsem_write_unlock(&x->object->maps.lock);
+		rwsem_read_unlock(&x->object->invalidate_lock);
+		if (needed >= not_to_be_had)
 			return false;
-		hw_pte_set(hw, pte_none());
-		forget_offset(b, i, pte_file_pgoff(pte));
-		return false;
+		if (nonlinear_index_stock(x->idx, needed))
+			not_to_be_had = needed;
 	}
-	pte = hw_pte_get_and_clear(hw);
-	page = *displaced = pfn_to_page(pte_pfn(pte));
-	TRACE(TRACE_CLEAR, &b->vma->mm->pt, b->va + i * PAGE_SIZE, page_to_pfn(page), pte_trace(pte), 0);
-	if (pte_dirty(pte))
-		pagecache_dirty_from_pte(page);
-	forget_offset(b, i, page->index);
-	__atomic_fetch_sub(&page->mapcount, 1, __ATOMIC_SEQ_CST);
-	b->nr_displaced++;
-	return pte_accessible(pte);
 }
 
-static inline pte_t page_entry(const struct batch *b, struct page *page)
+/* -- 4., 5. flush and release ---------------------------------------------------------------------------------------- */
+
+static void flush_and_release(struct exchange *x)
 {
-	pte_t pte = pte_mk_page(page_to_pfn(page), b->grant);
-
-	return (b->grant & GRANT_W) && !vma_notifies_writes(b->vma) ? pte_mkwrite(pte) : pte;
-}
-
-/* The reference on a cached page, and the node, pass to the entry. */
-static inline void set_entry(struct batch *b, const struct slot *s, struct hw_pte *hw, vaddr_t va, pgoff_t pgoff)
-{
-	if (likely(s->page)) {
-		__atomic_fetch_add(&s->page->mapcount, 1, __ATOMIC_SEQ_CST);
-		hw_pte_set(hw, page_entry(b, s->page));
-		TRACE(TRACE_SET, &b->vma->mm->pt, va, page_to_pfn(s->page), 0, pte_trace(page_entry(b, s->page)));
-	} else if (b->off_position || (b->vma->flags & VM_MANYPROTS)) {
-		hw_pte_set(hw, pte_mk_file(pgoff, b->grant & ~(MUTATION(14) ? GRANT_X : 0u))); /* M14: drop X */
-	}
-	if (b->off_position)
-		nonlinear_index_add(b->vma->link.nonlinear, pop_node(b), pgoff, va);
-}
-
-/* The old translations are forgotten everywhere. */
-static void flush(const struct batch *b)
-{
-	struct pgtable *pt = &b->vma->mm->pt;
-
-	if (b->nr == 1)
-		pgtable_flush_page(pt, b->va);
-	else
-		pgtable_flush_range(pt, b->va, b->va + b->nr * PAGE_SIZE);
-}
-
-static void exchange_locked(struct batch *b)
-{
-	struct hw_pte *hw = b->entries.hw;
-	bool was_accessible = false;
-	unsigned i;
-
-	if (MUTATION(1)) { /* M1: flush before clear */
-		flush(b);
+	if (x->stale_start < x->stale_end) {
 		SYNC_POINT("clear-before-flush");
-	}
-	for (i = 0; i < b->nr; i++, hw = hw_pte_next(hw))
-		was_accessible |= empty_entry(b, hw, i, &b->slots[i].displaced);
-	if (was_accessible && !MUTATION(1)) {
-		SYNC_POINT("clear-before-flush");
-		flush(b);
-	}
-	for (i = 0, hw = b->entries.hw; i < b->nr; i++, hw = hw_pte_next(hw))
-		set_entry(b, &b->slots[i], hw, b->va + i * PAGE_SIZE, b->pgoff + i);
-}
-
-static unsigned exchange_announced(struct batch *b)
-{
-	struct object_maps *maps = &b->vma->object->maps;
-	unsigned missing;
-
-	rwsem_write_lock(&maps->lock);
-	pt_lock_found(b->entries);
-	missing = nodes_missing(b);
-	if (likely(!missing))
-		exchange_locked(b);
-	pt_unlock(b->entries);
-	rwsem_write_unlock(&maps->lock);
-	return missing;
-}
-
-static __attribute__((noinline)) unsigned announce_and_exchange(struct batch *b)
-{
-	struct mmu_range range;
-	unsigned missing;
-
-	mmu_notify_start(&range, &b->vma->mm->pt, b->va, b->va + b->nr * PAGE_SIZE, MMU_CLEAR);
-	missing = exchange_announced(b);
-	mmu_notify_end(&range);
-	return missing;
-}
-
-/* Returns how many nodes are missing: if any are, nothing was done. */
-static unsigned exchange(struct batch *b)
-{
-	if (unlikely(READ_ONCE(b->vma->mm->pt.notifiers)))
-		return announce_and_exchange(b);
-	return exchange_announced(b);
-}
-
-/* False: no memory, nothing was done. */
-static bool prepare_and_exchange(struct batch *b)
-{
-	unsigned missing;
-
-	if (!prepare_table(b))
-		return false;
-	while (unlikely(missing = exchange(b)))
-		if (!prepare_nodes(b, missing))
-			return false;
-	return true;
-}
-
-/* -- release --------------------------------------------------------------------------------------------------------- */
-
-static void release_displaced(struct batch *b)
-{
-	for (unsigned i = 0; i < b->nr; i++)
-		if (b->slots[i].displaced)
-			page_put(b->slots[i].displaced);
-}
-
-static void release_pages(struct batch *b)
-{
-	for (unsigned i = 0; i < b->nr; i++)
-		if (b->slots[i].page)
-			page_put(b->slots[i].page);
-}
-
-static void release_nodes(struct batch *b)
-{
-	while (b->nr_nodes)
-		nonlinear_node_free(pop_node(b));
-}
-
-struct exchange_result nonlinear_exchange(struct vma *vma, vaddr_t va, vaddr_t end, pgoff_t pgoff, unsigned grant)
-{
-	struct rwsem *invalidate = &vma->object->invalidate_lock;
-	vaddr_t limit = min(end, (va & ~(pt_span(1) - 1)) + pt_span(1));
-	struct exchange_result none = {0, 0};
-	unsigned absent;
-	struct batch b;
-	bool done;
-
-	b.vma = vma;
-	b.va = va;
-	b.nr = (unsigned)min((limit - va) >> PAGE_SHIFT, (vaddr_t)BATCH);
-	b.grant = grant;
-	b.pgoff = pgoff;
-	b.linear = vma_pgoff(vma, va);
-	b.off_position = pgoff != b.linear;
-	b.nodes = NULL;
-	b.nr_nodes = b.nr_displaced = 0;
-	rwsem_read_lock(invalidate);
-	absent = prepare_pages(&b);
-	done = prepare_and_exchange(&b);
-	rwsem_read_unlock(invalidate);
-	release_nodes(&b);
-	if (unlikely(!done)) {
-		release_pages(&b);
-		return none;
+		if (!MUTATION(1))
+			pgtable_flush_range(x->pt, x->stale_start, x->stale_end);
+		x->stale_start = ~0UL;
+		x->stale_end = 0;
 	}
 	SYNC_POINT("flush-before-free");
-	release_displaced(&b);
-	if (b.nr_displaced != b.nr - absent)
-		pgtable_account(&vma->mm->pt, (long)(b.nr - absent) - (long)b.nr_displaced);
-	return (struct exchange_result){b.nr, absent};
+	while (x->nr_displaced)
+		page_put(x->displaced[--x->nr_displaced]);
+}
+
+static inline void forget_translation(struct exchange *x, vaddr_t va)
+{
+	x->stale_start = min(x->stale_start, va);
+	x->stale_end = max(x->stale_end, va + PAGE_SIZE);
+}
+
+static inline void displace(struct exchange *x, const struct was *w, vaddr_t va)
+{
+	if (!w->page)
+		return;
+	x->displaced[x->nr_displaced++] = w->page;
+	x->mapped--;
+	if (pte_accessible(w->pte))
+		forget_translation(x, va);
+}
+
+/* -- 3. exchange ------------------------------------------------------------------------------------------------------ */
+
+static void exchange_span(struct exchange *x, const struct remap_run *run, const struct span *s)
+{
+	struct hw_pte *hw = s->entries.hw;
+	struct page *pages[BATCH];
+
+	for (unsigned n = 0; n < s->nr; n++)
+		pages[n] = pagecache_find_mappable(x->object, run->pgoff + s->i + n);
+	pt_lock_found(s->entries);
+	for (unsigned n = 0; n < s->nr; n++, hw = hw_pte_next(hw)) {
+		pgoff_t i = s->i + n;
+		vaddr_t va = run->start + (i << PAGE_SHIFT);
+		struct was w = exchange_entry(run->vma, x->idx, hw, va, run->linear + i, run->pgoff + i, run->grant, pages[n]);
+
+		x->mapped += pages[n] != NULL;
+		x->absent += pages[n] == NULL;
+		displace(x, &w, va);
+	}
+	pt_unlock(s->entries);
+}
+
+/* The same offset, another grant. */
+static inline void regrant_entry(struct exchange *x, const struct remap_run *run, struct hw_pte *hw, pgoff_t i)
+{
+	vaddr_t va = run->start + (i << PAGE_SHIFT);
+	pte_t pte = hw_pte_get(hw), new;
+
+	if (!pte_has_page(pte)) {
+		new = pte_is_none(pte) ? pte_mk_file(run->linear + i, run->grant) : pte_with_grant(pte, run->grant);
+		hw_pte_set(hw, new);
+		return;
+	}
+	if (MUTATION(1))
+		pgtable_flush_early(x->pt, va);
+	pte = hw_pte_get_and_clear(hw);
+	new = vma_regrant(run->vma, pte, run->grant);
+	hw_pte_set(hw, new);
+	TRACE(TRACE_PROTECT, x->pt, va, pte_pfn(pte), pte_trace(pte), pte_trace(new));
+	if (pte_accessible(pte))
+		forget_translation(x, va);
+}
+
+static void regrant_span(struct exchange *x, const struct remap_run *run, const struct span *s)
+{
+	struct hw_pte *hw = s->entries.hw;
+
+	pt_lock_found(s->entries);
+	for (unsigned n = 0; n < s->nr; n++, hw = hw_pte_next(hw))
+		regrant_entry(x, run, hw, s->i + n);
+	pt_unlock(s->entries);
+}
+
+static void exchange_spans(struct exchange *x, const struct remap_run *run)
+{
+	struct span s;
+
+	for_each_span(&s, run)
+	{
+		if (unlikely(x->nr_displaced + s.nr > x->max_displaced))
+			flush_and_release(x);
+		if (run->keep_offset)
+			regrant_span(x, run, &s);
+		else
+			exchange_span(x, run, &s);
+	}
+}
+
+static void exchange_all(struct exchange *x)
+{
+	const struct remap_run *run;
+
+	for_each_run(run, x) exchange_spans(x, run);
+	flush_and_release(x);
+	rwsem_write_unlock(&x->object->maps.lock);
+	rwsem_read_unlock(&x->object->invalidate_lock);
+	if (x->mapped)
+		pgtable_account(x->pt, x->mapped);
+}
+
+/* -- all of it ------------------------------------------------------------------------------------------------------- */
+
+/* Room for as many displaced pages as there are, if it is to be had: then there is one flush. */
+static void displaced_room(struct exchange *x)
+{
+	unsigned long pages = min(x->pages, (unsigned long)DISPLACED_MAX);
+	struct page **many = pages > BATCH ? kmalloc(pages * sizeof(*many), GFP_KERNEL | GFP_NOWARN) : NULL;
+
+	if (many) {
+		x->displaced = many;
+		x->max_displaced = (unsigned)pages;
+	}
+}
+
+/* Subscribers hear of one range that holds all runs. */
+static void announce(const struct exchange *x, struct mmu_range *range)
+{
+	vaddr_t start = ~0UL, end = 0;
+	const struct remap_run *run;
+
+	for_each_run(run, x)
+	{
+		start = min(start, run->start);
+		end = max(end, run->end);
+	}
+	mmu_notify_start(range, x->pt, start, end, MMU_CLEAR);
+}
+
+long nonlinear_exchange(struct remap_run *runs, unsigned nr)
+{
+	struct page *few[BATCH];
+	struct exchange x = {.runs = runs,
+	                     .nr = nr,
+	                     .pt = &runs->vma->mm->pt,
+	                     .object = runs->vma->object,
+	                     .idx = runs->vma->link.nonlinear,
+	                     .displaced = few,
+	                     .max_displaced = BATCH,
+	                     .stale_start = ~0UL};
+
+	struct mmu_range range;
+
+	if (!all_tables(&x))
+		return -ENOMEM;
+	displaced_room(&x);
+	announce(&x, &range);
+	if (lock_with_nodes(&x))
+		exchange_all(&x);
+	else
+		x.absent = -ENOMEM;
+	mmu_notify_end(&range);
+	nonlinear_index_trim(x.idx);
+	if (x.displaced != few)
+		kfree(x.displaced);
+	return x.absent;
 }

@@ -3,9 +3,14 @@
  *
  * Layer 6 (mm/space).  Interface: mm.h.  Lock order: mm->lock (write), PTL.
  *
- * Thread 0 left open what mprotect means on a vma whose entries carry their own protections.  Ours: the
- * whole range is judged first; then the default *and* every entry, resident or not, gets the new protection,
- * and the part that was covered is uniform again.
+ * Thread 0 left open what mprotect means on a vma whose entries carry their own protections.  Three answers were given
+ * there, and all three can be had:
+ *
+ *   all          the whole range is judged first; then the default *and* every entry, resident or not, gets the new
+ *                protection, and the part that was covered is uniform again.  Ours, unless told otherwise.
+ *   default      PROT_DEFAULT: only what entries without one of their own get.  Of a uniform vma that is every entry.
+ *   strict-2007  a boot option, and /proc/sys/vm/mprotect_manyprots: EACCES if there is any such vma in the range, and
+ *                nothing changes.
  */
 #include "mm/space/mm.h"
 
@@ -23,18 +28,25 @@ struct change {
 };
 
 /* May the entry keep or get hardware RW without asking anybody? */
-static bool may_write_now(const struct change *c, pte_t old)
+static bool may_write_now(const struct vma *vma, pte_t old, unsigned grant)
 {
 	struct page *page;
 
-	if (!(c->grant & GRANT_W) || pte_special(old) || pte_uffd_wp(old))
+	if (!(grant & GRANT_W) || pte_special(old) || pte_uffd_wp(old))
 		return false;
 	if (pte_hw_write(old))
 		return true;
 	page = pfn_to_page(pte_pfn(old));
-	if (vma_private(c->vma))
+	if (vma_private(vma))
 		return page_test(page, PG_ANON) && page_test(page, PG_ANON_EXCLUSIVE);
-	return !vma_notifies_writes(c->vma);
+	return !vma_notifies_writes(vma);
+}
+
+pte_t vma_regrant(const struct vma *vma, pte_t pte, unsigned grant)
+{
+	pte_t new = pte_with_grant(pte, grant);
+
+	return may_write_now(vma, pte, grant) ? pte_mkwrite(new) : new;
 }
 
 static void change_page(struct change *c, struct hw_pte *hw, vaddr_t va)
@@ -44,10 +56,7 @@ static void change_page(struct change *c, struct hw_pte *hw, vaddr_t va)
 	if (MUTATION(1)) /* M1: flush before clear (and not after) */
 		pgtable_flush_early(&c->vma->mm->pt, va);
 	old = hw_pte_get_and_clear(hw);
-	new = pte_with_grant(old, c->grant);
-
-	if (may_write_now(c, old))
-		new = pte_mkwrite(new);
+	new = vma_regrant(c->vma, old, c->grant);
 	hw_pte_set(hw, new);
 	TRACE(TRACE_PROTECT, &c->vma->mm->pt, va, pte_pfn(old), pte_trace(old), pte_trace(new));
 	if (pte_accessible(old)) {
@@ -72,12 +81,16 @@ static int change_extent(struct pt_extent *x, void *ctx)
 }
 
 /* Flags and reverse link first, entries second: a fault in between waits for mm->lock anyway. */
-static void protect_vma(struct vma *vma, unsigned prot)
+static void protect_vma(struct vma *vma, unsigned prot, bool default_only)
 {
 	struct change c = {.vma = vma, .grant = prot_to_grant(prot), .start = ~0UL};
 	unsigned flags = (vma->flags & ~(VM_ACCESS | VM_MANYPROTS)) | prot;
 	struct mmu_range range;
 
+	if (default_only && (vma->flags & VM_MANYPROTS)) {
+		vma->flags = flags | VM_MANYPROTS;
+		return;
+	}
 	if (flags == vma->flags)
 		return;
 	vma->flags = flags;
@@ -95,6 +108,8 @@ static void protect_vma(struct vma *vma, unsigned prot)
 	mmu_notify_end(&range);
 }
 
+bool mprotect_strict;
+
 /* Does every vma of the range allow @prot? => the range is covered */
 static int judge(struct mm *mm, vaddr_t start, vaddr_t end, unsigned prot)
 {
@@ -103,13 +118,15 @@ static int judge(struct mm *mm, vaddr_t start, vaddr_t end, unsigned prot)
 	for_each_vma_in(vma, mm, start, end) {
 		if (prot & ~(vma->flags >> 4) & VM_ACCESS)
 			return -EACCES;
+		if (READ_ONCE(mprotect_strict) && (vma->flags & VM_MANYPROTS))
+			return -EACCES;
 		if (MUTATION(17)) /* M17: only the first vma is asked */
 			break;
 	}
 	return 0;
 }
 
-static int protect_locked(struct mm *mm, vaddr_t start, vaddr_t end, unsigned prot)
+static int protect_locked(struct mm *mm, vaddr_t start, vaddr_t end, unsigned prot, bool default_only)
 {
 	struct vma *vma;
 	int err;
@@ -123,15 +140,17 @@ static int protect_locked(struct mm *mm, vaddr_t start, vaddr_t end, unsigned pr
 		err = vma_split_at(mm, end);
 	if (!err)
 		for_each_vma_in(vma, mm, start, end)
-			protect_vma(vma, prot);
+			protect_vma(vma, prot, default_only);
 	vma_merge_range(mm, start, end);
 	return err;
 }
 
 int mm_mprotect(struct mm *mm, vaddr_t addr, size_t length, unsigned prot)
 {
+	bool default_only = prot & PROT_DEFAULT;
 	int err;
 
+	prot &= ~PROT_DEFAULT;
 	if (!IS_ALIGNED(addr, PAGE_SIZE) || (prot & ~(unsigned)PROT_MASK))
 		return -EINVAL;
 	if (length == 0)
@@ -141,7 +160,7 @@ int mm_mprotect(struct mm *mm, vaddr_t addr, size_t length, unsigned prot)
 	err = rwsem_write_lock_killable(&mm->lock);
 	if (err)
 		return err;
-	err = protect_locked(mm, addr, addr + length, prot);
+	err = protect_locked(mm, addr, addr + length, prot, default_only);
 	rwsem_write_unlock(&mm->lock);
 	return err;
 }

@@ -75,13 +75,10 @@ static struct vma *tree_find(struct mm *mm, vaddr_t addr)
 	return best;
 }
 
-struct vma *vma_find(struct mm *mm, vaddr_t addr)
+struct vma *vma_find_in_tree(struct mm *mm, vaddr_t addr)
 {
-	struct vma *vma = READ_ONCE(mm->recent);
+	struct vma *vma = tree_find(mm, addr);
 
-	if (likely(vma && vma->start <= addr && addr < vma->end))
-		return vma;
-	vma = tree_find(mm, addr);
 	WRITE_ONCE(mm->recent, vma);
 	return vma;
 }

@@ -43,6 +43,9 @@ static inline bool vma_notifies_writes(const struct vma *vma)
 	return vma->object && vma->object->tracks_dirty && !vma_private(vma);
 }
 
+/* What an entry with a page becomes in @vma with other grants; hardware RW where a store needs no notice. => PTL held */
+pte_t vma_regrant(const struct vma *vma, pte_t pte, unsigned grant);
+
 /* A vma that is not yet in the tree; takes a reference on @file. NULL: no memory. */
 struct vma *vma_alloc(struct mm *mm, vaddr_t start, vaddr_t end, unsigned flags);
 void vma_free(struct vma *vma); /* drops file and nonlinear index; not in the tree */

@@ -1,7 +1,6 @@
 /*
  * inject.c - what an operation that found no memory may leave behind.
  *
- *   remap            a leading part of the range is done (docs/abi.md)
  *   populate, pin    some pages became the mapping's own
  *   mremap, fixed    the destination is cleared already
  *   all others       nothing
@@ -44,7 +43,7 @@ static void settle(struct drive *d)
 	for (unsigned s = 0; s < MODEL_SPACES; s++) {
 		if (!d->mm[s])
 			continue;
-		if (op->kind == OP_REMAP || op->kind == OP_POPULATE || op->kind == OP_PIN)
+		if (op->kind == OP_POPULATE || op->kind == OP_PIN)
 			clear_pages(d, s, op->page, op->pages + 1);
 		else if (op->kind == OP_MREMAP)
 			clear_pages(d, s, op->to % MODEL_PAGES, MODEL_PAGES);

@@ -296,9 +296,10 @@ static void plant_node(bool on, pgoff_t pgoff, vaddr_t va)
 {
 	struct nonlinear_index *idx = vma_at(window)->link.nonlinear;
 
+	CHECK(nonlinear_index_stock(idx, 1) == 0);
 	rwsem_write_lock(&obj()->maps.lock);
 	if (on)
-		nonlinear_index_add(idx, nonlinear_node_alloc(), pgoff, va);
+		nonlinear_index_add(idx, pgoff, va);
 	else
 		nonlinear_node_free(nonlinear_index_del(idx, pgoff, va));
 	rwsem_write_unlock(&obj()->maps.lock);
@@ -425,7 +426,7 @@ static const struct lie {
 	{"table pages exist", all_tables},
 	{"allows more than it may", may_not},
 	{"more than the vma may", window_may_not},
-	{"nonlinear without shared object", anon_nonlinear},
+	{"nonlinear without an object", anon_nonlinear},
 	{"VM_MANYPROTS without VM_NONLINEAR", linear_manyprots},
 	{"but nonlinear index", no_index},
 	{"in a shared vma", anon_shared},

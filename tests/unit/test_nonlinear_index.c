@@ -27,22 +27,15 @@ static void begin(void)
 	CHECK(!IS_ERR(idx));
 }
 
-static void add_without_growing(unsigned i, pgoff_t pgoff)
+static void add(unsigned i, pgoff_t pgoff)
 {
-	struct nonlinear_node *node = nonlinear_node_alloc();
-
+	CHECK(nonlinear_index_stock(idx, 1) == 0);
 	rwsem_write_lock(&maps.lock);
-	nonlinear_index_add(idx, node, pgoff, VA(i));
+	nonlinear_index_add(idx, pgoff, VA(i));
 	rwsem_write_unlock(&maps.lock);
 	offset[i] = pgoff;
 	present[i] = true;
 	nr_present++;
-}
-
-static void add(unsigned i, pgoff_t pgoff)
-{
-	nonlinear_index_grow(idx);
-	add_without_growing(i, pgoff);
 }
 
 static void del(unsigned i)
@@ -67,27 +60,16 @@ static void end(void)
 	CHECK(list_empty(&maps.nonlinear));
 }
 
-/* All addresses of one offset, ascending, and no other. */
-static void check_find(pgoff_t pgoff)
-{
-	struct nonlinear_node *n = nonlinear_index_find(idx, pgoff);
-
-	for (unsigned i = 0; i < MANY; i++)
-		if (present[i] && offset[i] == pgoff) {
-			if (!n || n->va != VA(i) || n->pgoff != pgoff)
-				return sim_fail("offset %lx lacks address %lx", pgoff, VA(i));
-			n = nonlinear_index_find_next(n);
-		}
-	CHECK(!n);
-}
-
 /* Each node with an offset in the range once. */
 static void check_scan(pgoff_t first, pgoff_t last)
 {
 	static unsigned char seen[MANY];
+	struct nonlinear_cursor c;
+	struct nonlinear_node *n;
 
 	memset(seen, 0, sizeof(seen));
-	for (struct nonlinear_node *n = NULL; (n = nonlinear_index_scan(idx, first, last, n));) {
+	nonlinear_index_begin(&c, idx, first, last);
+	while ((n = nonlinear_index_next(&c))) {
 		unsigned i = (unsigned)(n->va >> PAGE_SHIFT) - 1;
 
 		if (i >= MANY || !present[i] || offset[i] != n->pgoff || seen[i]++)
@@ -96,6 +78,16 @@ static void check_scan(pgoff_t first, pgoff_t last)
 	for (unsigned i = 0; i < MANY; i++)
 		if (seen[i] != (present[i] && offset[i] >= first && offset[i] <= last))
 			return sim_fail("scan %lx-%lx forgets %lx", first, last, VA(i));
+}
+
+/* All addresses of one offset, and no other. */
+static void check_find(pgoff_t pgoff)
+{
+	unsigned i = (unsigned)sim_below(MANY);
+
+	check_scan(pgoff, pgoff);
+	CHECK(nonlinear_index_has(idx, pgoff, VA(i)) == (present[i] && offset[i] == pgoff));
+	CHECK(!present[i] || nonlinear_index_has(idx, offset[i], VA(i)));
 }
 
 static void check_all(unsigned times)
@@ -127,24 +119,24 @@ static void against_an_array(void *arg)
 	end();
 }
 
-/* Bucket by bucket, page by page, and the directory of pages too; two nodes a bucket. */
+/* Bucket by bucket, page by page, and the directory of pages too; a node a bucket. */
 static void grows_with_its_content(void *arg)
 {
 	begin();
 	CHECK(idx->nr_buckets == 1 && idx->nr_pages == 1);
 	for (unsigned i = 0; i < MANY; i++) {
 		add(i, i * 31);
-		CHECK(idx->nr_buckets == max(1UL, (idx->count + 1) / 2) && idx->mask >= idx->nr_buckets - 1);
+		CHECK(idx->nr_buckets == idx->count && idx->mask >= idx->nr_buckets - 1);
 	}
-	CHECK(idx->nr_pages == (idx->nr_buckets + 511) / 512 && idx->nr_pages > 8 && idx->max_pages == 16);
+	CHECK(idx->nr_pages == (idx->nr_buckets + 511) / 512 && idx->nr_pages > 16 && idx->max_pages == 32);
 	check_all(5);
 	end();
 }
 
-/* Offsets that differ in high bits only, or by a power of two, still spread: no tree is much deeper than the load. */
+/* Offsets that differ in high bits only, or by a power of two, still spread: no chain is much longer than the load. */
 static void offsets_spread(void *arg)
 {
-	unsigned depth = 0;
+	unsigned longest = 0;
 
 	begin();
 	for (unsigned i = 0; i < 2000; i++)
@@ -152,21 +144,31 @@ static void offsets_spread(void *arg)
 	for (unsigned long b = 0; b < idx->nr_buckets; b++) {
 		unsigned n = 0;
 
-		for (struct rb_node *rb = rb_first(&idx->pages[b / 512][b % 512]); rb; rb = rb_next(rb))
+		for (struct nonlinear_node *node = idx->pages[b / 512][b % 512]; node; node = node->link[0])
 			n++;
-		depth = max(depth, n);
+		longest = max(longest, n);
 	}
-	CHECK(depth <= 32);
+	CHECK(longest <= 32);
 	check_all(3);
 	end();
 }
 
-/* A window that shows one page everywhere. */
+/* A window that shows one page everywhere: its crowd is a tree, about as deep as it must be. */
+static unsigned depth_of(const struct nonlinear_node *n)
+{
+	return n ? 1 + max(depth_of(n->link[0]), depth_of(n->link[1])) : 0;
+}
+
 static void one_offset_everywhere(void *arg)
 {
+	struct nonlinear_node *head;
+
 	begin();
 	for (unsigned i = 0; i < 500; i++)
 		add(i, 7);
+	for (unsigned b = 0; b < idx->nr_buckets; b++)
+		if ((head = idx->pages[b / 512][b % 512]))
+			CHECK(!head->link[0] && depth_of(head->link[1]) <= 11);
 	check_find(7);
 	check_find(6);
 	check_scan(8, ~0UL);
@@ -177,19 +179,67 @@ static void one_offset_everywhere(void *arg)
 	end();
 }
 
-/* Without memory for more buckets everything goes on, in deeper trees. */
+/* Addresses that differ in their highest bits only: as deep as an address has bits, and no deeper. */
+static void deepest_crowd(void *arg)
+{
+	struct nonlinear_cursor c;
+	struct nonlinear_node *n;
+	unsigned found = 0, bits = 8 * sizeof(vaddr_t) - PAGE_SHIFT;
+
+	begin();
+	CHECK(nonlinear_index_stock(idx, bits + 1) == 0);
+	for (unsigned i = 0; i <= bits; i++) {
+		rwsem_write_lock(&maps.lock);
+		nonlinear_index_add(idx, 5, i ? (vaddr_t)1 << (8 * sizeof(vaddr_t) - i) : 0);
+		rwsem_write_unlock(&maps.lock);
+	}
+	nonlinear_index_begin(&c, idx, 5, 5);
+	while ((n = nonlinear_index_next(&c)))
+		found++;
+	CHECK(found == bits + 1);
+	for (unsigned i = 0; i <= bits; i++) {
+		rwsem_write_lock(&maps.lock);
+		nonlinear_node_free(nonlinear_index_del(idx, 5, i ? (vaddr_t)1 << (8 * sizeof(vaddr_t) - i) : 0));
+		rwsem_write_unlock(&maps.lock);
+	}
+	end();
+}
+
+/* From one offset to another, out of crowds and into them. */
+static void moves(void *arg)
+{
+	begin();
+	for (unsigned i = 0; i < 200; i++)
+		add(i, sim_below(20));
+	for (unsigned round = 0; round < 2000; round++) {
+		unsigned i = (unsigned)sim_below(200);
+		pgoff_t to = sim_below(20);
+
+		if (to == offset[i])
+			continue;
+		rwsem_write_lock(&maps.lock);
+		nonlinear_index_move(idx, VA(i), offset[i], to);
+		rwsem_write_unlock(&maps.lock);
+		offset[i] = to;
+		if (round % 100 == 0)
+			check_all(3);
+	}
+	end();
+}
+
+/* Without memory for more buckets everything goes on, in longer chains. */
 static void cannot_grow(void *arg)
 {
 	begin();
-	for (unsigned i = 0; i < 1500; i++) {
+	CHECK(nonlinear_index_stock(idx, 1000) == 0);
+	for (unsigned i = 0; i < 700; i++) {
 		sim_failpoint("page_alloc", 1); /* the page of buckets */
-		nonlinear_index_grow(idx);
+		add(i, i);
 		sim_failpoint_end("page_alloc");
-		add_without_growing(i, i);
 	}
 	CHECK(idx->nr_pages == 1 && idx->nr_buckets == 512);
 	check_all(3);
-	add(1500, 1500); /* there is memory again */
+	add(700, 700); /* there is memory again */
 	CHECK(idx->nr_pages == 2);
 	end();
 }
@@ -300,6 +350,8 @@ int main(int argc, char **argv)
 	CASE_CALM(grows_with_its_content);
 	CASE_CALM(offsets_spread);
 	CASE_CALM(one_offset_everywhere);
+	CASE_CALM(deepest_crowd);
+	CASE(moves);
 	CASE_CALM(cannot_grow);
 	CASE_CALM(cannot_grow_directory);
 	CASE_CALM(shared_by_vmas);

@@ -452,3 +452,44 @@ TEST(T0_18t, "T0-18t at the sync points: another CPU resolves the same fault")
 		}
 	staged_end(&s);
 }
+
+/* -- T0-17 in the chosen order -------------------------------------------------------------------------------------------- */
+
+static void shrink(void *staged)
+{
+	CHECK_OK(ftruncate(((struct staged *)staged)->fd, 2 * P));
+}
+
+/* The file has become shorter and its pages are unmapped; somebody touches one before the truncate is through. */
+static void touch_while_shrinking(bool linear)
+{
+	struct staged s = {.fd = tagged_memfd(8)};
+	struct access a = {0};
+	struct fault f;
+	u8 *w = map_shared(s.fd, 8, RW);
+
+	s.page = w + (linear ? 5 : 1) * P;
+	CHECK_OK(rfp(s.page, P, RW, 5, MAP_CHGPROT));
+	staged_begin(&s, 2);
+	a.at = (volatile u32 *)s.page;
+	mm_arm(s.mm, "truncate-unmapped", s.changer.tid);
+	puppet_tell(&s.changer, shrink, &s);
+	mm_await(s.mm, "truncate-unmapped");
+	puppet_access(&s.faulter, &a);
+	puppet_within(&s.faulter, 20);
+	mm_release(s.mm, "truncate-unmapped");
+	f = puppet_wait(&s.faulter);
+	CHECK_NOFAULT(puppet_wait(&s.changer));
+	mm_disarm(s.mm, "truncate-unmapped");
+	CHECK_BUS(f, s.page);
+	CHECK_BUS(try_read(s.page), s.page);
+	staged_end(&s);
+	CHECK_OK(munmap(w, 8 * P));
+}
+
+TEST(T0_17s, "T0-17s at the sync point: a touch while the file is being truncated")
+{
+	PTERON_ONLY();
+	touch_while_shrinking(true);
+	touch_while_shrinking(false);
+}

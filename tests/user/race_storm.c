@@ -11,8 +11,11 @@
 #define _GNU_SOURCE
 #include "race.h"
 
+#include "kernel/uapi/remap.h"
+
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define RW (PROT_READ | PROT_WRITE)
@@ -129,6 +132,25 @@ static void op_remap(struct storm *s, unsigned me)
 	remap(s, i, count, dice(s, me, PAGES - (u32)count + 1), dice_prot(s, me), dice(s, me, 2) ? MAP_NONBLOCK : 0);
 }
 
+/* Many entries, each another page. */
+static void op_vector(struct storm *s, unsigned me)
+{
+	size_t count, i = own_range(s, me, 12, &count);
+	struct remap_entry e[12];
+
+	if (!on_pteron())
+		return;
+	for (size_t k = 0; k < count; k++) {
+		s->model[i + k].pgoff = dice(s, me, PAGES);
+		s->model[i + k].prot = dice_prot(s, me);
+		e[k] = (struct remap_entry){.addr = (uintptr_t)s->w + (i + k) * P,
+		                            .length = P,
+		                            .pgoff = s->model[i + k].pgoff,
+		                            .prot = (u32)s->model[i + k].prot};
+	}
+	CHECK_OK(syscall(NR_remap_vector, e, count, dice(s, me, 2) ? MAP_NONBLOCK : 0));
+}
+
 static void op_mprotect(struct storm *s, unsigned me)
 {
 	size_t count, i = own_range(s, me, 8, &count);
@@ -169,7 +191,8 @@ static void op_drop(struct storm *s, unsigned me)
 {
 	size_t i = dice(s, me, WINDOW), count = 1 + dice(s, me, 16);
 
-	CHECK_OK(madvise(s->w + i * P, (count < WINDOW - i ? count : WINDOW - i) * P, MADV_DONTNEED));
+	CHECK_OK(madvise(s->w + i * P, (count < WINDOW - i ? count : WINDOW - i) * P,
+	                 dice(s, me, 2) ? MADV_DONTNEED : MADV_PAGEOUT));
 }
 
 static void op_truncate(struct storm *s, unsigned me)
@@ -209,8 +232,10 @@ static void operation(struct storm *s, unsigned me)
 {
 	u32 n = dice(s, me, 1000);
 
-	if (n < 300)
+	if (n < 220)
 		op_remap(s, me);
+	else if (n < 300)
+		op_vector(s, me);
 	else if (n < 340)
 		op_mprotect(s, me);
 	else if (n < 700)
