@@ -1,6 +1,7 @@
 # Pteron: build, run, test.  `make help` lists the targets.
 #
 #   ARCH=x86_64|i386  PAGING=4level|pae|2level|scrambled  BUILD=debug|release  FW=direct|bios|uefi  SMP=n  MEM=512
+#   IOMMU=1 (x86_64: an IOMMU in front of the devices)
 #   DISK=virtio|nvme (what run and guest give the machine)
 #   SAN=kasan (x86_64: a debug build that checks every access)
 #   RAW=1 (values of page-table entries are bare integers: what does their type cost?)
@@ -68,14 +69,14 @@ $(addprefix $(OUT)/,mm/space/nonlinear.o mm/space/nonlinear_exchange.o mm/rmap/n
 	kernel/proc/syscall.o kernel/proc/sys_mm.o): CFLAGS += -fomit-frame-pointer
 endif
 
-# Every .c and .S below these folders is part of the kernel; the width's own folder is chosen by ARCH.
+# Every .c and .S below these folders is part of the kernel; the width's own folders are chosen by ARCH.
 KDIRS := boot kernel mm arch/x86/mm arch/x86/cpu arch/x86/io arch/x86/$(BITS) tests/contract
+KDIRS += $(if $(filter 64,$(BITS)),arch/x86/virt)
 KSRC := $(sort $(shell find $(KDIRS) -name '*.c' -o -name '*.S'))
 ifneq ($(BUILD),debug)
 KSRC := $(filter-out kernel/lib/ubsan.c mm/debug/% kernel/fs/dev_mm.c mm/pgtable/count.c,$(KSRC))
 endif
 # Guests need a 64-bit processor.
-KSRC := $(if $(filter 32,$(BITS)),$(filter-out kernel/dev/vmm.c kernel/fs/dev_vmm.c,$(KSRC)),$(KSRC))
 ifneq ($(SAN),kasan)
 KSRC := $(filter-out mm/debug/kasan.c arch/x86/64/kasan.c,$(KSRC))
 endif
@@ -140,15 +141,19 @@ $(UOBJ)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(UFLAGS) -MMD -MP -c $< -o $@
 
+$(UOBJ)/%.o: %.S
+	@mkdir -p $(@D)
+	$(CC) -iquote . -MMD -MP -c $< -o $@
+
 $(OUT)/user/init: $(UOBJ)/user/init.o
 $(OUT)/user/poweroff: $(UOBJ)/user/poweroff.o
 $(OUT)/user/reboot: $(UOBJ)/user/poweroff.o
 $(OUT)/user/sh: $(addprefix $(UOBJ)/user/,sh.o applets.o)
-$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o demo_steps.o demo_guest.o ptes.o kmem.o)
+$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o demo_steps.o demo_guest.o guest.o guest_code.o ptes.o kmem.o)
 $(OUT)/user/bench: $(patsubst %.c,$(UOBJ)/%.o,$(sort $(wildcard user/bench*.c)) user/kmem.c) $(UMK)
 $(OUT)/user/umk: $(UOBJ)/user/umk.o $(UMK)
 $(OUT)/user/reverse64m: $(UOBJ)/tests/user/bigfile.o
-$(OUT)/user/suite: $(SUITE)
+$(OUT)/user/suite: $(SUITE) $(addprefix $(UOBJ)/user/,guest.o guest_code.o)
 $(UPROGRAMS):
 	@mkdir -p $(@D)
 	$(CC) -static -pthread $^ -o $@
@@ -173,7 +178,7 @@ iso: setup
 		print(machine.make_iso(machine.from_environment(), 'build/pteron.iso', ''))"
 
 # -- what people type ------------------------------------------------------------------------------------------
-export ARCH PAGING BUILD SAN FW DISK SMP MEM TESTS T N ACCEL ICOUNT APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS
+export ARCH PAGING BUILD SAN FW DISK SMP MEM TESTS T N ACCEL ICOUNT IOMMU APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS
 
 help:
 	@echo 'make run      boot Pteron with a shell on this terminal (Ctrl-A X leaves)'

@@ -37,6 +37,7 @@ ROWS = {
     "fork_exit_wait_16384_pages": ("fork, exit, wait with 16,384 pages", None, None),
     "mprotect_per_page": ("mprotect, per touched page", None, None),
     "mremap_per_page": ("mremap, per touched page", None, None),
+    "reclaim_clean_per_page": ("reclaim 1,024 mapped clean file pages, per page", None, None),
     "swap_out_per_page": ("swap 1,024 pages out, per page", None, None),
     "swap_out_request_kib": ("device requests for it, mean KiB", None, None),
     "swap_in_per_page": ("stores to these, per page", None, None),

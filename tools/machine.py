@@ -14,7 +14,8 @@ EXIT_NAMES = {33: "pass", 35: "tests failed", 37: "panic", 39: "unexpected excep
 OVMF = "/usr/share/OVMF/OVMF_{}_4M.fd"
 
 
-EDU_MASK = "edu.dma_mask=0xffffffff"     # the driver cannot ask the device; without it, 28 bits are assumed
+EDU_MASK = "0xffffffff"                  # the driver cannot ask the device: edu.dma_mask=; without it, 28 bits are assumed
+EDU_MASK_IOMMU = "0x7fffffffffff"        # every address of a program
 
 
 @dataclasses.dataclass
@@ -29,6 +30,7 @@ class Machine:
     mem: str = "512"
     accel: str = "tcg"
     icount: bool = False
+    iommu: bool = False        # x86_64: an IOMMU in front of the devices (docs/secondary.md)
     cmdline: str = ""
     disk: str = "virtio"       # or "nvme": what all of these are
     disks: tuple = ()          # paths; "path,snapshot=on" style options may follow a comma
@@ -52,6 +54,10 @@ class Machine:
         4 GiB, and UEFI, want the 64-bit machine only for x86_64."""
         return "qemu-system-" + self.arch
 
+    @property
+    def edu_mask(self):
+        return EDU_MASK_IOMMU if self.iommu else EDU_MASK
+
     def _accel(self):
         if self.icount:
             return ["-icount", "shift=0,align=off,sleep=off", "-seed", "1",
@@ -60,7 +66,7 @@ class Machine:
 
     def _boot(self):
         if self.fw == "direct":
-            return ["-kernel", self.kernel, "-append", f"{self.cmdline} {EDU_MASK}"]
+            return ["-kernel", self.kernel, "-append", f"{self.cmdline} edu.dma_mask={self.edu_mask}"]
         media = ["-drive", f"if=none,id=cd,format=raw,readonly=on,file={self.iso}",
                  "-device", "ide-cd,drive=cd,bootindex=0"]
         if self.fw == "bios":
@@ -79,11 +85,15 @@ class Machine:
             args += ["-drive", f"if=none,id=d{i},format=raw,file={disk}", "-device", device]
         return args
 
+    def _iommu(self):
+        """48 bits, so that a program's addresses fit; QEMU wants it before the devices that it is in front of."""
+        return ["-device", "intel-iommu,aw-bits=48"] if self.iommu else []
+
     def command(self, serial="stdio"):
         return [self.qemu(), "-machine", "q35", "-cpu", "max", "-m", str(self.mem), "-smp", str(self.smp),
                 *self._accel(), "-nodefaults", "-display", "none", "-no-reboot", "-monitor", "none",
                 "-serial", serial, "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
-                "-device", "edu,dma_mask=0xffffffff", *self._boot(), *self._disks(), *self.extra]
+                *self._iommu(), "-device", f"edu,dma_mask={self.edu_mask}", *self._boot(), *self._disks(), *self.extra]
 
 
 def from_environment(**changes):
@@ -93,7 +103,7 @@ def from_environment(**changes):
     m = Machine(arch=arch, paging=env("PAGING") or ("pae" if arch == "i386" else "4level"),
                 build=env("BUILD") or "debug", san=env("SAN") or "", fw=env("FW") or "direct", smp=int(env("SMP") or 1),
                 mem=env("MEM") or ("1024" if env("SAN") else "512"), accel=env("ACCEL") or "tcg", icount=env("ICOUNT") == "1",
-                disk=env("DISK") or "virtio")
+                iommu=env("IOMMU") == "1", disk=env("DISK") or "virtio")
     return dataclasses.replace(m, **changes)
 
 
@@ -172,7 +182,8 @@ def make_iso(m, out, words):
         other = dataclasses.replace(m, arch=arch, paging=paging)
         make("kernel", "ramdisk", ARCH=arch, PAGING=paging, BUILD=m.build)
         entries.append(f"{arch}-{paging}={other.kernel},{other.out}/ramdisk.img")
-    subprocess.run([f"{TOP}/tools/make_iso.sh", out, f"{m.arch}-{m.paging}", *entries, "--", *words.split(), EDU_MASK], check=True)
+    subprocess.run([f"{TOP}/tools/make_iso.sh", out, f"{m.arch}-{m.paging}", *entries, "--", *words.split(),
+                    f"edu.dma_mask={m.edu_mask}"], check=True)
     return out
 
 

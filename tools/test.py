@@ -67,7 +67,7 @@ def words(glob, *more):
 
 
 def repeat_command(m, glob, *more):
-    return (f"make guest ARCH={m.arch} PAGING={m.paging} {f'SAN={m.san} ' if m.san else ''}{f'DISK={m.disk} ' if m.disk != 'virtio' else ''}FW={m.fw} SMP={m.smp} MEM={m.mem} TESTS='{glob}' "
+    return (f"make guest ARCH={m.arch} PAGING={m.paging} {f'SAN={m.san} ' if m.san else ''}{f'DISK={m.disk} ' if m.disk != 'virtio' else ''}{'IOMMU=1 ' if m.iommu else ''}FW={m.fw} SMP={m.smp} MEM={m.mem} TESTS='{glob}' "
             f"APPEND='{' '.join([f'suite.seed={SEED}', *more])}'")
 
 
@@ -140,6 +140,8 @@ MUTATIONS = (
     ("M22", "T3-08", (AMD64,)),
     ("M131", "T3-19", (PAE,)),
     ("M132", "T3-02", (TWO_LEVEL,)),
+    ("M133", "T3-V26", (AMD64,)),           # the guest's TLB is not flushed
+    ("M134", "T3-I05", (AMD64,)),           # the IOTLB is not flushed
     ("M19", "RECLAIM-02", FORMATS),
     ("M101", "T1-11", FORMATS),             # no copy of a page under a write pin
 )
@@ -163,7 +165,7 @@ def mutation_lane(part):
     all_of_them = [(name, tests, *f) for name, tests, formats in MUTATIONS for f in formats]
 
     def run():
-        return [kill(name, tests, machine(arch, paging, smp=4)) for name, tests, arch, paging in all_of_them[part::2]]
+        return [kill(name, tests, machine(arch, paging, smp=4, iommu="T3-I" in tests)) for name, tests, arch, paging in all_of_them[part::2]]
     return Lane(f"mutations-{part + 1}", run, f"make test LANES=mutations-{part + 1} SEED={SEED}")
 
 
@@ -207,7 +209,8 @@ def lanes():
                               ("suite.storm=60", "suite.cycles=10000") if LONG else ()))
     for arch, paging in FORMATS[:2]:
         out.append(guest_lane(machine(arch, paging, smp=4, disk="nvme"), ON_NVME, 240, f"nvme-{arch}-{paging}"))
-    out.append(guest_lane(machine("i386", "pae", mem="6144"), "mm*,T0-01*,T1-01*", 200, "guest-i386-pae-6G"))
+    out.append(guest_lane(machine("i386", "pae", mem="6144"), "mm*,T0-01*,T1-01*,SWAP-0*", 200, "guest-i386-pae-6G"))
+    out.append(guest_lane(machine("x86_64", "4level", smp=4, iommu=True), "T3-I*,T1-*,disk*,ext2*", 300, "guest-x86_64-4level-iommu"))
     for arch, paging in FORMATS:
         out.append(guest_lane(machine(arch, paging, fw="bios", smp=2), "T0-01*,T0-07*,mm*", 120))
     out.append(guest_lane(machine("x86_64", "4level", fw="uefi", mem="1024", smp=2), "T0-01*,T0-07*,mm*", 200))

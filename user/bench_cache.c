@@ -152,6 +152,9 @@ static void map_passes(int fd)
 		m[i * PAGE] = (uint8_t)i;
 	msync((void *)m, PAGES * PAGE, MS_SYNC);
 	end(p);
+	p = begin("reclaim_clean"); /* mapped file pages that are as the disk has them */
+	madvise((void *)m, PAGES * PAGE, 21 /* MADV_PAGEOUT */);
+	end(p);
 	munmap((void *)m, PAGES * PAGE);
 }
 

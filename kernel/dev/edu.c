@@ -50,11 +50,15 @@ static struct {
 	struct mutex lock;
 	struct wait_queue wait;
 	u32 seen; /* IRQ_* since they were last taken; atomic */
-	u32 mask;
-	unsigned long interrupts; /* written by the handler only */
-	bool dead;                /* lock: it did not stop; its memory is lost */
+	u64 mask;
+	unsigned long interrupts;    /* written by the handler only */
+	bool loaded;                 /* lock: its last transfer through the IOMMU was out of memory */
+	bool dead;                   /* lock: it did not stop; its memory is lost */
+	struct iommu_domain *domain; /* lock: whose addresses it uses, until others are wanted; NULL: physical ones */
 	struct edu_totals totals;
 } edu;
+
+#define FAULTS_MAX 8 /* a transfer touches two pages; others may take them away meanwhile, but not for ever */
 
 /* For frames out of reach; the kernel itself lies at 1 MiB. edu.lock */
 static u8 bounce[PAGE_SIZE] __aligned(PAGE_SIZE);
@@ -120,16 +124,24 @@ int edu_factorial(u32 n, u32 *result)
 
 /* -- DMA -------------------------------------------------------------------------------------------------------- */
 
+/* On every width 32-bit stores will do, which the device widens; but there are programs' addresses (x86-64) above. */
+static void set_address(unsigned reg, u64 value)
+{
+	if (value <= UINT32_MAX)
+		mmio_write32(edu.regs + reg, (u32)value);
+	else
+		mmio_write64(edu.regs + reg, value);
+}
+
 /* One transfer between bus address @bus and the buffer. The range is right. => edu.lock */
-static int transfer(u32 bus, unsigned buffer_offset, unsigned length, bool to_device)
+static int transfer(u64 bus, unsigned buffer_offset, unsigned length, bool to_device)
 {
 	u32 buffer = BUFFER_ADDRESS + buffer_offset;
 
 	BUG_ON(length == 0 || buffer_offset >= EDU_BUFFER_SIZE || length > EDU_BUFFER_SIZE - buffer_offset);
 	irq_forget(IRQ_DMA);
-	/* On every width 32-bit stores will do: the device widens them, and addresses end below 4 GiB. */
-	mmio_write32(edu.regs + REG_DMA_SRC, to_device ? bus : buffer);
-	mmio_write32(edu.regs + REG_DMA_DST, to_device ? buffer : bus);
+	set_address(REG_DMA_SRC, to_device ? bus : buffer);
+	set_address(REG_DMA_DST, to_device ? buffer : bus);
 	mmio_write32(edu.regs + REG_DMA_COUNT, length);
 	mmio_barrier(); /* what the CPU stored before the device loads it */
 	mmio_write32(edu.regs + REG_DMA_COMMAND, DMA_RUN | DMA_IRQ | (to_device ? 0 : DMA_FROM_DEVICE));
@@ -153,13 +165,25 @@ static int transfer_bounced(struct page *page, unsigned offset, unsigned buffer_
 		memcpy(bounce, va + offset, length);
 		page_kunmap(va);
 	}
-	error = transfer((u32)image_to_phys(bounce), buffer_offset, length, to_device);
+	error = transfer(image_to_phys(bounce), buffer_offset, length, to_device);
 	if (!error && !to_device) {
 		va = page_kmap(page);
 		memcpy(va + offset, bounce, length);
 		page_kunmap(va);
 	}
 	return error;
+}
+
+/* Have it use the addresses of @d, or (NULL) physical ones. => edu.lock, idle */
+static void use_addresses(struct iommu_domain *d)
+{
+	if (edu.domain == d)
+		return;
+	if (d)
+		iommu_attach(d, edu.pci);
+	else
+		iommu_detach(edu.pci);
+	edu.domain = d;
 }
 
 int edu_dma(struct page *page, unsigned offset, unsigned buffer_offset, unsigned length, bool to_device)
@@ -175,8 +199,9 @@ int edu_dma(struct page *page, unsigned offset, unsigned buffer_offset, unsigned
 	error = edu_begin();
 	if (error)
 		return error;
+	use_addresses(NULL);
 	if (reachable(pa, length))
-		error = transfer((u32)pa, buffer_offset, length, to_device);
+		error = transfer(pa, buffer_offset, length, to_device);
 	else
 		error = transfer_bounced(page, offset, buffer_offset, length, to_device);
 	if (error) {
@@ -189,6 +214,70 @@ int edu_dma(struct page *page, unsigned offset, unsigned buffer_offset, unsigned
 	}
 	mutex_unlock(&edu.lock);
 	return error;
+}
+
+bool edu_has_iommu(void)
+{
+	return iommu_covers(edu.pci);
+}
+
+void edu_forget(struct iommu_domain *d)
+{
+	mutex_lock(&edu.lock);
+	if (edu.domain == d && !edu.dead)
+		use_addresses(NULL);
+	mutex_unlock(&edu.lock);
+}
+
+/* One attempt through the tables of @d. 0, -EAGAIN: not all of it, the device met @fault; -EINTR, -EIO. */
+static int attempt(struct iommu_domain *d, vaddr_t va, unsigned buffer_offset, unsigned length, bool to_device,
+                   struct iommu_fault *fault)
+{
+	int error = edu_begin();
+
+	if (error)
+		return error;
+	use_addresses(d);
+	/* QEMU drops a store where its IOTLB remembers from a load that one may only load, and records no fault. */
+	if (!to_device && edu.loaded)
+		iommu_flush(d);
+	edu.loaded = to_device;
+	(void)iommu_take_fault(edu.pci, fault); /* one that is left over */
+	error = transfer(va, buffer_offset, length, to_device);
+	if (!error && iommu_take_fault(edu.pci, fault))
+		error = -EAGAIN;
+	if (error == -EIO) {
+		edu.dead = true;
+		iommu_block(edu.pci);
+	}
+	if (!error) {
+		edu.totals.bytes += length;
+		++*(to_device ? &edu.totals.to_device : &edu.totals.from_device);
+	}
+	mutex_unlock(&edu.lock);
+	return error;
+}
+
+int edu_dma_user(struct iommu_domain *d, vaddr_t va, unsigned buffer_offset, unsigned length, bool to_device,
+                 unsigned *faults)
+{
+	struct iommu_fault fault;
+	int error;
+
+	*faults = 0;
+	if (buffer_offset >= EDU_BUFFER_SIZE || length > EDU_BUFFER_SIZE - buffer_offset)
+		return -EINVAL;
+	if (va > edu.mask || length > edu.mask - va)
+		return -EFAULT;
+	while (length) {
+		error = attempt(d, va, buffer_offset, length, to_device, &fault);
+		if (error != -EAGAIN || ++*faults > FAULTS_MAX)
+			return error;
+		error = iommu_resolve(d, &fault);
+		if (error)
+			return error;
+	}
+	return 0;
 }
 
 void edu_totals(struct edu_totals *totals)
@@ -215,11 +304,11 @@ void edu_ident(struct edu_ident *ident)
 
 /* -- start-up --------------------------------------------------------------------------------------------------- */
 
-static u32 mask_from_cmdline(void)
+static u64 mask_from_cmdline(void)
 {
 	const char *option = strstr(boot_info.cmdline, "edu.dma_mask=");
 
-	return option ? (u32)strtoul(option + strlen("edu.dma_mask="), NULL, 0) : (1u << 28) - 1;
+	return option ? strtoul(option + strlen("edu.dma_mask="), NULL, 0) : (1u << 28) - 1;
 }
 
 bool edu_init(void)
@@ -237,7 +326,7 @@ bool edu_init(void)
 		return false;
 	}
 	if (image_to_phys(bounce) + PAGE_SIZE - 1 > edu.mask) {
-		printk("edu: not even the kernel is within its mask of 0x%x\n", edu.mask);
+		printk("edu: not even the kernel is within its mask of 0x%llx\n", (unsigned long long)edu.mask);
 		return false;
 	}
 	return true;

@@ -39,6 +39,12 @@ static inline void mmio_write32(volatile void *reg, u32 value)
 	*(volatile u32 *)reg = value;
 }
 
+/* In one piece on 64-bit machines only. */
+static inline void mmio_write64(volatile void *reg, u64 value)
+{
+	*(volatile u64 *)reg = value;
+}
+
 /* Low half first: for registers that the device takes as two halves. */
 static inline void mmio_write64_halves(volatile void *reg, u64 value)
 {

@@ -1,278 +1,410 @@
 /*
- * vmm.c - a virtual machine whose memory is a range of a program's.
+ * vmm.c - a virtual machine whose nested tables are a subscriber of its owner's address space.
  *
- * Layer 9 (kernel/dev).  Interface: vmm.h.  Lock order: the mirror's (mm/service/mirror.h); nested entries are set and cleared
- * under the subscription's lock.
+ * Layer 9 (kernel/dev).  Interface: vmm.h.  docs/secondary.md tells how it works.
+ * Lock order: vm->lock (an unranked mutex: the processor, which slots there are; held while the guest runs), then all that a
+ * fault takes; a slot's mirror.sub.lock: its leaves of the nested tables.
  *
- * The guest's memory holds no reference on anything: its nested tables are a mirror of the range.  An access that they do
- * not allow leaves the guest and becomes mirror_fill(); an invalidation empties entries and makes the CPU that is in the
- * guest leave it.  All table pages are made at creation, for nothing may be allocated under that lock.
+ *   guest's access --> nested tables --miss--> exit --> mirror_fill() --> leaf written, guest entered again
+ *   notifier       --> leaves cleared, flush_seq counted, the guest stopped wherever it runs --> returns
+ *
+ * Why nothing stale survives: a CPU says that it runs the guest (running) before it looks at flush_seq, with interrupts off;
+ * who flushes counts flush_seq before he looks at running.  So either the one sees the new number, and enters with an empty TLB,
+ * or the other sees the CPU, and waits until it has left the guest.
  */
 #include "kernel/dev/vmm.h"
 
-#include <arch/vm.h>
+#include <arch/cpu.h>
+#include <arch/smp.h>
 #include "kernel/lib/err.h"
+#include "kernel/lib/mutation.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sync/hooks.h"
+#include "kernel/sync/mutex.h"
 #include "mm/phys/slab.h"
 #include "mm/service/mirror.h"
+#include "mm/service/outer_table.h"
 
-struct guest {
+struct slot {
 	struct mirror mirror;
-	vaddr_t base;
-	unsigned long size;
-	struct vcpu vcpu;
-	void **tables;
-	unsigned nr_tables;
-	unsigned long entries; /* into the guest */
-	bool dead;
+	struct vmm *vm;
+	u64 gpa, length;
+	vaddr_t va;
+	bool read_only;
+	bool changed; /* leaves were taken away or aged since the last flush; mirror.sub.lock */
 };
 
-static struct guest *guest_of(struct mirror *m)
-{
-	return container_of(m, struct guest, mirror);
-}
-
-/* -- the mirror's hardware: sub.lock held ------------------------------------------------------------------------------- */
-
-static void nested_set(struct mirror *m, const struct spte *s)
-{
-	struct guest *g = guest_of(m);
-
-	arch_npt_set(g->tables, s->va - g->base, page_to_pfn(s->page), s->write);
-}
-
-static void nested_clear(struct mirror *m, struct spte *s)
-{
-	struct guest *g = guest_of(m);
-	bool accessed, dirty;
-
-	arch_npt_clear(g->tables, s->va - g->base, &accessed, &dirty);
-	s->young |= accessed;
-	s->dirty |= dirty;
-}
-
-static bool nested_young(struct mirror *m, const struct spte *s, bool clear)
-{
-	struct guest *g = guest_of(m);
-
-	return arch_npt_young(g->tables, s->va - g->base, clear);
-}
-
-static void nested_flush(struct mirror *m, vaddr_t start, vaddr_t end)
-{
-	arch_vcpu_flush(&guest_of(m)->vcpu);
-}
-
-static const struct mirror_ops nested = {
-	.set = nested_set,
-	.clear = nested_clear,
-	.young = nested_young,
-	.flush = nested_flush,
+struct vmm {
+	struct mutex lock;
+	unsigned long id; /* never used again */
+	struct page *pages;
+	struct virt_cpu *cpu;
+	struct outer_table tables;
+	struct slot *slots[VMM_SLOTS];
+	unsigned input;          /* bytes that the guest's input instruction waits for */
+	unsigned long flush_seq; /* atomic */
+	unsigned long flushed;   /* flush_seq of the last entry into the guest */
+	unsigned running;        /* CPU + 1, or 0; atomic */
+	unsigned long runs, interrupts, kicks;
 };
 
-/* -- birth and death -------------------------------------------------------------------------------------------------------- */
+static unsigned long last_id;                 /* atomic */
+static unsigned long last_guest_on[MAX_CPUS]; /* its own CPU's: whose translations the TLB may have */
 
-static void *page_of_memory(void)
+/* -- the nested tables: what the notifiers call, under a slot's sub.lock --------------------------------------------------- */
+
+static struct slot *slot_of(struct mirror *m)
 {
-	struct page *page = page_alloc(0, GFP_KERNEL | GFP_ZERO);
-
-	return page ? page_address(page) : NULL;
+	return container_of(m, struct slot, mirror);
 }
 
-static void free_memory(void *p)
+static u64 *leaf_of(struct slot *s, const struct spte *spte)
 {
-	if (p)
-		page_put(virt_to_page(p));
+	return outer_table_entry(&s->vm->tables, s->gpa + (spte->va - s->va));
 }
 
-bool vmm_init(void)
+static void on_set(struct mirror *m, const struct spte *spte)
 {
-	void *pages;
+	struct slot *s = slot_of(m);
 
-	if (!arch_vm_supported())
-		return false;
-	pages = kzalloc(arch_vm_shared_pages() * PAGE_SIZE, GFP_KERNEL);
-	if (pages)
-		arch_vm_init(pages);
-	return pages;
+	WRITE_ONCE(*leaf_of(s, spte), virt_page_entry(page_to_phys(spte->page), spte->write && !s->read_only));
 }
 
-static void guest_free(struct guest *g)
+static void on_clear(struct mirror *m, struct spte *spte)
 {
-	for (unsigned i = 0; g->tables && i < g->nr_tables; i++)
-		free_memory(g->tables[i]);
-	kfree(g->tables);
-	free_memory(g->vcpu.state);
-	free_memory(g->vcpu.host);
-	kfree(g);
+	u64 *leaf = leaf_of(slot_of(m), spte);
+
+	spte->young |= (READ_ONCE(*leaf) & virt_accessed) != 0;
+	WRITE_ONCE(*leaf, 0);
+	slot_of(m)->changed = true;
 }
 
-static bool give_tables(struct guest *g)
+/* The processor's accessed bit.  Its dirty bit is of no interest, so nothing is lost if it sets that one meanwhile. */
+static bool on_young(struct mirror *m, const struct spte *spte, bool clear)
 {
-	g->nr_tables = arch_npt_pages(g->size);
-	g->tables = kzalloc(g->nr_tables * sizeof(*g->tables), GFP_KERNEL);
-	for (unsigned i = 0; g->tables && i < g->nr_tables; i++)
-		if (!(g->tables[i] = page_of_memory()))
-			return false;
-	return g->tables;
+	u64 *leaf = leaf_of(slot_of(m), spte), entry = READ_ONCE(*leaf);
+
+	if (clear && (entry & virt_accessed)) {
+		WRITE_ONCE(*leaf, entry & ~virt_accessed);
+		slot_of(m)->changed = true;
+	}
+	return entry & virt_accessed;
 }
 
-static struct guest *guest_alloc(vaddr_t base, unsigned long size)
+static void nothing(void *arg)
 {
-	struct guest *g = kzalloc(sizeof(*g), GFP_KERNEL);
+}
 
-	if (!g)
-		return NULL;
-	g->base = base;
-	g->size = size;
-	g->mirror.ops = &nested;
-	g->vcpu.state = page_of_memory();
-	g->vcpu.host = page_of_memory();
-	if (g->vcpu.state && g->vcpu.host && give_tables(g))
-		return g;
-	guest_free(g);
+/* When this returns the guest uses no translation that was there before. */
+static void flush_guest(struct vmm *vm)
+{
+	unsigned running;
+
+	__atomic_fetch_add(&vm->flush_seq, 1, __ATOMIC_SEQ_CST);
+	running = __atomic_load_n(&vm->running, __ATOMIC_SEQ_CST);
+	if (!running)
+		return;
+	ipi_call(BIT(running - 1), nothing, NULL, true);
+	vm->kicks++;
+}
+
+static void on_flush(struct mirror *m, vaddr_t start, vaddr_t end)
+{
+	struct slot *s = slot_of(m);
+
+	if (s->changed && !MUTATION(133)) /* M133: the guest's TLB is forgotten */
+		flush_guest(s->vm);
+	s->changed = false;
+}
+
+static const struct mirror_ops nested_mirror = {
+	.flush = on_flush,
+	.set = on_set,
+	.clear = on_clear,
+	.young = on_young,
+};
+
+/* -- slots: vm->lock held ---------------------------------------------------------------------------------------------------- */
+
+static struct slot **slot_at(struct vmm *vm, u64 gpa)
+{
+	for (struct slot **p = vm->slots; p < vm->slots + VMM_SLOTS; p++)
+		if (*p && gpa - (*p)->gpa < (*p)->length)
+			return p;
 	return NULL;
 }
 
-struct guest *guest_create(struct mm *mm, vaddr_t addr, unsigned long size)
+static int check_map(const struct vmm_map *arg)
 {
-	struct guest *g;
+	if (((arg->gpa | arg->addr | arg->len) & ~PAGE_MASK) || !arg->len || arg->flags & ~(u64)VMM_READ_ONLY)
+		return -EINVAL;
+	if (arg->gpa > VMM_ADDRESS_MAX || arg->len > VMM_ADDRESS_MAX - arg->gpa)
+		return -EINVAL;
+	return arg->addr >= USER_END || arg->len > USER_END - arg->addr ? -EOVERFLOW : 0;
+}
+
+/* A free place for it: -EEXIST, -ENOSPC. */
+static struct slot **place_for(struct vmm *vm, const struct vmm_map *arg)
+{
+	struct slot **place = NULL;
+
+	for (struct slot **p = vm->slots; p < vm->slots + VMM_SLOTS; p++) {
+		if (!*p)
+			place = p;
+		else if (arg->gpa < (*p)->gpa + (*p)->length && (*p)->gpa < arg->gpa + arg->len)
+			return ERR_PTR(-EEXIST);
+	}
+	return place ? place : ERR_PTR(-ENOSPC);
+}
+
+static int map_slot(struct vmm *vm, struct mm *mm, const struct vmm_map *arg)
+{
+	struct slot **place = place_for(vm, arg), *s;
 	int err;
 
-	if (!IS_ALIGNED(addr | size, PAGE_SIZE) || !size || size > ARCH_NPT_SIZE_MAX || addr > USER_END - size)
-		return ERR_PTR(-EINVAL);
-	g = guest_alloc(addr, size);
-	if (!g)
-		return ERR_PTR(-ENOMEM);
-	arch_npt_init(g->tables, size);
-	g->vcpu.tables = g->tables;
-	arch_vcpu_init(&g->vcpu);
-	err = mirror_open(&g->mirror, mm, addr, size);
-	if (!err)
-		return g;
-	guest_free(g);
-	return ERR_PTR(err);
-}
-
-void guest_destroy(struct guest *g)
-{
-	mirror_close(&g->mirror);
-	guest_free(g);
-}
-
-/* -- running ------------------------------------------------------------------------------------------------------------------- */
-
-/* In and out: the registers that both sides call alike. */
-static void take_registers(struct vcpu_regs *to, const struct vmm_run *from)
-{
-	*to = (struct vcpu_regs){.ax = from->ax,
-	                         .bx = from->bx,
-	                         .cx = from->cx,
-	                         .dx = from->dx,
-	                         .si = from->si,
-	                         .di = from->di,
-	                         .bp = from->bp,
-	                         .sp = from->sp,
-	                         .r8 = from->r8,
-	                         .r9 = from->r9,
-	                         .r10 = from->r10,
-	                         .r11 = from->r11,
-	                         .r12 = from->r12,
-	                         .r13 = from->r13,
-	                         .r14 = from->r14,
-	                         .r15 = from->r15,
-	                         .ip = from->ip};
-}
-
-static void give_registers(struct vmm_run *to, const struct vcpu_regs *from)
-{
-	*to = (struct vmm_run){.ax = from->ax,
-	                       .bx = from->bx,
-	                       .cx = from->cx,
-	                       .dx = from->dx,
-	                       .si = from->si,
-	                       .di = from->di,
-	                       .bp = from->bp,
-	                       .sp = from->sp,
-	                       .r8 = from->r8,
-	                       .r9 = from->r9,
-	                       .r10 = from->r10,
-	                       .r11 = from->r11,
-	                       .r12 = from->r12,
-	                       .r13 = from->r13,
-	                       .r14 = from->r14,
-	                       .r15 = from->r15,
-	                       .ip = from->ip,
-	                       .flags = from->flags};
-}
-
-/* Until the guest needs more than memory. 0: @*exit; or an error. */
-static int run_to_exit(struct guest *g, enum vcpu_exit *exit)
-{
-	struct vcpu *v = &g->vcpu;
-
-	for (;;) {
-		int err = 0;
-
-		if (sync_signal_pending())
-			return -EINTR;
-		cond_resched();
-		g->entries++;
-		*exit = arch_vcpu_run(v);
-		if (*exit == VCPU_EXIT_MEMORY && v->address < g->size)
-			err = mirror_fill(&g->mirror, g->base + (vaddr_t)v->address, v->write);
-		else if (*exit != VCPU_EXIT_INTERRUPTED)
-			return 0;
-		if (err)
-			return err;
-	}
-}
-
-static void tell_exit(struct vmm_run *run, const struct vcpu *v, enum vcpu_exit exit)
-{
-	static const u8 as[] = {
-		[VCPU_EXIT_MEMORY] = VMM_EXIT_MEMORY,     [VCPU_EXIT_IO] = VMM_EXIT_IO,
-		[VCPU_EXIT_HALT] = VMM_EXIT_HALT,         [VCPU_EXIT_CALL] = VMM_EXIT_CALL,
-		[VCPU_EXIT_SHUTDOWN] = VMM_EXIT_SHUTDOWN, [VCPU_EXIT_OTHER] = VMM_EXIT_OTHER,
-	};
-
-	run->exit = as[exit];
-	if (exit == VCPU_EXIT_MEMORY)
-		run->address = v->address;
-	if (exit == VCPU_EXIT_OTHER)
-		run->address = v->code;
-	if (exit == VCPU_EXIT_IO) {
-		run->port = v->port;
-		run->width = v->width;
-		run->out = v->write;
-	}
-}
-
-int guest_run(struct guest *g, struct vmm_run *run)
-{
-	enum vcpu_exit exit = VCPU_EXIT_INTERRUPTED;
-	int err;
-
-	if (g->dead)
-		return -ENODEV;
-	take_registers(&g->vcpu.regs, run);
-	err = run_to_exit(g, &exit);
-	give_registers(run, &g->vcpu.regs);
-	if (!err)
-		tell_exit(run, &g->vcpu, exit);
-	/* The processor does not say what it has left of its state. */
-	g->dead = exit == VCPU_EXIT_SHUTDOWN || exit == VCPU_EXIT_OTHER;
+	if (IS_ERR(place))
+		return (int)PTR_ERR(place);
+	s = kzalloc(sizeof(*s), GFP_KERNEL);
+	if (!s)
+		return -ENOMEM;
+	s->mirror.ops = &nested_mirror;
+	s->vm = vm;
+	s->gpa = arg->gpa;
+	s->va = (vaddr_t)arg->addr;
+	s->length = arg->len;
+	s->read_only = arg->flags & VMM_READ_ONLY;
+	err = mirror_open(&s->mirror, mm, s->va, (size_t)s->length);
+	if (err)
+		kfree(s);
+	else
+		*place = s;
 	return err;
 }
 
-void guest_stat(struct guest *g, struct vmm_stat *st)
+static void unmap_slot(struct slot **place)
 {
-	spin_lock(&g->mirror.sub.lock);
-	*st = (struct vmm_stat){.entries = g->entries,
-	                        .faults = g->mirror.stat.faults,
-	                        .retries = g->mirror.stat.retries,
-	                        .invalidations = g->mirror.sub.seq,
-	                        .translations = g->mirror.stat.sptes};
-	spin_unlock(&g->mirror.sub.lock);
+	mirror_close(&(*place)->mirror);
+	kfree(*place);
+	*place = NULL;
+}
+
+int vmm_map(struct vmm *vm, struct mm *mm, const struct vmm_map *arg)
+{
+	int err = check_map(arg);
+
+	if (!err)
+		err = mutex_lock_killable(&vm->lock);
+	if (err)
+		return err;
+	err = map_slot(vm, mm, arg);
+	mutex_unlock(&vm->lock);
+	return err;
+}
+
+int vmm_unmap(struct vmm *vm, u64 gpa)
+{
+	struct slot **place;
+	int err = mutex_lock_killable(&vm->lock);
+
+	if (err)
+		return err;
+	place = slot_at(vm, gpa);
+	if (place && (*place)->gpa == gpa)
+		unmap_slot(place);
+	else
+		err = -ENOENT;
+	mutex_unlock(&vm->lock);
+	return err;
+}
+
+/* -- running: vm->lock held ------------------------------------------------------------------------------------------------------ */
+
+/* The guest runs on this CPU until it exits. */
+static void enter(struct vmm *vm, struct virt_exit *exit)
+{
+	unsigned long flags = irq_save(), seq;
+	unsigned cpu = this_cpu()->id;
+	bool flush;
+
+	__atomic_store_n(&vm->running, cpu + 1, __ATOMIC_SEQ_CST);
+	seq = __atomic_load_n(&vm->flush_seq, __ATOMIC_SEQ_CST);
+	flush = seq != vm->flushed || last_guest_on[cpu] != vm->id;
+	vm->flushed = seq;
+	last_guest_on[cpu] = vm->id;
+	virt_cpu_run(vm->cpu, flush, exit);
+	__atomic_store_n(&vm->running, 0, __ATOMIC_SEQ_CST);
+	irq_restore(flags);
+	vm->runs++;
+}
+
+/* 0: it can go on. -ENXIO, -EFAULT: the guest's affair; -ENOMEM, -EINTR: the caller's */
+static int fill(struct vmm *vm, const struct virt_exit *exit)
+{
+	struct slot **place = slot_at(vm, exit->address), *s;
+	int err;
+
+	if (!place)
+		return -ENXIO;
+	s = *place;
+	if (exit->write && s->read_only)
+		return -EFAULT;
+	err = outer_table_prepare(&vm->tables, exit->address);
+	return err ? err : mirror_fill(&s->mirror, s->va + (vaddr_t)(exit->address - s->gpa), exit->write);
+}
+
+static void report_port(struct vmm *vm, const struct virt_exit *exit, struct vmm_run *run)
+{
+	run->reason = exit->input ? VMM_EXIT_IN : VMM_EXIT_OUT;
+	run->port = exit->port;
+	run->width = exit->width;
+	run->value = exit->input ? 0 : exit->value;
+	vm->input = exit->input ? exit->width : 0;
+}
+
+/* True: told in @run; false: the guest shall run again, or *@err. */
+static bool memory_exit(struct vmm *vm, const struct virt_exit *exit, struct vmm_run *run, int *err)
+{
+	*err = fill(vm, exit);
+	if (*err != -ENXIO && *err != -EFAULT)
+		return false;
+	run->reason = VMM_EXIT_MEMORY;
+	run->address = exit->address;
+	run->write = exit->write;
+	run->error = (u64) - *err;
+	*err = 0;
+	return true;
+}
+
+/* The same. */
+static bool handle(struct vmm *vm, const struct virt_exit *exit, struct vmm_run *run, int *err)
+{
+	static const u8 simple[] = {
+		[VIRT_HALT] = VMM_EXIT_HALT, [VIRT_SHUTDOWN] = VMM_EXIT_SHUTDOWN, [VIRT_OTHER] = VMM_EXIT_OTHER};
+
+	*err = 0;
+	switch (exit->reason) {
+	case VIRT_AGAIN:
+		vm->interrupts++;
+		return false;
+	case VIRT_MEMORY:
+		return memory_exit(vm, exit, run, err);
+	case VIRT_PORT:
+		report_port(vm, exit, run);
+		return true;
+	case VIRT_INVALID:
+		*err = -EINVAL;
+		return false;
+	default:
+		run->reason = simple[exit->reason];
+		run->code = exit->code;
+		return true;
+	}
+}
+
+static int run_locked(struct vmm *vm, struct vmm_run *run)
+{
+	struct virt_exit exit;
+	int err = 0;
+
+	if (vm->input)
+		virt_cpu_input(vm->cpu, vm->input, (u32)run->value);
+	vm->input = 0;
+	*run = (struct vmm_run){.reason = 0};
+	do {
+		cond_resched();
+		if (sync_signal_pending())
+			return -EINTR;
+		enter(vm, &exit);
+	} while (!handle(vm, &exit, run, &err) && !err);
+	return err;
+}
+
+int vmm_run(struct vmm *vm, struct vmm_run *run)
+{
+	int err = mutex_lock_killable(&vm->lock);
+
+	if (err)
+		return err;
+	err = run_locked(vm, run);
+	mutex_unlock(&vm->lock);
+	return err;
+}
+
+int vmm_with_cpu(struct vmm *vm, int (*fn)(struct virt_cpu *cpu, void *arg), void *arg)
+{
+	int err = mutex_lock_killable(&vm->lock);
+
+	if (err)
+		return err;
+	err = fn(vm->cpu, arg);
+	mutex_unlock(&vm->lock);
+	return err;
+}
+
+/* Numbers of a guest that may run. Slots come and go under the lock; so they are counted only if it can be had. */
+void vmm_stat(struct vmm *vm, struct vmm_stat *st)
+{
+	*st = (struct vmm_stat){
+		.runs = READ_ONCE(vm->runs),
+		.interrupts = READ_ONCE(vm->interrupts),
+		.flushes = __atomic_load_n(&vm->flush_seq, __ATOMIC_RELAXED),
+		.kicks = READ_ONCE(vm->kicks),
+		.tables = READ_ONCE(vm->tables.tables),
+	};
+	if (mutex_lock_killable(&vm->lock))
+		return;
+	for (unsigned i = 0; i < VMM_SLOTS; i++) {
+		struct slot *s = vm->slots[i];
+
+		if (!s)
+			continue;
+		st->faults += READ_ONCE(s->mirror.stat.faults);
+		st->retries += READ_ONCE(s->mirror.stat.retries);
+		st->sptes += READ_ONCE(s->mirror.stat.sptes);
+		st->invalidations += READ_ONCE(s->mirror.sub.seq);
+	}
+	mutex_unlock(&vm->lock);
+}
+
+/* -- the machine ------------------------------------------------------------------------------------------------------------------- */
+
+static int make_parts(struct vmm *vm)
+{
+	int err = outer_table_init(&vm->tables, VIRT_LEVELS, virt_table_entry);
+
+	if (err)
+		return err;
+	vm->pages = page_alloc(VIRT_CPU_ORDER, GFP_KERNEL | GFP_ZERO);
+	if (!vm->pages) {
+		outer_table_free(&vm->tables);
+		return -ENOMEM;
+	}
+	vm->cpu = virt_cpu_init(page_address(vm->pages), virt_to_phys(vm->tables.root));
+	return 0;
+}
+
+struct vmm *vmm_create(void)
+{
+	struct vmm *vm = virt_available() ? kzalloc(sizeof(*vm), GFP_KERNEL) : ERR_PTR(-ENODEV);
+	int err;
+
+	if (IS_ERR(vm) || !vm)
+		return vm ? vm : ERR_PTR(-ENOMEM);
+	mutex_init(&vm->lock, LOCK_NONE);
+	vm->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
+	err = make_parts(vm);
+	if (!err)
+		return vm;
+	kfree(vm);
+	return ERR_PTR(err);
+}
+
+void vmm_destroy(struct vmm *vm)
+{
+	for (unsigned i = 0; i < VMM_SLOTS; i++)
+		if (vm->slots[i])
+			unmap_slot(&vm->slots[i]);
+	outer_table_free(&vm->tables);
+	page_free(vm->pages, VIRT_CPU_ORDER);
+	kfree(vm);
 }

@@ -1,5 +1,5 @@
 /*
- * dev_edu.c - /dev/edu: user memory pinned for a real DMA device.  The ioctls are those of kernel/uapi/edu.h.
+ * dev_edu.c - /dev/edu: user memory for a real DMA device, pinned, or through an IOMMU.  The ioctls are those of kernel/uapi/edu.h.
  *
  * Layer 9 (kernel/fs).  Every open file has pins of its own.  A pin in use by a transfer cannot be unpinned
  * (EBUSY), so the client's lock need not be held for the 100 ms that a transfer takes; release() runs when no
@@ -37,6 +37,7 @@ struct client {
 	struct mutex lock;
 	struct list pins;
 	u64 last_id;
+	struct iommu_domain *domain; /* from the first transfer without a pin on; atomic, stays */
 };
 
 static struct mm *current_mm(void)
@@ -232,6 +233,47 @@ static long ioctl_from_device(void *ctx, void *argument)
 	return transfer(client, argument, false);
 }
 
+/* -- transfers without a pin ------------------------------------------------------------------------------------- */
+
+/* The client's domain; ERR_PTR(-EOPNOTSUPP, -EPERM: of another process, ...). */
+static struct iommu_domain *domain_get(struct client *client)
+{
+	struct iommu_domain *d = __atomic_load_n(&client->domain, __ATOMIC_ACQUIRE), *seen = NULL;
+
+	if (!edu_has_iommu())
+		return ERR_PTR(-EOPNOTSUPP);
+	if (!d) {
+		d = iommu_domain_create(current_mm());
+		if (IS_ERR(d))
+			return d;
+		if (!__atomic_compare_exchange_n(&client->domain, &seen, d, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+			iommu_domain_destroy(d); /* another thread was faster */
+			d = seen;
+		}
+	}
+	return iommu_domain_is_of(d, current_mm()) ? d : ERR_PTR(-EPERM);
+}
+
+static long ioctl_dma_user(void *ctx, void *argument)
+{
+	struct edu_user_dma *arg = argument;
+	struct iommu_domain *d = domain_get(ctx);
+	unsigned faults = 0;
+	int error;
+
+	arg->faults = 0;
+	if (IS_ERR(d))
+		return PTR_ERR(d);
+	if (arg->length > EDU_BUFFER_SIZE || arg->buffer_offset > EDU_BUFFER_SIZE)
+		return -EINVAL;
+	if (arg->addr >= USER_END || arg->length > USER_END - arg->addr)
+		return -EFAULT;
+	error = edu_dma_user(d, (vaddr_t)arg->addr, (unsigned)arg->buffer_offset, (unsigned)arg->length,
+	                     arg->to_device != 0, &faults);
+	arg->faults = faults;
+	return error;
+}
+
 /* -- looking ---------------------------------------------------------------------------------------------------- */
 
 static u64 flag(const struct page *page, enum page_flag bit, u64 value)
@@ -337,6 +379,7 @@ static const struct ioctl_request requests[] = {
 	{EDU_IOC_DMA_FROM_DEVICE, ioctl_from_device},
 	{EDU_IOC_STAT, ioctl_stat},
 	{EDU_IOC_TOTALS, ioctl_totals},
+	{EDU_IOC_DMA_USER, ioctl_dma_user},
 };
 
 static long dev_edu_ioctl(struct file *f, unsigned cmd, unsigned long user)
@@ -365,6 +408,10 @@ static void dev_edu_release(struct file *f)
 	list_for_each_entry_safe(pin, next, &client->pins, link) {
 		list_del(&pin->link);
 		pin_drop(pin, false);
+	}
+	if (client->domain) {
+		edu_forget(client->domain);
+		iommu_domain_destroy(client->domain);
 	}
 	kfree(client);
 }

@@ -1,82 +1,97 @@
 /*
- * dev_vmm.c - /dev/vmm: virtual machines in a program's memory.  The ioctls are those of kernel/uapi/vmm.h.
+ * dev_vmm.c - /dev/vmm: an open file is a virtual machine.  The ioctls are those of kernel/uapi/vmm.h.
  *
- * Layer 9 (kernel/fs).  An open file is one machine with one processor; client->lock (an unranked mutex) is held while it runs.
+ * Layer 9 (kernel/fs).  No locks of its own; release() runs when no call on the file is left.
  */
 #include "kernel/fs/dev_vmm.h"
 
 #include "kernel/dev/vmm.h"
 #include "kernel/fs/ioctl.h"
 #include "kernel/fs/vfs.h"
+#include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
 #include "kernel/sched/thread.h"
-#include "mm/phys/slab.h"
 
 #define VMM_MAJOR 243
 
-struct client {
-	struct mutex lock;
-	struct guest *guest; /* NULL: not created yet */
-};
+/* The machine's registers are the same to programs and to arch/. */
+STATIC_ASSERT(sizeof(struct vmm_regs) == sizeof(struct virt_regs));
+STATIC_ASSERT(offsetof(struct vmm_regs, ip) == offsetof(struct virt_regs, ip));
+STATIC_ASSERT(sizeof(struct vmm_system) == sizeof(struct virt_system) && VMM_TR == (int)VIRT_TR);
+STATIC_ASSERT(offsetof(struct vmm_segment, selector) == offsetof(struct virt_segment, selector));
+STATIC_ASSERT(offsetof(struct vmm_system, efer) == offsetof(struct virt_system, efer));
 
-static int do_create(struct client *c, void *argument)
+static long ioctl_map(void *vm, void *arg)
 {
-	const struct vmm_create *arg = argument;
-	struct pgtable *pt = current_thread()->pt;
-	struct guest *g;
+	return vmm_map(vm, container_of(current_thread()->pt, struct mm, pt), arg);
+}
 
-	if (c->guest)
-		return -EBUSY;
-	if (arg->addr > ~0UL || arg->size > ~0UL)
-		return -EINVAL;
-	g = guest_create(container_of(pt, struct mm, pt), (vaddr_t)arg->addr, (unsigned long)arg->size);
-	if (IS_ERR(g))
-		return (int)PTR_ERR(g);
-	c->guest = g;
+static long ioctl_unmap(void *vm, void *arg)
+{
+	return vmm_unmap(vm, ((const struct vmm_unmap *)arg)->gpa);
+}
+
+static int get_regs(struct virt_cpu *cpu, void *arg)
+{
+	virt_get_regs(cpu, arg);
 	return 0;
 }
 
-static int do_run(struct client *c, void *argument)
+static int set_regs(struct virt_cpu *cpu, void *arg)
 {
-	return c->guest ? guest_run(c->guest, argument) : -ENODEV;
-}
-
-static int do_stat(struct client *c, void *argument)
-{
-	if (!c->guest)
-		return -ENODEV;
-	guest_stat(c->guest, argument);
+	virt_set_regs(cpu, arg);
 	return 0;
 }
 
-static long alone(struct client *c, void *argument, int (*fn)(struct client *c, void *argument))
+static int get_system(struct virt_cpu *cpu, void *arg)
 {
-	int result;
-
-	if (!mutex_trylock(&c->lock))
-		return -EBUSY;
-	result = fn(c, argument);
-	mutex_unlock(&c->lock);
-	return result;
+	virt_get_system(cpu, arg);
+	return 0;
 }
 
-static long ioctl_create(void *ctx, void *arg)
+static int set_system(struct virt_cpu *cpu, void *arg)
 {
-	return alone(ctx, arg, do_create);
+	return virt_set_system(cpu, arg);
 }
 
-static long ioctl_run(void *ctx, void *arg)
+static long ioctl_get_regs(void *vm, void *arg)
 {
-	return alone(ctx, arg, do_run);
+	return vmm_with_cpu(vm, get_regs, arg);
 }
 
-static long ioctl_stat(void *ctx, void *arg)
+static long ioctl_set_regs(void *vm, void *arg)
 {
-	return alone(ctx, arg, do_stat);
+	return vmm_with_cpu(vm, set_regs, arg);
+}
+
+static long ioctl_get_system(void *vm, void *arg)
+{
+	return vmm_with_cpu(vm, get_system, arg);
+}
+
+static long ioctl_set_system(void *vm, void *arg)
+{
+	return vmm_with_cpu(vm, set_system, arg);
+}
+
+static long ioctl_run(void *vm, void *arg)
+{
+	return vmm_run(vm, arg);
+}
+
+static long ioctl_stat(void *vm, void *arg)
+{
+	vmm_stat(vm, arg);
+	return 0;
 }
 
 static const struct ioctl_request requests[] = {
-	{VMM_IOC_CREATE, ioctl_create},
+	{VMM_IOC_MAP, ioctl_map},
+	{VMM_IOC_UNMAP, ioctl_unmap},
+	{VMM_IOC_GET_REGS, ioctl_get_regs},
+	{VMM_IOC_SET_REGS, ioctl_set_regs},
+	{VMM_IOC_GET_SYSTEM, ioctl_get_system},
+	{VMM_IOC_SET_SYSTEM, ioctl_set_system},
 	{VMM_IOC_RUN, ioctl_run},
 	{VMM_IOC_STAT, ioctl_stat},
 };
@@ -88,22 +103,17 @@ static long dev_vmm_ioctl(struct file *f, unsigned cmd, unsigned long user)
 
 static int dev_vmm_open(struct inode *inode, struct file *f)
 {
-	struct client *c = kzalloc(sizeof(*c), GFP_KERNEL);
+	struct vmm *vm = vmm_create();
 
-	if (!c)
-		return -ENOMEM;
-	mutex_init(&c->lock, LOCK_NONE);
-	f->private = c;
+	if (IS_ERR(vm))
+		return (int)PTR_ERR(vm);
+	f->private = vm;
 	return 0;
 }
 
 static void dev_vmm_release(struct file *f)
 {
-	struct client *c = f->private;
-
-	if (c->guest)
-		guest_destroy(c->guest);
-	kfree(c);
+	vmm_destroy(f->private);
 }
 
 static const struct file_ops dev_vmm_ops = {
@@ -115,6 +125,5 @@ static const struct file_ops dev_vmm_ops = {
 
 void dev_vmm_init(void)
 {
-	if (vmm_init())
-		dev_register("vmm", VMM_MAJOR, 0, 0666, &dev_vmm_ops);
+	dev_register("vmm", VMM_MAJOR, 0, 0666, &dev_vmm_ops);
 }

@@ -4,7 +4,7 @@
 #ifndef KERNEL_FS_DEV_VMM_H
 #define KERNEL_FS_DEV_VMM_H
 
-/* Register the node; not where no guest can run. => after vfs_init() */
+/* Register the node. => after vfs_init() */
 void dev_vmm_init(void);
 
 #endif

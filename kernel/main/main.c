@@ -17,9 +17,9 @@
 #include <arch/phys.h>
 #include <arch/smp.h>
 #include <arch/upcall.h>
-#include <arch/vm.h>
 
 #include "kernel/dev/block.h"
+#include "kernel/dev/iommu.h"
 #include "kernel/dev/nvme.h"
 #include "kernel/dev/pci.h"
 #include "kernel/dev/ramdisk.h"
@@ -73,6 +73,7 @@ static void kswapd_thread(void *arg)
 static void devices_init(void)
 {
 	pci_init();
+	iommu_init();
 	block_init();
 	ramdisk_init();
 	virtio_blk_init();
@@ -81,8 +82,7 @@ static void devices_init(void)
 	dev_block_init();
 	dev_edu_init();
 	dev_mirror_init();
-	if (ARCH_HAS_GUESTS)
-		dev_vmm_init();
+	dev_vmm_init();
 	if (DEBUG)
 		dev_mm_init();
 }

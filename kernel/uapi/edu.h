@@ -45,6 +45,16 @@ struct edu_dma {
 	uint64_t done;          /* out: bytes moved, also when it failed */
 };
 
+/* A transfer with the caller's own addresses, through an IOMMU: nothing is pinned, and what happens to the memory meanwhile
+ * happens to the device's view of it.  The addresses are those of the process that made such a transfer first.
+ * EOPNOTSUPP: no IOMMU; EPERM: another process; EAGAIN: the pages do not stay long enough; EBUSY: too many users. */
+struct edu_user_dma {
+	uint64_t addr, length;  /* in */
+	uint64_t buffer_offset; /* in */
+	uint64_t to_device;     /* in: not 0: the device reads */
+	uint64_t faults;        /* out: how often the device met a page that was not there */
+};
+
 struct edu_unpin {
 	uint64_t id;
 	uint64_t dirty; /* not 0: the device stored (known anyway when it was by EDU_IOC_DMA_FROM_DEVICE) */
@@ -88,5 +98,6 @@ struct edu_totals {
 #define EDU_IOC_DMA_FROM_DEVICE EDU_IOC(5, struct edu_dma)
 #define EDU_IOC_STAT EDU_IOC(6, struct edu_stat)
 #define EDU_IOC_TOTALS EDU_IOC(7, struct edu_totals)
+#define EDU_IOC_DMA_USER EDU_IOC(8, struct edu_user_dma)
 
 #endif

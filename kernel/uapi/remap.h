@@ -27,6 +27,9 @@
 #define MAP_KEEPOFF 0x40000000 /* with MAP_CHGPROT: pgoff does not count, each page keeps its own; nothing is read in */
 #endif
 
+/* mprotect: where pages have protections of their own (MAP_CHGPROT), change what the others get. */
+#define PROT_DEFAULT 0x10000000u
+
 struct remap_entry {
 	uint64_t addr, length;
 	uint64_t pgoff; /* in pages */

@@ -91,17 +91,20 @@ void swap_write_done(struct page *page, int error)
 
 /* -- in -------------------------------------------------------------------------------------------------------------- */
 
+/* As above; here it is the page lock that keeps the page in the cache. */
 void swap_read_done(struct page *page, int error)
 {
+	swap_entry_t entry = swap_page_entry(page);
+
 	if (!error) {
 		page_set(page, PG_UPTODATE);
 		count(&swap_pages_in);
 	} else if (error != -ENOMEM) { /* no memory for a request says nothing about the device */
 		page_set(page, PG_ERROR);
 	}
-	page_unlock(page);
-	swap_drop_unused(page);
 	page_put(page);
+	page_unlock(page);
+	drop_if_unwanted(entry);
 }
 
 /* A new page in the cache for @entry, locked by nobody the validator knows, with a reference; ERR_PTR(-EEXIST, -ENOENT,

@@ -119,13 +119,29 @@ static void toucher_main(void *arg)
 }
 
 /* -- the judge --------------------------------------------------------------------------------------------------------- */
+/* A settled doubt makes room for a new one. */
+static struct doubt *room_for_doubt(struct touch *t)
+{
+	if (t->nr_doubts < DOUBTS)
+		return &t->doubt[t->nr_doubts++];
+	for (unsigned i = 0; i < DOUBTS; i++)
+		if (t->doubt[i].content == NONE)
+			return &t->doubt[i];
+	return NULL;
+}
+
 static void doubt(struct drive *d, int content, unsigned nr, u64 value)
 {
 	struct touch *t = &d->touch;
+	struct doubt *room;
 
 	if (content <= CONTENT_ZERO)
 		return;
-	t->doubt[t->nr_doubts++ % DOUBTS] = (struct doubt){content, nr, value};
+	room = room_for_doubt(t);
+	if (room)
+		*room = (struct doubt){content, nr, value};
+	else
+		t->anything[content] = true;
 	t->doubtful[content] = true;
 }
 
@@ -133,9 +149,9 @@ bool touch_may_be(const struct drive *d, int content, unsigned nr, u64 value)
 {
 	const struct touch *t = &d->touch;
 
-	if (!t->doubtful[content])
-		return false;
-	for (unsigned i = 0; i < min(t->nr_doubts, (unsigned)DOUBTS); i++)
+	if (!t->doubtful[content] || t->anything[content])
+		return t->anything[content];
+	for (unsigned i = 0; i < t->nr_doubts; i++)
 		if (t->doubt[i].content == content && t->doubt[i].nr == nr && t->doubt[i].value == value)
 			return true;
 	return false;
@@ -147,7 +163,7 @@ static void settle_doubts(struct drive *d, int content, unsigned nr)
 
 	if (!t->doubtful[content])
 		return;
-	for (unsigned i = 0; i < min(t->nr_doubts, (unsigned)DOUBTS); i++)
+	for (unsigned i = 0; i < t->nr_doubts; i++)
 		if (t->doubt[i].content == content && t->doubt[i].nr == nr)
 			t->doubt[i].content = NONE;
 }
@@ -158,7 +174,8 @@ static void copy_doubts(struct drive *d, int from, int to)
 
 	if (from == NONE || !t->doubtful[from])
 		return;
-	for (unsigned i = 0; i < min(t->nr_doubts, (unsigned)DOUBTS); i++)
+	t->anything[to] |= t->anything[from];
+	for (unsigned i = 0; i < t->nr_doubts; i++)
 		if (t->doubt[i].content == from)
 			doubt(d, to, t->doubt[i].nr, t->doubt[i].value);
 }
@@ -386,6 +403,7 @@ void touch_start(struct drive *d)
 {
 	d->touch.on = true;
 	memset(d->touch.doubtful, 0, sizeof(d->touch.doubtful));
+	memset(d->touch.anything, 0, sizeof(d->touch.anything));
 	for (unsigned i = 0; i < TOUCHERS; i++) {
 		struct toucher *t = &d->touch.toucher[i];
 

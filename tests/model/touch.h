@@ -12,7 +12,7 @@
 
 #define TOUCHERS (CELLS - OWN_CELLS)
 #define NOTES 64
-#define DOUBTS 2048
+#define DOUBTS 8192
 
 struct drive;
 
@@ -60,6 +60,7 @@ struct touch {
 	struct doubt doubt[DOUBTS];
 	unsigned nr_doubts;
 	bool doubtful[CONTENTS]; /* has doubts */
+	bool anything[CONTENTS]; /* there was no room for all of them: it may hold whatever a toucher stored */
 };
 
 void touch_start(struct drive *d);

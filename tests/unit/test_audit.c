@@ -11,6 +11,7 @@
 #include "kernel/lib/list.h"
 #include "mm/debug/debug.h"
 #include "mm/object/swap_area.h"
+#include "mm/phys/lru.h"
 #include "mm/phys/phys.h"
 #include "mm/phys/slab.h"
 #include "mm/space/vma.h"
@@ -352,6 +353,38 @@ static void inside_a_free_block(bool on)
 	free_block()[3].mapcount = on;
 }
 
+/* -- lists by age -------------------------------------------------------------------------------------------------- */
+
+/* Taken off and forgotten. */
+static void on_no_list(bool on)
+{
+	static struct page *lost;
+
+	if (on) {
+		lost = frame_at(anon);
+		CHECK(lru_isolate(lost));
+		page_put(lost); /* nobody accounts for a reference either: not the lie that is meant */
+	} else {
+		page_get(lost);
+		lru_putback(lost);
+	}
+}
+
+static void wrong_list(bool on)
+{
+	frame_at(anon)->flags ^= BIT(PG_ACTIVE);
+}
+
+static void list_count(bool on)
+{
+	lru_of(frame_at(anon))->nr[LRU_INACTIVE_ANON] += on ? 1 : -1ul;
+}
+
+static void locked_count(bool on)
+{
+	mm->locked_pages += on ? 1 : -1ul;
+}
+
 static const struct lie {
 	const char *heard; /* is said first */
 	void (*tell)(bool on);
@@ -410,6 +443,10 @@ static const struct lie {
 	{"no member of its own family", no_member},
 	{"a family's link says", member_elsewhere},
 	{"not in its family's tree", member_not_in_tree},
+	{"is on no list by age", on_no_list},
+	{"by age and should not be", wrong_list},
+	{"by age counts", list_count},
+	{"locked pages and has", locked_count},
 	{"swap entries and has", swap_entries},
 	{"slots as taken and has", free_slots},
 	{"which says slot", cached_slot},

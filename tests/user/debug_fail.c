@@ -39,7 +39,9 @@ TEST(harness_fail_nth, "HARNESS-03 a failpoint fails exactly the nth allocation"
 	struct mm_fail f;
 
 	p[0] = 1; /* the table is there: from here on a fault is one page_alloc() */
-	for (u64 nth = 1; nth <= 4; nth++) {
+	/* The first round, in which nothing fails, and a failed call bring in what the program itself touches. */
+	CHECK_EQ(madvise(p + 1, P, MADV_POPULATE_WRITE), -1);
+	for (u64 nth = 0; nth <= 4; nth++) {
 		CHECK_OK(madvise(p + P, 15 * P, MADV_DONTNEED));
 		fail_arm(mm, "page_alloc", nth);
 		for (u64 i = 1; i <= 6; i++) {
@@ -50,8 +52,9 @@ TEST(harness_fail_nth, "HARNESS-03 a failpoint fails exactly the nth allocation"
 				     r ? "failed" : "did not fail");
 		}
 		f = fail_hits(mm, "page_alloc");
-		CHECK_EQ(f.hits, 6);
-		CHECK_EQ(f.failed, 1);
+		CHECK_EQ(f.failed, nth > 0);
+		if (nth > 0)
+			CHECK_EQ(f.hits, 6);
 	}
 	fail_arm(mm, "page_alloc", 0);
 	mm_audit_clean(mm, "after failed allocations");

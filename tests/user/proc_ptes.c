@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "kernel/uapi/edu.h"
 #include "paint.h"
+#include "swap.h"
 #include "threads.h"
 
 #include <fcntl.h>
@@ -217,6 +218,27 @@ TEST(ptes_pins, "ptes.pins each page's own")
 	CHECK_EQ(run_at(a + 3 * P, 1, NULL).pins, 1);
 	CHECK_OK(ioctl(fd, EDU_IOC_UNPIN, &(struct edu_unpin){.id = pin.id}));
 	expect(a, N, "anon", "RDYW", RW, 'p', "");
+}
+
+/* What was swapped out says where it is: area, slot, and which way the slots go. */
+TEST(ptes_swap, "ptes.swap a slot for a page, and the page back")
+{
+	u8 *a = island(N, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	unsigned area, slot;
+	struct run run;
+
+	PTERON_ONLY();
+	swap_begin(4 * N);
+	swap_fill(a, N, 5);
+	CHECK_EQ(swap_out(a, N), N);
+	run = run_at(a, N, NULL);
+	CHECK_STR(run.kind, "swap");
+	CHECK_STR(run.prot, prot_text(RW, 'p'));
+	CHECK_STR(run.state, "----");
+	CHECK(sscanf(run.place, "%u:%u", &area, &slot) == 2 && slot > 0);
+	swap_check(a, N, 5);
+	CHECK_STR(run_at(a, N, NULL).kind, "anon");
+	swap_end();
 }
 
 /* -- long ones -------------------------------------------------------------------------------------------------------- */

@@ -74,6 +74,14 @@ struct mirror_stat device_stat(int dev)
 	return st;
 }
 
+int device_young(int dev, const volatile void *p, bool clear)
+{
+	struct mirror_young y = {.addr = (uintptr_t)p, .len = P, .clear = clear};
+
+	CHECK_OK(ioctl(dev, MIRROR_IOC_YOUNG, &y));
+	return (int)y.young;
+}
+
 u8 device_prot(int dev, const volatile void *p)
 {
 	u8 prot = MIRROR_PROT_ERROR;

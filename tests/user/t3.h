@@ -23,6 +23,8 @@ void device_store(int dev, volatile void *p, u32 value);
 /* Number i from p + i % span * stride; how many it got. */
 size_t device_loads(int dev, const volatile void *p, size_t stride, size_t span, u32 *out, size_t n);
 struct mirror_stat device_stat(int dev);
+/* Was the page used through any secondary MMU of ours? @clear: forget it. */
+int device_young(int dev, const volatile void *p, bool clear);
 u8 device_prot(int dev, const volatile void *p); /* MIRROR_PROT_* of its table */
 
 static inline volatile u32 *word(volatile u8 *p, size_t page)

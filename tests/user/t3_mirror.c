@@ -228,27 +228,19 @@ TEST(T3_21, "T3-21 truncate by another process")
 
 /* -- T3-09: age -------------------------------------------------------------------------------------------------------- */
 
-static u64 young(int dev, void *p, u64 clear)
-{
-	struct mirror_young y = {.addr = (uintptr_t)p, .len = P, .clear = clear};
-
-	CHECK_OK(ioctl(dev, MIRROR_IOC_YOUNG, &y));
-	return y.young;
-}
-
 TEST(T3_09, "T3-09 test_young")
 {
 	int dev = device_open();
 	u8 *p = map_anon(2, RW);
 
 	device_store(dev, p, 1);
-	CHECK_EQ(young(dev, p, 0), 1);
-	CHECK_EQ(young(dev, p, 0), 1);
-	CHECK_EQ(young(dev, p, 1), 1);
-	CHECK_EQ(young(dev, p, 0), 0);
-	CHECK_EQ(young(dev, p + P, 0), 0);
+	CHECK_EQ(device_young(dev, p, false), 1);
+	CHECK_EQ(device_young(dev, p, false), 1);
+	CHECK_EQ(device_young(dev, p, true), 1);
+	CHECK_EQ(device_young(dev, p, false), 0);
+	CHECK_EQ(device_young(dev, p + P, false), 0);
 	CHECK_EQ(device_load(dev, p), 1); /* the device's TLB was flushed: it says so again */
-	CHECK_EQ(young(dev, p, 0), 1);
+	CHECK_EQ(device_young(dev, p, false), 1);
 }
 
 /* Accessed is what the CPU's bit says, or the device (R3.4). */

@@ -1,9 +1,10 @@
 /*
- * acpi.c - the few facts taken from the ACPI tables: interrupt controllers, CPUs, power.  Layer 1 (x86).
+ * acpi.c - the few facts taken from the ACPI tables: interrupt controllers, CPUs, power, the IOMMU.  Layer 1 (x86).
  *
  * Runs at boot, through boot_map(), which keeps one mapping at a time: every function copies what it needs
  * before it looks elsewhere.  A table with a bad length or checksum is ignored; no tables is not an error.
  */
+#include <arch/iommu.h>
 #include <arch/phys.h>
 #include <asm/machine.h>
 #include "kernel/lib/printk.h"
@@ -52,6 +53,20 @@ struct fadt {
 	u8 reset_value;
 } __packed;
 
+struct dmar {
+	struct table header;
+	u8 width, flags, reserved[10];
+} __packed;
+struct dmar_unit {
+	u16 type, length;
+	u8 flags, reserved;
+	u16 segment;
+	u64 base;
+} __packed;
+
+#define DMAR_UNIT 0
+#define DMAR_ENDPOINT 1
+#define DMAR_ALL_DEVICES 1
 #define FADT_TIMER_32 (1u << 8)
 #define FADT_RESET (1u << 10)
 #define SPACE_IO 1
@@ -184,6 +199,57 @@ static void fadt_read(const struct fadt *fadt)
 		acpi_info.pm1a_control = 0;
 }
 
+/* A function of its own in a unit's scope; those behind bridges have a longer path, and are left out. */
+static void dmar_scope(const u8 *e, unsigned length)
+{
+	if (e[0] != DMAR_ENDPOINT || length != 8 || acpi_info.nr_iommu_scope == ACPI_IOMMU_SCOPE_MAX)
+		return;
+	acpi_info.iommu_scope[acpi_info.nr_iommu_scope].bus = e[5];
+	acpi_info.iommu_scope[acpi_info.nr_iommu_scope++].function = (u8)(e[6] << 3 | e[7]);
+}
+
+/* The first DMA remapping unit. */
+static void dmar_unit(const u8 *p, unsigned length)
+{
+	struct dmar_unit unit;
+
+	memcpy(&unit, p, sizeof(unit));
+	if (unit.segment || acpi_info.iommu)
+		return;
+	acpi_info.iommu = unit.base;
+	acpi_info.iommu_all = unit.flags & DMAR_ALL_DEVICES;
+	for (unsigned at = sizeof(unit); at + 6 <= length && p[at + 1] >= 6 && at + p[at + 1] <= length; at += p[at + 1])
+		dmar_scope(p + at, p[at + 1]);
+}
+
+static void dmar_read(const struct dmar *dmar)
+{
+	const u8 *p = (const u8 *)dmar;
+	u16 head[2];
+
+	for (u32 at = sizeof(*dmar); at + sizeof(head) <= dmar->header.length; at += head[1]) {
+		memcpy(head, p + at, sizeof(head));
+		if (head[1] < sizeof(head) || at + head[1] > dmar->header.length)
+			break;
+		if (head[0] == DMAR_UNIT && head[1] >= sizeof(struct dmar_unit))
+			dmar_unit(p + at, head[1]);
+	}
+}
+
+/* Its tables need stores of 64 bits in one piece. */
+paddr_t arch_iommu_registers(void)
+{
+	return BITS == 64 ? acpi_info.iommu : 0;
+}
+
+bool arch_iommu_covers(u8 bus, u8 slot, u8 func)
+{
+	for (unsigned i = 0; i < acpi_info.nr_iommu_scope; i++)
+		if (acpi_info.iommu_scope[i].bus == bus && acpi_info.iommu_scope[i].function == (slot << 3 | func))
+			return true;
+	return acpi_info.iommu_all;
+}
+
 static void table_read(paddr_t pa)
 {
 	const struct table *table = table_map(pa);
@@ -194,6 +260,8 @@ static void table_read(paddr_t pa)
 		madt_read((const void *)table);
 	else if (!memcmp(table->signature, "FACP", 4))
 		fadt_read((const void *)table);
+	else if (!memcmp(table->signature, "DMAR", 4))
+		dmar_read((const void *)table);
 }
 
 void acpi_init(paddr_t rsdp_addr)

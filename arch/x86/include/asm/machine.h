@@ -108,6 +108,7 @@ bool timer_interrupt(unsigned vector); /* is this the tick's vector? */
 
 /* -- cpu/acpi.c --------------------------------------------------------------------------------------------------- */
 #define ACPI_IOAPICS_MAX 4
+#define ACPI_IOMMU_SCOPE_MAX 32
 struct acpi_info {
 	paddr_t lapic; /* 0: no MADT */
 	struct {
@@ -126,6 +127,12 @@ struct acpi_info {
 	u16 sleep5_a, sleep5_b;         /* SLP_TYP values, in place */
 	u16 pm_timer;                   /* port, 0: none */
 	bool pm_timer_32;
+	paddr_t iommu;  /* registers of the first unit; 0: none */
+	bool iommu_all; /* it is responsible for all functions, or for these: */
+	struct {
+		u8 bus, function; /* slot << 3 | function */
+	} iommu_scope[ACPI_IOMMU_SCOPE_MAX];
+	unsigned nr_iommu_scope;
 	u16 reset_port; /* 0: none */
 	u8 reset_value;
 };
