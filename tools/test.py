@@ -137,6 +137,7 @@ MUTATIONS = (
     ("M20", "T4-09s", (PAE,)),
     ("M21", "T4-07s", FORMATS),
     ("M22", "T3-08a", FORMATS),
+    ("M22", "T3-08", (AMD64,)),
     ("M131", "T3-19", (PAE,)),
     ("M132", "T3-02", (TWO_LEVEL,)),
     ("M133", "T3-V26", (AMD64,)),           # the guest's TLB is not flushed

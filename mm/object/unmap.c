@@ -18,6 +18,7 @@
 #include "kernel/lib/syncpoint.h"
 #include "mm/object/pagecache.h"
 #include "mm/object/swap.h"
+#include "mm/pgtable/notifier.h"
 #include "mm/pgtable/pte_swap.h"
 #include "mm/pgtable/pte_trace.h"
 #include "mm/rmap/anon.h"
@@ -33,11 +34,11 @@ static bool pinned(const struct page *page)
 }
 
 /* False: the reverse map is locked. */
-static bool walk(struct page *page, rmap_visit_t *visit, void *ctx)
+static bool walk(struct page *page, enum rmap_intent intent, rmap_visit_t *visit, void *ctx)
 {
 	if (page_test(page, PG_ANON))
-		return rmap_try_walk_anon(page, visit, ctx);
-	return !page->object || rmap_try_walk_file(&page->object->maps, page, visit, ctx);
+		return rmap_try_walk_anon(page, intent, visit, ctx);
+	return !page->object || rmap_try_walk_file(&page->object->maps, page, intent, visit, ctx);
 }
 
 /* -- unmapping ------------------------------------------------------------------------------------------------- */
@@ -128,7 +129,7 @@ enum unmap_result page_unmap(struct page *page)
 	struct unmap u = {.page = page, .result = UNMAP_DONE};
 
 	ASSERT(page_test(page, PG_LOCKED));
-	if (!walk(page, unmap_entry, &u))
+	if (!walk(page, RMAP_CHANGES, unmap_entry, &u))
 		return UNMAP_MAPPED;
 	if (u.result == UNMAP_DONE && __atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST))
 		return UNMAP_MAPPED; /* an entry that mremap or fork was just moving or making */
@@ -150,7 +151,8 @@ static bool count_young(const struct rmap_hit *hit, void *ctx)
 		r->locked = true;
 		return false;
 	}
-	r->young += hw_pte_test_and_clear_young(hit->hw);
+	r->young +=
+		hw_pte_test_and_clear_young(hit->hw) | mmu_notify_clear_young(hit->pt, hit->va, hit->va + PAGE_SIZE, true);
 	return true;
 }
 
@@ -159,7 +161,7 @@ unsigned page_referenced(struct page *page, bool *locked)
 	struct referenced r = {.young = 0};
 
 	ASSERT(page_test(page, PG_LOCKED));
-	if (__atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) && !walk(page, count_young, &r))
+	if (__atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) && !walk(page, RMAP_LOOKS, count_young, &r))
 		r.young = 1; /* nobody can tell: it stays */
 	*locked = r.locked;
 	return r.young;

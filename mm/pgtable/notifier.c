@@ -293,16 +293,21 @@ static void land(struct mmu_notifiers *n, struct mmu_range *r)
 	wake_up_all(&n->wait);
 }
 
+static int tell_too_early(struct mmu_range *r, vaddr_t start, vaddr_t end)
+{
+	mmu_invalidate(r->notifiers, start, end);
+	r->notifiers = NULL;
+	SYNC_POINT("notify-started");
+	return 0;
+}
+
 int mmu_range_begin(struct mmu_range *r, vaddr_t start, vaddr_t end, enum mmu_event event, bool blockable)
 {
 	struct mmu_notifiers *n = r->notifiers;
 	int err;
 
-	if (MUTATION(
-			1)) { /* M1: subscribers are told before the entry is cleared, and nothing keeps them from coming back */
-		r->notifiers = NULL;
-		return 0;
-	}
+	if (MUTATION(1)) /* M1: they are told before the entry is cleared, and nothing keeps them from coming back */
+		return tell_too_early(r, start, end);
 	r->node.first = start;
 	r->node.last = end - 1;
 	r->event = event;

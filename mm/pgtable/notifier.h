@@ -168,7 +168,7 @@ static inline void mmu_notify_flush(struct pgtable *pt, vaddr_t start, vaddr_t e
 {
 	struct mmu_notifiers *n = READ_ONCE(pt->notifiers);
 
-	if (unlikely(n))
+	if (unlikely(n) && !MUTATION(1)) /* M1: they were told in mmu_range_begin() */
 		mmu_invalidate(n, start, end);
 }
 

@@ -112,11 +112,15 @@ void pgtable_flush_cpus(struct pgtable *pt, vaddr_t start, vaddr_t end)
 	TRACE(TRACE_FLUSH, pt, start, 0, 0, end);
 }
 
+/* Without subscribers this is pgtable_flush_cpus() and a look: nothing is kept in registers over the flush for them. */
 void pgtable_flush_range(struct pgtable *pt, vaddr_t start, vaddr_t end)
 {
+	struct flush f = {.pt = pt, .start = start, .end = end, .what = FLUSH_RANGE};
+
 	ASSERT(mmu_notify_covered(pt, start, end));
-	pgtable_flush_cpus(pt, start, end);
-	mmu_notify_flush(pt, start, end);
+	flush_everywhere(&f);
+	TRACE(TRACE_FLUSH, f.pt, f.start, 0, 0, f.end);
+	mmu_notify_flush(f.pt, f.start, f.end);
 }
 
 void pgtable_flush_page(struct pgtable *pt, vaddr_t va)

@@ -330,10 +330,10 @@ static struct anon_family *family_of(const struct page *page)
 	return f;
 }
 
-bool rmap_try_walk_anon(struct page *page, rmap_visit_t *visit, void *ctx)
+bool rmap_try_walk_anon(struct page *page, enum rmap_intent intent, rmap_visit_t *visit, void *ctx)
 {
 	struct anon_family *f = family_of(page);
-	struct rmap_walk w = {.page = page, .visit = visit, .ctx = ctx};
+	struct rmap_walk w = {.page = page, .intent = intent, .visit = visit, .ctx = ctx};
 	bool locked;
 
 	ASSERT(page_test(page, PG_LOCKED) && page_test(page, PG_ANON));

@@ -87,6 +87,6 @@ bool anon_range_has(const struct anon_range *r, const struct anon_family *family
 
 /* Every entry that maps anonymous page @page; false: its family's lock is taken, nothing was visited. Who reclaims may hold
  * that very lock, so it is only tried. => page locked */
-bool rmap_try_walk_anon(struct page *page, rmap_visit_t *visit, void *ctx);
+bool rmap_try_walk_anon(struct page *page, enum rmap_intent intent, rmap_visit_t *visit, void *ctx);
 
 #endif

@@ -116,15 +116,20 @@ struct rmap_hit {
 	unsigned flags; /* RMAP_*, of the range; off position: what the entry needs */
 };
 typedef bool rmap_visit_t(const struct rmap_hit *hit, void *ctx);
+/* Is the visitor going to take something away? Then the entries' secondary MMUs hear of it (mm/pgtable/notifier.h). */
+enum rmap_intent { RMAP_CHANGES, RMAP_LOOKS };
 /* Every entry that maps cached page @page, which is page @index of the object. => page locked; may sleep */
-void rmap_walk_file(struct object_maps *maps, struct page *page, rmap_visit_t *visit, void *ctx);
+void rmap_walk_file(struct object_maps *maps, struct page *page, enum rmap_intent intent, rmap_visit_t *visit,
+                    void *ctx);
 /* The same for who reclaims and may hold maps->lock himself: false, and nothing was visited, if it is taken. */
-bool rmap_try_walk_file(struct object_maps *maps, struct page *page, rmap_visit_t *visit, void *ctx);
+bool rmap_try_walk_file(struct object_maps *maps, struct page *page, enum rmap_intent intent, rmap_visit_t *visit,
+                        void *ctx);
 
 /* For mm/rmap: visit the entries at which the links of @tree show page @index; false: a visit stopped the walk.
  * => the tree's lock held */
 struct rmap_walk {
 	struct page *page;
+	enum rmap_intent intent;
 	rmap_visit_t *visit;
 	void *ctx;
 };

@@ -54,7 +54,7 @@ static bool visit_candidate(const struct rmap_walk *w, struct pgtable *pt, vaddr
 	struct mmu_range range;
 	bool more;
 
-	if (likely(!READ_ONCE(pt->notifiers)))
+	if (likely(!READ_ONCE(pt->notifiers)) || w->intent == RMAP_LOOKS)
 		return visit_locked(w, pt, va, flags);
 	if (!seems_mapped(w, pt, va))
 		return true;
@@ -93,9 +93,10 @@ static bool walk_nonlinear(const struct rmap_walk *w, struct object_maps *maps, 
 }
 
 /* => maps->lock held; gives it back */
-static void walk_file(struct object_maps *maps, struct page *page, rmap_visit_t *visit, void *ctx)
+static void walk_file(struct object_maps *maps, struct page *page, enum rmap_intent intent, rmap_visit_t *visit,
+                      void *ctx)
 {
-	struct rmap_walk w = {.page = page, .visit = visit, .ctx = ctx};
+	struct rmap_walk w = {.page = page, .intent = intent, .visit = visit, .ctx = ctx};
 
 	ASSERT(page_test(page, PG_LOCKED));
 	if (rmap_walk_links(&w, &maps->linear, page->index))
@@ -103,17 +104,19 @@ static void walk_file(struct object_maps *maps, struct page *page, rmap_visit_t 
 	rwsem_read_unlock(&maps->lock);
 }
 
-void rmap_walk_file(struct object_maps *maps, struct page *page, rmap_visit_t *visit, void *ctx)
+void rmap_walk_file(struct object_maps *maps, struct page *page, enum rmap_intent intent, rmap_visit_t *visit,
+                    void *ctx)
 {
 	rwsem_read_lock(&maps->lock);
-	walk_file(maps, page, visit, ctx);
+	walk_file(maps, page, intent, visit, ctx);
 }
 
-bool rmap_try_walk_file(struct object_maps *maps, struct page *page, rmap_visit_t *visit, void *ctx)
+bool rmap_try_walk_file(struct object_maps *maps, struct page *page, enum rmap_intent intent, rmap_visit_t *visit,
+                        void *ctx)
 {
 	if (!rwsem_read_trylock(&maps->lock))
 		return false;
-	walk_file(maps, page, visit, ctx);
+	walk_file(maps, page, intent, visit, ctx);
 	return true;
 }
 
@@ -148,6 +151,6 @@ bool rmap_mkclean(struct object_maps *maps, struct page *page)
 	 * Also if no entry maps the page any more (mapcount == 0): the last one may just have been emptied, and a CPU store
 	 * through what it remembers of it.  Whoever empties one flushes under the lock that the walk takes.
 	 */
-	rmap_walk_file(maps, page, clean_entry, &was_dirty);
+	rmap_walk_file(maps, page, RMAP_CHANGES, clean_entry, &was_dirty);
 	return was_dirty;
 }

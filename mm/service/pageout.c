@@ -23,15 +23,15 @@
 
 static int cool_extent(struct pt_extent *x, void *ctx)
 {
-	struct mmu_gather *g = ctx;
+	bool *any = ctx;
 
 	for (; x->va < x->end; pt_extent_next(x)) {
 		pte_t pte = hw_pte_get(x->hw);
 
 		if (!pte_has_page(pte) || pte_special(pte))
 			continue;
-		if (hw_pte_test_and_clear_young(x->hw))
-			mmu_gather_entry(g, x->va);
+		*any |= hw_pte_test_and_clear_young(x->hw);
+		(void)mmu_notify_clear_young(x->pt, x->va, x->va + PAGE_SIZE, true);
 		if (!page_test(pfn_to_page(pte_pfn(pte)), PG_UNEVICTABLE))
 			lru_deactivate(pfn_to_page(pte_pfn(pte)));
 	}
@@ -40,11 +40,11 @@ static int cool_extent(struct pt_extent *x, void *ctx)
 
 void vma_cool(struct vma *vma, vaddr_t start, vaddr_t end)
 {
-	struct mmu_gather g;
+	bool any = false;
 
-	mmu_gather_begin(&g, &vma->mm->pt, start, end, MMU_CLEAR);
-	pt_walk(&vma->mm->pt, start, end, cool_extent, &g);
-	mmu_gather_finish(&g);
+	pt_walk(&vma->mm->pt, start, end, cool_extent, &any);
+	if (any)
+		pgtable_flush_cpus(&vma->mm->pt, start, end);
 }
 
 /* -- FREE ----------------------------------------------------------------------------------------------------------- */

@@ -213,14 +213,11 @@ static void exchange_locked(struct batch *b)
 		set_entry(b, &b->slots[i], hw, b->va + i * PAGE_SIZE, b->pgoff + i);
 }
 
-/* Returns how many nodes are missing: if any are, nothing was done. */
-static unsigned exchange(struct batch *b)
+static unsigned exchange_announced(struct batch *b)
 {
 	struct object_maps *maps = &b->vma->object->maps;
-	struct mmu_range range;
 	unsigned missing;
 
-	mmu_notify_start(&range, &b->vma->mm->pt, b->va, b->va + b->nr * PAGE_SIZE, MMU_CLEAR);
 	rwsem_write_lock(&maps->lock);
 	pt_lock_found(b->entries);
 	missing = nodes_missing(b);
@@ -228,8 +225,26 @@ static unsigned exchange(struct batch *b)
 		exchange_locked(b);
 	pt_unlock(b->entries);
 	rwsem_write_unlock(&maps->lock);
+	return missing;
+}
+
+static __attribute__((noinline)) unsigned announce_and_exchange(struct batch *b)
+{
+	struct mmu_range range;
+	unsigned missing;
+
+	mmu_notify_start(&range, &b->vma->mm->pt, b->va, b->va + b->nr * PAGE_SIZE, MMU_CLEAR);
+	missing = exchange_announced(b);
 	mmu_notify_end(&range);
 	return missing;
+}
+
+/* Returns how many nodes are missing: if any are, nothing was done. */
+static unsigned exchange(struct batch *b)
+{
+	if (unlikely(READ_ONCE(b->vma->mm->pt.notifiers)))
+		return announce_and_exchange(b);
+	return exchange_announced(b);
 }
 
 /* False: no memory, nothing was done. */

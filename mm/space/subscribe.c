@@ -1,12 +1,12 @@
 /*
  * subscribe.c - a secondary MMU joins an address space.
  *
- * Layer 6 (mm/space).  Interface: space.h.  Lock order: mm->lock (write), maps.lock (write, one at a time).
+ * Layer 6 (mm/space).  Interface: space.h.  Lock order: mm->lock (write); maps.lock or a family's lock (write, one at a time).
  *
  * An operation that began before the first subscription has not put its range in flight, and a subscriber that relies on
  * start() would not hear of it.  So after the subscription can be seen we wait for all those: they hold mm->lock (faults,
- * system calls of this address space) or the maps.lock of an object that is mapped here (truncate, writeback).  Taking each
- * of these once, one after the other, is enough; who takes one afterwards sees the subscription.
+ * system calls of this address space), the maps.lock of an object that is mapped here (truncate, writeback), or the lock of
+ * its anonymous families (who unmaps one page everywhere).  Taking each of these once, one after the other, is enough; who takes one afterwards sees the subscription.
  */
 #include "mm/pgtable/notifier.h"
 #include "mm/space/space.h"
@@ -16,6 +16,8 @@
 static void wait_for_walkers(struct mm *mm)
 {
 	for (struct vma *vma = vma_first(mm); vma; vma = vma_next(vma)) {
+		anon_range_lock(&vma->anon);
+		anon_range_unlock(&vma->anon);
 		if (!vma->object)
 			continue;
 		rwsem_write_lock(&vma->object->maps.lock);

@@ -37,7 +37,7 @@ static unsigned mappings(struct page *page)
 	unsigned n = 0;
 
 	page_lock(page);
-	CHECK(rmap_try_walk_anon(page, count_visit, &n));
+	CHECK(rmap_try_walk_anon(page, RMAP_CHANGES, count_visit, &n));
 	page_unlock(page);
 	return n;
 }
@@ -162,7 +162,7 @@ static void lock_is_tried(void *arg)
 	page = frame_at(a);
 	page_lock(page);
 	rwsem_write_lock(&page->family->root->lock);
-	CHECK(!rmap_try_walk_anon(page, count_visit, &n) && n == 0);
+	CHECK(!rmap_try_walk_anon(page, RMAP_CHANGES, count_visit, &n) && n == 0);
 	rwsem_write_unlock(&page->family->root->lock);
 	page_unlock(page);
 }

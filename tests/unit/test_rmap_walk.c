@@ -51,7 +51,7 @@ static void walk(pgoff_t index)
 
 	nr_hits = 0;
 	page_lock(page);
-	rmap_walk_file(maps(), page, note, page);
+	rmap_walk_file(maps(), page, RMAP_CHANGES, note, page);
 	page_unlock(page);
 	page_put(page);
 }
@@ -239,7 +239,7 @@ static void mutation_flushes_first(void *arg)
 static void walk_of_unlocked_page(void *arg)
 {
 	make_world();
-	rmap_walk_file(maps(), page_of(0), note, NULL);
+	rmap_walk_file(maps(), page_of(0), RMAP_CHANGES, note, NULL);
 }
 
 int main(int argc, char **argv)

@@ -87,10 +87,10 @@ TEST(T3_03s, "T3-03s the device uses a page that is being dropped")
 	struct scene s = {0};
 
 	scene_begin(&s);
+	use_at(&s, "notify-started", true);
 	use_at(&s, "clear-before-flush", true);
 	use_at(&s, "flush-before-free", false);
 	use_at(&s, "flush-before-notify", true);
-	use_at(&s, "notify-started", true);
 	scene_end(&s);
 }
 
