@@ -128,8 +128,6 @@ void object_truncate(struct vm_object *obj, loff_t size);
  * writeback's error: then nothing is held, and they are still cached. => inode lock held for writing, may sleep */
 int object_evict_begin(struct vm_object *obj, pgoff_t first, pgoff_t last);
 void object_evict_end(struct vm_object *obj);
-/* Take pages [first, last] out of every address space; they stay cached, and private copies stay. => may sleep */
-void object_unmap(struct vm_object *obj, pgoff_t first, pgoff_t last);
 /* Unmap and drop pages [first, last] (hole punch): the file system then frees the blocks. */
 void object_punch(struct vm_object *obj, pgoff_t first, pgoff_t last);
 /* The same with the blocks freed by @free_blocks while no such page can be mapped or written; what that returns.

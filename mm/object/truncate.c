@@ -83,15 +83,6 @@ static void unmap_everywhere(const struct unmap *u)
 	rwsem_write_unlock(&u->maps->lock);
 }
 
-void object_unmap(struct vm_object *obj, pgoff_t first, pgoff_t last)
-{
-	struct unmap u = {.maps = &obj->maps, .first = first, .last = last, .keep_copies = true};
-
-	rwsem_write_lock(&obj->invalidate_lock);
-	unmap_everywhere(&u);
-	rwsem_write_unlock(&obj->invalidate_lock);
-}
-
 static bool all_zero(const char *p, size_t n)
 {
 	while (n && !*p)
