@@ -190,13 +190,18 @@ struct span {
 	pgoff_t first, last;
 };
 
+static pgoff_t page_of(u64 byte)
+{
+	return (pgoff_t)min(byte >> PAGE_SHIFT, (u64)~0UL); /* a word of 32 bits cannot say more */
+}
+
 static struct span whole_pages(loff_t off, loff_t len, bool inside)
 {
 	u64 start = (u64)max(off, (loff_t)0), end = len && off + len > off ? (u64)(off + len) : (u64)1 << 62;
 
 	if (inside) /* only pages that lie in it whole */
-		return (struct span){(pgoff_t)(ALIGN_UP(start, (u64)PAGE_SIZE) >> PAGE_SHIFT), (pgoff_t)(end >> PAGE_SHIFT)};
-	return (struct span){(pgoff_t)(start >> PAGE_SHIFT), (pgoff_t)((end - 1) >> PAGE_SHIFT)};
+		return (struct span){page_of(ALIGN_UP(start, (u64)PAGE_SIZE)), page_of(end)};
+	return (struct span){page_of(start), page_of(end - 1)};
 }
 
 /* Write what is dirty, then let go of what nobody uses. */
