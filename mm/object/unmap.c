@@ -62,7 +62,8 @@ static bool anon_leaves(struct page *page, pte_t old, pte_t *leaves)
 	if (!page_test(page, PG_SWAPCACHE)) {
 		if (disposable(page, old))
 			return true;
-		page_set(page, PG_SWAPBACKED); /* somebody stored: it is wanted again */
+		ASSERT(!page_test(page, PG_LRU)); /* the flag says which list it belongs on */
+		page_set(page, PG_SWAPBACKED);    /* somebody stored: it is wanted again */
 		return false;
 	}
 	entry = swap_page_entry(page);

@@ -27,7 +27,8 @@ enum unmap_result {
 /*
  * => page locked and referenced, not under writeback; sleeps for nothing
  * A page under a DMA pin stays mapped where it is.  An anonymous page must be in the swap cache (swap_add()), or
- * PG_SWAPBACKED must be clear (MADV_FREE): then UNMAP_DONE also says that it is clean and may be thrown away.
+ * PG_SWAPBACKED must be clear (MADV_FREE): then the caller has isolated it from its list, UNMAP_DONE also says that it is
+ * clean and may be thrown away, and UNMAP_MAPPED may have set the flag again, so that it goes back where it belongs.
  */
 enum unmap_result page_unmap(struct page *page);
 

@@ -2,7 +2,7 @@
  * test_reclaim.c - mm/service/reclaim.c: an allocation gets what can be had, background reclaim keeps the marks, and what
  * cannot be had is refused.
  *
- * machine: amd64
+ * machine: all
  */
 #include "mm/object/pagecache.h"
 #include "mm/phys/vmstat.h"
@@ -83,29 +83,23 @@ static void one_round(void *arg)
 	reclaim_round();
 }
 
-/* Below `low` the background is woken, and stops at `high`. */
+/* Below `low` the background is woken, and stops at `high`. Users' pages: where they come from, the file's pages are. */
 static void background_keeps_marks(void *arg)
 {
 	struct sim_file *f = fill_with_file(400);
+	struct page_marks users;
 	struct sim_thread *t;
-	struct page_marks m;
 
 	reclaim_init();
 	t = sim_spawn(NULL, 1, one_round, NULL);
-	for (;;) {
-		page_marks(CLASS_LOW, &m);
-		if (free_now() < m.low + 8)
-			break;
-		held[nr_held] = page_alloc(0, GFP_USER | GFP_NOWARN);
-		if (held[nr_held])
-			nr_held++;
-		sim_yield();
+	while (!vm_event_sum(VM_PAGEOUTRUN) && (held[nr_held] = page_alloc(0, GFP_USER | GFP_NORECLAIM | GFP_NOWARN))) {
+		nr_held++;
+		sim_sleep(10000); /* the background's CPU comes to run */
 	}
-	for (unsigned i = 0; i < 64; i++) /* over the mark, so that somebody notices */
-		if ((held[nr_held] = page_alloc(0, GFP_KERNEL | GFP_NOWARN)))
-			nr_held++;
 	sim_join(t);
+	page_marks(page_class(held[0]), &users);
 	CHECK(vm_event_sum(VM_PAGEOUTRUN) == 1 && vm_event_sum(VM_PGSTEAL_KSWAPD) > 0);
+	CHECK(users.free >= users.high && sim_file_object(f)->nr_pages > 0);
 	let_go(nr_held);
 	sim_file_put(f);
 }

@@ -4,20 +4,22 @@
  * machine: all
  */
 #include "mm/object/pagecache.h"
+#include "mm/phys/lru.h"
 #include "mm/service/pin.h"
 #include "tests/unit/sim_swap.h"
 
 static vaddr_t a;
 
+/* As reclaim does it: off its list first. */
 static enum unmap_result unmap(struct page *page)
 {
 	enum unmap_result r;
 
-	page_get(page);
+	CHECK(lru_isolate(page));
 	page_lock(page);
 	r = page_unmap(page);
 	page_unlock(page);
-	page_put(page);
+	lru_putback(page);
 	return r;
 }
 
@@ -131,6 +133,7 @@ static void anonymous(void *arg)
 	store_word(a + P(1), 5);
 	page = frame_at(a + P(1));
 	CHECK(unmap(page) == UNMAP_MAPPED && page_test(page, PG_SWAPBACKED) && load_word(a + P(1)) == 5);
+	CHECK(lru_count(LRU_INACTIVE_ANON) == 1 && lru_count(LRU_INACTIVE_FILE) == 1);
 	CHECK(unmap(frame_at(a)) == UNMAP_DONE && kind_at(a) == PTE_KIND_NONE && load_word(a) == 0);
 }
 
