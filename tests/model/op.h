@@ -82,6 +82,9 @@ enum op_flag {
 	OPF_CHGPROT = 1,
 	OPF_NONBLOCK = 2,
 	OPF_FAR = 4, /* an offset that no file reaches */
+	OPF_HOW = 24,
+	OPF_HOW_VECTOR = 16,  /* with CHGPROT: page by page, in one call */
+	OPF_HOW_KEEPOFF = 24, /* with CHGPROT: the offsets stay */
 	/* MREMAP: kinds of request, three bits */
 	OPF_MREMAP = 7,
 	/* PIN */

@@ -158,9 +158,22 @@ static u64 far_offset(const struct drive *d, const struct op *op)
 	return n < 4 ? d->o.pgoff_max - 2 + n : wraps[n - 4];
 }
 
+/* Page by page. => no offset that wraps */
+static int remap_vector(struct mm *mm, const struct o_remap *r)
+{
+	struct remap_entry entries[MODEL_PAGES];
+	unsigned nr = (unsigned)(r->length / PAGE_SIZE);
+
+	for (unsigned i = 0; i < nr; i++)
+		entries[i] = (struct remap_entry){
+			.addr = r->addr + i * PAGE_SIZE, .length = PAGE_SIZE, .pgoff = r->pgoff + i, .prot = (unsigned)r->prot};
+	return mm_remap_vector(mm, entries, nr, r->nonblock ? MAP_NONBLOCK : 0);
+}
+
 void do_remap(struct drive *d, const struct op *op, unsigned space)
 {
 	struct span s = span_of(op);
+	bool plain = op->twist == TWIST_NONE && !(op->flags & OPF_FAR);
 	struct o_remap r = {
 		.addr = s.addr,
 		.length = s.length,
@@ -171,11 +184,15 @@ void do_remap(struct drive *d, const struct op *op, unsigned space)
 	unsigned flags = (r.chgprot ? MAP_CHGPROT : 0) | (r.nonblock ? MAP_NONBLOCK : 0);
 	int got;
 
+	r.keep_offset = r.chgprot && (op->flags & OPF_HOW) == OPF_HOW_KEEPOFF;
+	r.vector = r.chgprot && plain && (op->flags & OPF_HOW) == OPF_HOW_VECTOR;
+	flags |= r.keep_offset ? MAP_KEEPOFF : 0;
 	r.prot = r.chgprot ? op->prot : 0;
 	if (op->twist == TWIST_BIT)
 		r.prot = r.chgprot ? 8 : 1;
 	drive_acting(d);
-	got = mm_remap_file_pages(d->mm[space], r.addr, r.length, r.prot, r.pgoff, flags);
+	got = r.vector ? remap_vector(d->mm[space], &r)
+	               : mm_remap_file_pages(d->mm[space], r.addr, r.length, r.prot, r.pgoff, flags);
 	drive_acted(d);
 	drive_expect(d, got, oracle_remap(&d->o, space, &r));
 }

@@ -231,13 +231,17 @@ static void replace_pages(struct oracle *o, int object, u64 first, u64 last)
 	}
 }
 
-/* Private copies of what is beyond the end go with it. */
+/* Private copies of what is beyond the end go with it; one that is off position stays until its address is dropped. */
 static void drop_copies(struct oracle *o, int object)
 {
 	for (unsigned s = 0; s < MODEL_SPACES; s++)
-		for_each_page(p, &o->space[s], ((struct range){0, MODEL_PAGES})) if (p->mapped && p->object == object &&
-		                                                                     p->pgoff >= oracle_file_pages(o, object))
-			p->copy = NONE;
+		for_each_page(p, &o->space[s], ((struct range){0, MODEL_PAGES}))
+		{
+			bool in_place = p->object == object && p->pgoff == p->linear;
+
+			if (p->mapped && in_place && p->pgoff >= oracle_file_pages(o, object))
+				p->copy = NONE;
+		}
 }
 
 /* The rest of the page in which @from lies reads as zero from now on. */

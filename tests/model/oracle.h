@@ -84,7 +84,8 @@ int oracle_protect(struct oracle *o, unsigned space, u64 addr, u64 length, unsig
 
 struct o_remap {
 	u64 addr, length, prot, pgoff;
-	bool chgprot, nonblock;
+	bool chgprot, nonblock, keep_offset;
+	bool vector; /* in one call, but each page by itself */
 };
 int oracle_remap(struct oracle *o, unsigned space, const struct o_remap *r);
 

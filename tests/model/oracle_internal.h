@@ -26,6 +26,9 @@ int content_new(struct oracle *o);
 int content_copy(struct oracle *o, int from);
 /* The page is brought in; private memory becomes its own if @own. */
 void bring_in(struct oracle *o, struct o_page *p, bool own);
+/* What MAP_POPULATE and mlock promise: pages that are there if they may be read; own ones for anonymous memory that
+ * may be written. */
+void bring_in_promised(struct oracle *o, unsigned space, struct range r);
 void drop(struct o_page *p); /* nothing is mapped there */
 
 #endif

@@ -63,6 +63,14 @@ static bool in_window(u64 addr)
 	return addr >= MODEL_BASE && addr < MODEL_END;
 }
 
+/* By [start, end): locked memory is there. */
+static void grown(struct oracle *o, unsigned space, u64 start, u64 end)
+{
+	for (u64 a = start; a < end; a += PAGE_SIZE)
+		if (in_window(a) && o->space[space].page[(a - MODEL_BASE) / PAGE_SIZE].locked)
+			bring_in_promised(o, space, range_of(a, PAGE_SIZE));
+}
+
 /* [old, old + old_length) is at @new now, with new_length; what does not lie in the window is not followed. */
 static void move(struct oracle *o, unsigned space, const struct o_mremap *m, u64 old_length, u64 new_length, u64 new)
 {
@@ -81,6 +89,7 @@ static void move(struct oracle *o, unsigned space, const struct o_mremap *m, u64
 	for (unsigned i = 0; i < n_new; i++)
 		if (in_window(new + i *PAGE_SIZE))
 			page[(new - MODEL_BASE) / PAGE_SIZE + i] = moved[i];
+	grown(o, space, new + old_length, new + new_length);
 }
 
 /* Grown or shrunk where it is. */
@@ -92,6 +101,7 @@ static void resize(struct oracle *o, unsigned space, const struct o_mremap *m, u
 		page[i] = fresh_page(&page[0], i);
 	for (u64 i = new_length / PAGE_SIZE; i < old_length / PAGE_SIZE; i++)
 		drop(&page[i]);
+	grown(o, space, m->old + old_length, m->old + new_length);
 }
 
 /* Is @new a place where nothing was? */

@@ -6,9 +6,7 @@
 #include "kernel/lib/errno.h"
 
 /* -- mmap, munmap, mprotect ------------------------------------------------------------------------------------------- */
-/* What MAP_POPULATE and mlock promise: pages that are there if they may be read; own ones for anonymous memory that
- * may be written. */
-static void bring_in_promised(struct oracle *o, unsigned space, struct range r)
+void bring_in_promised(struct oracle *o, unsigned space, struct range r)
 {
 	for_each_page(p, &o->space[space], r)
 	{
@@ -86,27 +84,35 @@ int oracle_protect(struct oracle *o, unsigned space, u64 addr, u64 length, unsig
 }
 
 /* -- remap_file_pages ---------------------------------------------------------------------------------------------------------- */
+/* Private memory that has no file, and what another file backs, has no place in it. */
+static bool takes_part(const struct o_page *p, const struct o_remap *r, int object)
+{
+	return p->mapped && p->object == object && p->object != NONE && (p->shared || r->chgprot);
+}
+
 static int check_remap(const struct oracle *o, unsigned space, const struct o_remap *r, u64 start, u64 length)
 {
 	struct range range;
 	bool denied = false;
 
-	if ((r->prot && !r->chgprot) || (r->prot & ~(u64)PROT_MASK))
+	if (((r->prot || r->keep_offset) && !r->chgprot) || (r->prot & ~(u64)PROT_MASK))
 		return -EINVAL;
 	if (length == 0 || (unsigned long)(start + length) <= start)
 		return -EINVAL;
-	if ((pgoff_t)(r->pgoff + length / PAGE_SIZE) < r->pgoff)
+	if (!r->keep_offset && (pgoff_t)(r->pgoff + length / PAGE_SIZE) < r->pgoff)
 		return -EINVAL;
-	if (r->pgoff + length / PAGE_SIZE - 1 > o->pgoff_max)
+	if (!r->keep_offset && r->pgoff + length / PAGE_SIZE - 1 > o->pgoff_max)
 		return -EOVERFLOW;
 	if (start + length > MODEL_END)
 		return -EINVAL; /* nothing is mapped there */
 	range = range_of(start, length);
 	for_each_page(p, (struct o_space *)&o->space[space], range)
 	{
-		if (!p->mapped || !p->shared || p->object != o->space[space].page[range.first].object)
+		if (!takes_part(p, r, o->space[space].page[range.first].object))
 			return -EINVAL;
 		denied |= r->prot & ~(u64)p->may;
+		if (denied && r->vector)
+			break; /* entry by entry */
 	}
 	return denied ? -EPERM : 0;
 }
@@ -115,15 +121,20 @@ int oracle_remap(struct oracle *o, unsigned space, const struct o_remap *r)
 {
 	u64 start = r->addr / PAGE_SIZE * PAGE_SIZE, length = r->length / PAGE_SIZE * PAGE_SIZE, pgoff = r->pgoff;
 	int err = check_remap(o, space, r, start, length);
+	bool promised;
 
 	if (err)
 		return err;
+	promised = !r->nonblock || any_locked(o, space, range_of(start, length)); /* locked memory is there */
 	for_each_page(p, &o->space[space], range_of(start, length))
 	{
+		p->prot = r->chgprot ? (unsigned char)r->prot : p->vprot;
+		if (r->keep_offset)
+			continue;
 		p->remapped = true;
 		p->pgoff = pgoff++;
-		p->prot = r->chgprot ? (unsigned char)r->prot : p->vprot;
-		if (!r->nonblock && oracle_may(o, p, FAULT_READ) == FAULT_OK)
+		p->copy = NONE;
+		if (promised && oracle_may(o, p, FAULT_READ) == FAULT_OK)
 			bring_in(o, p, false);
 	}
 	return 0;

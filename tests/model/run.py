@@ -22,7 +22,7 @@ SECONDS = int(host.option("MODEL_SECONDS", "2"))  # of random sequences for each
 PIECES = 8  # of the long run of one format
 # The known bugs of mm/ and of the formats (kernel/lib/mutation.h), and where each can exist.
 WITH_NX = [f for f in host.FORMATS if f != "i386"]
-MUTATIONS = {**dict.fromkeys((1, 2, 4, 5, 15, 16, 17, 21), host.FORMATS), 14: WITH_NX, 20: ["pae"]}
+MUTATIONS = {**dict.fromkeys((1, 2, 4, 5, 15, 16, 17, 18, 21), host.FORMATS), 14: WITH_NX, 20: ["pae"]}
 # Those of secondary MMUs and of reclaim under memory pressure, which no sequence here looks for: named tests find them.
 OTHERS = {3: "T3-03s", 10: "test_notifier, T3-04a", 19: "RECLAIM-02", 22: "test_notifier, T3-08a", 131: "test_mirror, T3-19", 132: "T3-02"}
 MUTATION_SECONDS = 60
@@ -74,6 +74,11 @@ ELSEWHERE = {
     "mm/service/mirror.c: f.node = slab_alloc(&spte_cache, GFP_KERNEL);",
     # only for pinned pages, which few forks meet: tests/unit/test_fork.c
     "mm/space/fork.c: c->spare = page_alloc(0, GFP_USER);",
+    # a swapped page that is in no cache, read while memory fails: tests/unit/test_swap_io.c
+    "mm/object/swap_io.c: struct page *page = page_alloc(0, gfp);",
+    # page tables of devices, which no sequence has: tests/unit/test_outer_table.c
+    "mm/service/outer_table.c: struct page *root = page_alloc(0, GFP_KERNEL | GFP_ZERO);",
+    "mm/service/outer_table.c: struct page *new = page_alloc(0, GFP_KERNEL | GFP_ZERO | GFP_NOWARN);",
     # for more than 512 remapped pages: tests/unit/test_nonlinear_index.c
     "mm/rmap/nonlinear_index.c: page = kzalloc(PAGE_SIZE, GFP_KERNEL | GFP_NOWARN);",
 }
