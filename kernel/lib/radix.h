@@ -60,30 +60,35 @@ static inline void *radix_child(const void *node, unsigned long index, unsigned 
 }
 void *radix_lookup_high(const struct radix_tree *t, unsigned long index); /* a tree of any height */
 
-/* The hottest of all: every fault and every remap asks the page cache.  With the levels of a usual file (up to 16
- * million pages) written out, the shifts are constants. */
-static inline void *radix_lookup(const struct radix_tree *t, unsigned long index)
+static inline void *radix_below(const void *node, unsigned long index, unsigned level)
 {
-	void *p = t->root;
+	return node ? radix_child(node, index, level) : NULL;
+}
+static inline void *radix_lookup_2(const void *root, unsigned long index)
+{
+	return radix_below(radix_below(root, index, 1), index, 0);
+}
+static inline void *radix_lookup_3(const void *root, unsigned long index)
+{
+	return radix_lookup_2(radix_below(root, index, 2), index);
+}
 
-	if (unlikely(t->height > 4))
-		return radix_lookup_high(t, index);
-	if (index >> t->height * RADIX_BITS)
-		return NULL;
+/* The hottest of all: every fault and every remap asks the page cache.  With the heights of usual files (up to 16 million
+ * pages) written out, the shifts are constants. */
+static inline __attribute__((always_inline)) void *radix_lookup(const struct radix_tree *t, unsigned long index)
+{
 	switch (t->height) {
-	case 4:
-		p = p ? radix_child(p, index, 3) : NULL;
-		__attribute__((fallthrough));
-	case 3:
-		p = p ? radix_child(p, index, 2) : NULL;
-		__attribute__((fallthrough));
-	case 2:
-		p = p ? radix_child(p, index, 1) : NULL;
-		__attribute__((fallthrough));
 	case 1:
-		p = p ? radix_child(p, index, 0) : NULL;
+		return index >> RADIX_BITS ? NULL : radix_below(t->root, index, 0);
+	case 2:
+		return index >> 2 * RADIX_BITS ? NULL : radix_lookup_2(t->root, index);
+	case 3:
+		return index >> 3 * RADIX_BITS ? NULL : radix_lookup_3(t->root, index);
+	case 4:
+		return index >> 4 * RADIX_BITS ? NULL : radix_lookup_3(radix_below(t->root, index, 3), index);
+	default:
+		return radix_lookup_high(t, index);
 	}
-	return p;
 }
 int radix_insert(struct radix_tree *t, unsigned long index, void *p); /* 0, -EEXIST, -ENOMEM; no marks */
 void *radix_remove(struct radix_tree *t, unsigned long index);        /* the old entry or NULL; drops its marks */

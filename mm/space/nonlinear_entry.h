@@ -39,9 +39,22 @@ static inline void give_back_slot(struct pgtable *pt, pte_t pte)
 	swap_put(pte_swap_entry(pte));
 }
 
-/* Empty an entry that is about to be set again: its page is not mapped there any more. */
-static inline void take_out(struct was *w, struct pgtable *pt, struct hw_pte *hw, vaddr_t va)
+/* A window that is not locked never had its pages put aside for its sake, and a shared one never had copies: the usual
+ * window has nothing to do here. */
+static inline void after_unmapping(const struct vma *vma, struct page *page)
 {
+	if (likely((vma->flags & (VM_SHARED | VM_LOCKED)) == VM_SHARED))
+		return;
+	lru_rescue(page);
+	if (page_test(page, PG_SWAPCACHE))
+		swap_drop_unused(page);
+}
+
+/* Empty an entry that is about to be set again: its page is not mapped there any more. */
+static inline void take_out(struct was *w, const struct vma *vma, struct hw_pte *hw, vaddr_t va)
+{
+	struct pgtable *pt = &vma->mm->pt;
+
 	if (unlikely(!w->page)) {
 		hw_pte_set(hw, pte_none());
 		if (pte_is_swap(w->pte))
@@ -55,9 +68,7 @@ static inline void take_out(struct was *w, struct pgtable *pt, struct hw_pte *hw
 	if (pte_dirty(w->pte) && !page_test(w->page, PG_ANON))
 		pagecache_dirty_from_pte(w->page);
 	__atomic_fetch_sub(&w->page->mapcount, 1, __ATOMIC_SEQ_CST);
-	lru_rescue(w->page);
-	if (unlikely(page_test(w->page, PG_SWAPCACHE)))
-		swap_drop_unused(w->page);
+	after_unmapping(vma, w->page);
 }
 
 /* The reference on a cached page passes to the entry. */
@@ -98,7 +109,7 @@ static inline __attribute__((always_inline)) struct was exchange_entry(const str
 	struct was w = was(hw_pte_get(hw));
 	pgoff_t from = stood_for(&w, idx, va, linear);
 
-	take_out(&w, &vma->mm->pt, hw, va);
+	take_out(&w, vma, hw, va);
 	put_in(vma, hw, va, linear, pgoff, grant, page);
 	move_node(idx, va, from, pgoff, linear);
 	return w;

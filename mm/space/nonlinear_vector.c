@@ -48,17 +48,18 @@ static bool all_simple(const struct window *w)
 static __attribute__((noinline)) bool find_tables(struct window *w)
 {
 	struct pgtable *pt = &w->vma->mm->pt;
+	const struct remap_entry *e = w->entries;
 	struct pt_slot near = {NULL, NULL};
 	vaddr_t near_va = 0;
 
-	for (unsigned i = 0; i < w->nr; i++) {
-		vaddr_t va = (vaddr_t)w->entries[i].addr;
+	for (struct slot *s = w->slots, *end = s + w->nr; s < end; s++, e++) {
+		vaddr_t va = (vaddr_t)e->addr;
 
 		near = pt_find_near(pt, va, near, near_va);
 		if (unlikely(!near.hw))
 			return false;
 		near_va = va;
-		w->slots[i].at = near;
+		s->at = near;
 	}
 	return true;
 }
@@ -71,9 +72,10 @@ static __attribute__((noinline)) void find_pages(struct window *w)
 	pgoff_t size = object_size_pages(obj);
 	unsigned long flags = spin_lock_irqsave(&obj->pages_lock);
 
-	for (struct slot *s = w->slots; s < w->slots + w->nr; s++, e++) {
+	for (struct slot *s = w->slots, *end = s + w->nr; s < end; s++, e++) {
 		s->page = pagecache_find_uptodate(obj, (pgoff_t)e->pgoff, size);
-		w->absent += !s->page;
+		if (unlikely(!s->page))
+			w->absent++;
 	}
 	spin_unlock_irqrestore(&obj->pages_lock, flags);
 }
