@@ -62,8 +62,9 @@ struct page {
 		struct anon_family *family; /* PG_ANON: mm/rmap/anon.h */
 	};
 	union {
-		pgoff_t index;          /* which page of its object; PG_TABLE, a leaf: which of the address space's leaf tables */
-		unsigned long nr_below; /* PG_TABLE, no leaf: its entries that name a table; pt->lock, read also by who frees tables */
+		pgoff_t index; /* which page of its object; PG_TABLE, a leaf: which of the address space's leaf tables */
+		unsigned long
+			nr_below; /* PG_TABLE, no leaf: its entries that name a table; pt->lock, read also by who frees tables */
 	};
 	struct list link;
 	union {
