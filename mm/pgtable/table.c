@@ -123,6 +123,8 @@ static void trim_table(struct trim *t, struct page *table, unsigned level, vaddr
 	vaddr_t span = pt_span(level), va = ALIGN_DOWN(first, span);
 	struct hw_pte *hw = hw_pte_at(page_address(table), pt_index(level, va));
 
+	if (level == 0) /* a leaf: no tables below, and no count of them */
+		return;
 	for (; va <= last && table->nr_below; va += span, hw = hw_pte_next(hw)) {
 		pte_t entry = hw_pte_get_lockless(hw);
 		vaddr_t va_last = va + (span - 1);

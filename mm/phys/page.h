@@ -63,8 +63,8 @@ struct page {
 	};
 	union {
 		pgoff_t index; /* which page of its object; PG_TABLE, a leaf: which of the address space's leaf tables */
-		unsigned long
-			nr_below; /* PG_TABLE, no leaf: its entries that name a table; pt->lock, read also by who frees tables */
+		/* PG_TABLE, no leaf: its entries that name a table; pt->lock, read also by who frees tables */
+		unsigned long nr_below;
 	};
 	struct list link;
 	union {
