@@ -15,6 +15,7 @@
 #define NS_PER_MS 1000000ULL
 #define STOP_WAIT_MS 200
 #define ANSWER_WAIT_MS 20000
+#define ASK_AGAIN_MS 20
 
 struct call {
 	void (*fn)(void *arg);
@@ -74,17 +75,34 @@ void ipi_poll(void)
 	cpu->irq_depth--;
 }
 
-/* Until everybody has acknowledged. A CPU that keeps interrupts off for ages is a bug worth a line. */
+static void ask_again(unsigned long mask)
+{
+	for (; mask; mask &= mask - 1)
+		send((unsigned)__builtin_ctzl(mask), APIC_IPI_FIXED | VECTOR_CALL);
+}
+
+/*
+ * Until everybody has acknowledged. A CPU that keeps interrupts off for ages is a bug worth a line.
+ *
+ * Who does not answer for long is asked again: an emulated CPU that leaves a guest at just that moment can lose an interrupt
+ * (docs/secondary.md).  One interrupt too many finds an empty mailbox.
+ */
 static void wait_answered(struct call *call)
 {
-	u64 start = arch_clock_ns();
+	u64 start = arch_clock_ns(), asked = start;
 	bool told = false;
 	unsigned long left;
 
 	while ((left = __atomic_load_n(&call->pending, __ATOMIC_ACQUIRE))) {
+		u64 now = arch_clock_ns();
+
 		if (!irqs_enabled())
 			ipi_poll();
-		if (!told && arch_clock_ns() - start > ANSWER_WAIT_MS * NS_PER_MS) {
+		if (now - asked > ASK_AGAIN_MS * NS_PER_MS) {
+			ask_again(left);
+			asked = now;
+		}
+		if (!told && now - start > ANSWER_WAIT_MS * NS_PER_MS) {
 			told = true;
 			printk("smp: cpu %u waits for cpus %lx\n", this_cpu()->id, left);
 		}
