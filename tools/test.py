@@ -183,7 +183,8 @@ def smp_lanes():
     """The suite on four CPUs on every format, the adversarial one too; less of it on other numbers of them."""
     out = []
     for arch, paging in (*FORMATS, SCRAMBLED):
-        out.append(guest_lane(machine(arch, paging, smp=4), "*", 900, more=("suite.storms=3",) if LONG else ()))
+        # Storms of guests (T3-V2x) once hung (docs/secondary.md): with LONG=1 only, until many runs have shown that they do no more.
+        out.append(guest_lane(machine(arch, paging, smp=4), "*" if LONG else "*,!T3-V2*", 900, more=("suite.storms=3",) if LONG else ()))
     for (arch, paging), smp in zip(FORMATS, (8, 2, 1)):
         out.append(guest_lane(machine(arch, paging, smp=smp), MORE if LONG else FEW, 240, f"cpus-{smp}-{arch}-{paging}"))
     if not LONG:
