@@ -132,7 +132,8 @@ static bool allows(bool write, bool exec, enum fault_access access)
 	return access == FAULT_READ || (access == FAULT_WRITE ? write : exec);
 }
 
-/* The leaf: true if the access may go on, with A and D set. */
+/* The leaf: true if the access may go on, with A and D set.  Hardware reads the entry at once, we perhaps in halves: what
+ * was read counts if the whole is still the same, even when there is nothing to set. */
 static bool take_leaf(struct walk *w, struct hw_pte *hw)
 {
 	pte_t seen, want;
@@ -149,7 +150,7 @@ static bool take_leaf(struct walk *w, struct hw_pte *hw)
 		want = pte_mkyoung(want);
 		if (w->access == FAULT_WRITE)
 			want = pte_mkdirty(want);
-	} while (!pte_same(seen, want) && !hw_pte_cmpxchg(hw, seen, want));
+	} while (!hw_pte_cmpxchg(hw, seen, want));
 	w->pfn = pte_pfn(want);
 	w->dirty = pte_dirty(want);
 	return true;

@@ -227,10 +227,15 @@ unsigned sim_tlb_stale(bool loud)
 
 struct pte_view sim_entry(struct mm *mm, vaddr_t va)
 {
-	struct pte_view v;
+	struct pte_view v = pte_decode(pte_none(), 0);
+	struct pt_slot slot;
 
 	rwsem_read_lock(&mm->lock);
-	v = pte_decode(entry_of(&mm->pt, va & PAGE_MASK), 0);
+	slot = pt_lock(&mm->pt, va & PAGE_MASK);
+	if (slot.hw) {
+		v = pte_decode(hw_pte_get(slot.hw), 0);
+		pt_unlock(slot);
+	}
 	rwsem_read_unlock(&mm->lock);
 	return v;
 }
