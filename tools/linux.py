@@ -57,15 +57,18 @@ def cpio_entry(name, mode, content, number):
     return padded(("070701" + "".join(f"{f:08x}" for f in fields) + name).encode() + b"\0") + padded(content)
 
 
-def initramfs(out, program, arguments):
-    """An archive with busybox, the program, and an /init that runs it and powers off."""
+def initramfs(out, program, arguments, before=(), files=()):
+    """An archive with busybox, the program, and an /init that runs it, after the commands @before, and powers off.  @files:
+    (name in the root, path here)."""
     subprocess.run([f"{TOP}/tools/fetch_busybox.py", "x86_64", f"{CACHE}/busybox-x86_64"], check=True)
+    name = os.path.basename(program)
     script = ("#!/busybox sh\n/busybox mount -t proc proc /proc\n/busybox mount -t tmpfs tmp /tmp\n"
-              f"/program {shlex.join(arguments)}\n/busybox echo \"program's status $?\"\n/busybox poweroff -f\n")
-    members = [(name, 0o040755, b"") for name in ("dev", "proc", "tmp")] + [("init", 0o100755, script.encode())]
-    for name, path in (("busybox", f"{CACHE}/busybox-x86_64"), ("program", program)):
+              + "".join(f"/busybox {command}\n" for command in before) +
+              f"/{name} {shlex.join(arguments)}\n/busybox echo \"program's status $?\"\n/busybox poweroff -f\n")
+    members = [(folder, 0o040755, b"") for folder in ("dev", "proc", "tmp", "sys", "mnt")] + [("init", 0o100755, script.encode())]
+    for member, path in (("busybox", f"{CACHE}/busybox-x86_64"), (name, program), *files):
         with open(path, "rb") as f:
-            members.append((name, 0o100755, f.read()))
+            members.append((member, 0o100755, f.read()))
     members.append(("TRAILER!!!", 0, b""))
     with open(out, "wb") as f:
         f.write(b"".join(cpio_entry(*member, number) for number, member in enumerate(members, 1)))
@@ -77,22 +80,42 @@ class LinuxMachine:
     kernel: str
     initrd: str
     mem: str = "1024"
+    icount: bool = True
+    disks: tuple = ()
+    words: str = ""
+
+    def _accel(self):
+        if not self.icount:
+            return ["-accel", "tcg,thread=multi"]
+        return ["-icount", "shift=0,align=off,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01T00:00:00,clock=vm",
+                "-accel", "tcg,thread=single"]
+
+    def _disks(self):
+        """NVMe, whose driver needs no module."""
+        return [word for i, path in enumerate(self.disks)
+                for word in ("-drive", f"if=none,id=d{i},format=raw,file={path}", "-device", f"nvme,drive=d{i},serial=d{i}")]
 
     def command(self):
         return ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max,-erms,-fsrm", "-m", self.mem, "-smp", "1",
-                "-icount", "shift=0,align=off,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01T00:00:00,clock=vm",
-                "-accel", "tcg,thread=single", "-nodefaults", "-display", "none", "-no-reboot", "-monitor", "none",
-                "-serial", "stdio", "-kernel", self.kernel, "-initrd", self.initrd, "-append", SETTINGS]
+                *self._accel(), *self._disks(), "-nodefaults", "-display", "none", "-no-reboot", "-monitor", "none",
+                "-serial", "stdio", "-kernel", self.kernel, "-initrd", self.initrd, "-append", f"{SETTINGS} {self.words}".strip()]
 
 
-def run(program, arguments, name="linux", seconds=900):
-    """The console's lines, or None if there is no Linux or the program failed."""
+def boot(program, arguments, name="linux", seconds=900, before=(), files=(), **changes):
+    """Boot it with the program (initramfs() says how); the Outcome, or None if there is no Linux."""
     vmlinuz = kernel()
     if not vmlinuz:
         return None
     initrd = f"{TOP}/build/{name}.cpio"
-    initramfs(initrd, program, arguments)
-    outcome = guest.run(LinuxMachine(vmlinuz, initrd), name, seconds)
+    initramfs(initrd, program, arguments, before, files)
+    return guest.run(LinuxMachine(vmlinuz, initrd, **changes), name, seconds)
+
+
+def run(program, arguments, name="linux", seconds=900):
+    """The console's lines, or None if there is no Linux or the program failed."""
+    outcome = boot(program, arguments, name, seconds)
+    if not outcome:
+        return None
     if outcome.status != 0 or "program's status 0" not in [line.strip() for line in outcome.lines]:
         print(f"the program did not end well on Linux; see {outcome.log}", file=sys.stderr)
         return None
