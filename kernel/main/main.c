@@ -44,6 +44,7 @@
 #include "kernel/proc/tty_file.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
+#include "mm/object/background.h"
 #include "mm/service/mirror.h"
 #include "mm/service/reclaim.h"
 
@@ -55,11 +56,13 @@ static void flusher_thread(void *arg)
 
 	for (;;) {
 		flusher_wait();
+		background_begin();
 		flusher_round();
-		if (clock_ns() < meta_due)
-			continue;
-		vfs_flush_round();
-		meta_due = clock_ns() + FLUSHER_META_NS;
+		if (clock_ns() >= meta_due) {
+			vfs_flush_round();
+			meta_due = clock_ns() + FLUSHER_META_NS;
+		}
+		background_end();
 	}
 }
 
@@ -68,7 +71,9 @@ static void kswapd_thread(void *arg)
 {
 	for (;;) {
 		reclaim_wait();
+		background_begin();
 		reclaim_round();
+		background_end();
 	}
 }
 
