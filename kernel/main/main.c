@@ -33,6 +33,7 @@
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
+#include "mm/service/pin.h"
 #include "mm/space/mm.h"
 #include "kernel/lib/mutation.h"
 #include "kernel/lib/printk.h"
@@ -102,6 +103,14 @@ static void choose_mprotect(void)
 	mprotect_strict = option_value("mprotect", text, sizeof(text)) && !strcmp(text, "strict-2007");
 }
 
+/* pins=linux-compat: as /proc/sys/vm/pin_longterm. */
+static void choose_pins(void)
+{
+	char text[16];
+
+	pin_linux_compat = option_value("pins", text, sizeof(text)) && !strcmp(text, "linux-compat");
+}
+
 /* mutate=M2: the kernel gets that bug. */
 static void choose_mutation(void)
 {
@@ -158,6 +167,7 @@ static void boot_thread(void *arg)
 	process_subsystem_init();
 	choose_mutation();
 	choose_mprotect();
+	choose_pins();
 	devices_init();
 	machine_stop_hook = stop_machine;
 	if (option_present("tests"))
