@@ -10,6 +10,7 @@
  *   init=PATH         another process 1
  *   mprotect=strict-2007   refuse it where pages have protections of their own (mm/space/protect.c)
  *   mutate=Mn         debug builds: behave wrongly as mutation n says (kernel/lib/mutation.h)
+ *   gdb=on|wait|panic the debugger at the second serial port (kernel/debug/debug.h)
  *   crash=NAME        debug builds: commit the planted bug of that name (crash.c)
  * The rest is read by init (user/init.c).
  */
@@ -19,6 +20,7 @@
 #include <arch/smp.h>
 #include <arch/upcall.h>
 
+#include "kernel/debug/debug.h"
 #include "kernel/dev/block.h"
 #include "kernel/dev/iommu.h"
 #include "kernel/dev/nvme.h"
@@ -97,6 +99,14 @@ static void choose_mprotect(void)
 	mprotect_strict = option_value("mprotect", text, sizeof(text)) && !strcmp(text, "strict-2007");
 }
 
+static void choose_debugger(void)
+{
+	char words[32];
+
+	if (option_value("gdb", words, sizeof(words)))
+		debugger_init(words);
+}
+
 /* mutate=M2: the kernel gets that bug. */
 static void choose_mutation(void)
 {
@@ -148,6 +158,7 @@ static void boot_thread(void *arg)
 	char init[64];
 	int err;
 
+	debugger_start();
 	crash_if_asked();
 	vfs_init();
 	process_subsystem_init();
@@ -171,8 +182,10 @@ static void boot_thread(void *arg)
 void kernel_main(void)
 {
 	printk("Pteron, %s, booted by %s\n", PTERON_CONFIG, boot_info.loader);
+	choose_debugger();
 	phys_init();
 	arch_init();
+	debugger_listen();
 	sched_init();
 	mm_init_subsystem();
 	mirror_init_subsystem();
