@@ -179,7 +179,7 @@ iso: setup
 		print(machine.make_iso(machine.from_environment(), 'build/pteron.iso', ''))"
 
 # -- what people type ------------------------------------------------------------------------------------------
-export ARCH PAGING BUILD SAN FW DISK SMP MEM TESTS T N ACCEL ICOUNT IOMMU APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS
+export ARCH PAGING BUILD SAN FW DISK SMP MEM TESTS T N ACCEL ICOUNT IOMMU APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS PART DOC
 
 help:
 	@echo 'make run      boot Pteron with a shell on this terminal (Ctrl-A X leaves)'
@@ -189,7 +189,7 @@ help:
 	@echo "make guest    the ring-3 suite on one machine  TESTS='T0-*'"
 	@echo 'make debug    QEMU halted and a gdb connected to it'
 	@echo 'make exec     run one static Linux program     PROG=./a.out ARGS=... WITH=dir'
-	@echo 'make bench    costs in guest instructions'
+	@echo 'make bench    costs, beside those of Linux     PART=compare|alone  DOC=1'
 	@echo 'make profile  hottest functions of an operation T=mosaic/remap_resident_page  N=16'
 	@echo 'make iso      a hybrid boot image (BIOS and UEFI)'
 	@echo 'each with     ARCH=x86_64|i386 PAGING=4level|pae|2level|scrambled FW=direct|bios|uefi SMP=1 MEM=512 BUILD=debug|release'

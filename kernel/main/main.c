@@ -33,6 +33,7 @@
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
+#include "mm/service/pin.h"
 #include "mm/space/mm.h"
 #include "kernel/lib/mutation.h"
 #include "kernel/lib/printk.h"
@@ -44,6 +45,7 @@
 #include "kernel/proc/tty_file.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
+#include "mm/object/background.h"
 #include "mm/service/mirror.h"
 #include "mm/service/reclaim.h"
 
@@ -55,11 +57,13 @@ static void flusher_thread(void *arg)
 
 	for (;;) {
 		flusher_wait();
+		background_begin();
 		flusher_round();
-		if (clock_ns() < meta_due)
-			continue;
-		vfs_flush_round();
-		meta_due = clock_ns() + FLUSHER_META_NS;
+		if (clock_ns() >= meta_due) {
+			vfs_flush_round();
+			meta_due = clock_ns() + FLUSHER_META_NS;
+		}
+		background_end();
 	}
 }
 
@@ -68,7 +72,9 @@ static void kswapd_thread(void *arg)
 {
 	for (;;) {
 		reclaim_wait();
+		background_begin();
 		reclaim_round();
+		background_end();
 	}
 }
 
@@ -95,6 +101,14 @@ static void choose_mprotect(void)
 	char text[16];
 
 	mprotect_strict = option_value("mprotect", text, sizeof(text)) && !strcmp(text, "strict-2007");
+}
+
+/* pins=linux-compat: as /proc/sys/vm/pin_longterm. */
+static void choose_pins(void)
+{
+	char text[16];
+
+	pin_linux_compat = option_value("pins", text, sizeof(text)) && !strcmp(text, "linux-compat");
 }
 
 /* mutate=M2: the kernel gets that bug. */
@@ -153,6 +167,7 @@ static void boot_thread(void *arg)
 	process_subsystem_init();
 	choose_mutation();
 	choose_mprotect();
+	choose_pins();
 	devices_init();
 	machine_stop_hook = stop_machine;
 	if (option_present("tests"))

@@ -28,11 +28,6 @@ struct unmap {
 	enum unmap_result result;
 };
 
-static bool pinned(const struct page *page)
-{
-	return __atomic_load_n(&page->pins_w, __ATOMIC_SEQ_CST) || __atomic_load_n(&page->pins_r, __ATOMIC_SEQ_CST);
-}
-
 /* False: the reverse map is locked. */
 static bool walk(struct page *page, enum rmap_intent intent, rmap_visit_t *visit, void *ctx)
 {
@@ -89,7 +84,7 @@ static bool may_unmap(struct unmap *u, const struct rmap_hit *hit)
 
 	if (hit->flags & RMAP_LOCKED)
 		u->result = UNMAP_LOCKED;
-	else if (pinned(page) ||
+	else if (page_pinned(page) ||
 	         (page_test(page, PG_ANON) && !page_test(page, PG_SWAPCACHE) && page_test(page, PG_SWAPBACKED)))
 		u->result = UNMAP_MAPPED;
 	else
@@ -108,7 +103,7 @@ static bool unmap_entry(const struct rmap_hit *hit, void *ctx)
 	old = hw_pte_get_and_clear(hit->hw);
 	SYNC_POINT("clear-before-flush");
 	pgtable_flush_page(hit->pt, hit->va);
-	if (pinned(page) || !leaves(hit, page, old, &new)) {
+	if (page_pinned(page) || !leaves(hit, page, old, &new)) {
 		hw_pte_set(hit->hw, old);
 		u->result = UNMAP_MAPPED;
 		return false;

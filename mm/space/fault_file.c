@@ -150,6 +150,12 @@ static void read_ahead(const struct fault_io *io)
 	*ra = own;
 }
 
+void fault_abandon(struct fault_io *io)
+{
+	if (!io->swap)
+		mm_file_ops->put(io->file);
+}
+
 enum fault_result fault_wait(struct fault_io *io)
 {
 	enum fault_result result = FAULT_OK;

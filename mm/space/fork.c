@@ -76,11 +76,6 @@ static void note_copy(struct copy *c, vaddr_t va)
 		nonlinear_index_to_copy(c->to->link.nonlinear, pgoff, va);
 }
 
-static bool page_pinned(const struct page *page)
-{
-	return __atomic_load_n(&page->pins_w, __ATOMIC_SEQ_CST) || __atomic_load_n(&page->pins_r, __ATOMIC_SEQ_CST);
-}
-
 /* The pinned page stays the parent's; the child gets the spare, filled. */
 static void copy_pinned(struct copy *c, struct hw_pte *to, vaddr_t va, struct page *page, pte_t pte)
 {
@@ -95,26 +90,47 @@ static void copy_pinned(struct copy *c, struct hw_pte *to, vaddr_t va, struct pa
 	lru_add(copy);
 }
 
+/*
+ * The parent's page is no longer its alone, unless a device has it: then nothing has changed and the answer is no.
+ *
+ *   A1 empty the entry       a lockless pin (mm/service/pin_fast.c) counts itself before it looks at the entry again, and
+ *   A2 (barrier) pinned?     at the flag after that: so either it is seen here, or it finds the entry empty, or, when A4
+ *   A3 clear the flag        has brought the very same entry back (it was read-only before), the flag cleared
+ *   A4 (barrier) set it read-only
+ *
+ * => parent's PTL
+ */
+static bool share_page(struct copy *c, struct hw_pte *from, struct page *page, pte_t *pte)
+{
+	pte_t old;
+
+	if (!page_test(page, PG_ANON_EXCLUSIVE))
+		return true;
+	old = hw_pte_get_and_clear(from);
+	if (page_pinned(page)) {
+		hw_pte_set(from, old);
+		return false;
+	}
+	page_clear(page, PG_ANON_EXCLUSIVE);
+	*pte = pte_wrprotect(old);
+	hw_pte_set(from, *pte);
+	c->write_protected |= pte_hw_write(old);
+	return true;
+}
+
 /* Share the page read-only; returns false if a spare page is needed first. */
 static bool copy_anon(struct copy *c, struct hw_pte *from, struct hw_pte *to, vaddr_t va, pte_t pte)
 {
 	struct page *page = pfn_to_page(pte_pfn(pte));
 
-	if (page_test(page, PG_ANON_EXCLUSIVE) && page_pinned(page)) {
+	if (share_page(c, from, page, &pte)) {
+		page_get(page);
+		child_gets(c, to, page, pte);
+	} else {
 		if (!c->spare)
 			return false;
 		copy_pinned(c, to, va, page, pte);
-		note_copy(c, va);
-		return true;
 	}
-	page_clear(page, PG_ANON_EXCLUSIVE);
-	if (pte_hw_write(pte)) {
-		pte = pte_wrprotect(hw_pte_get_and_clear(from));
-		hw_pte_set(from, pte);
-		c->write_protected = true;
-	}
-	page_get(page);
-	child_gets(c, to, page, pte);
 	note_copy(c, va);
 	return true;
 }

@@ -49,6 +49,10 @@ enum fault_result vma_fault(struct vma *vma, vaddr_t addr, enum fault_access acc
 /* The kernel itself wants the page, whatever vma and entry permit: to read it, or (@own) to have it as the mapping's own
  * anonymous page.  The entry's grants stay as they are. => the same; the vma is private */
 enum fault_result vma_fault_forced(struct vma *vma, vaddr_t addr, bool own, struct fault_io *io);
+/* May it be had by force there (vma_fault_forced()), to be read or written? */
+bool vma_may_force(const struct vma *vma, bool write);
+/* Instead of fault_wait(): nobody is going to wait. => any context */
+void fault_abandon(struct fault_io *io);
 /* Read the page in. FAULT_OK: try the access again. => no locks held, may sleep */
 enum fault_result fault_wait(struct fault_io *io);
 /* For swapoff: map the page again that @va's entry has in swap area @type, whatever the vma allows; nothing to do if it has

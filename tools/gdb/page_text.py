@@ -9,7 +9,7 @@ def state(page):
     if page_has(page, "PG_RESERVED"):
         return "reserved (the kernel's image, firmware, or no RAM)"
     if page_has(page, "PG_BUDDY"):
-        return f"free: first of {1 << page.private}"
+        return "free, in a CPU's own stock" if page_has(page, "PG_STACKED") else f"free: first of {1 << page.private}"
     if page_has(page, "PG_TABLE"):
         return "page table"
     if page_has(page, "PG_SLAB"):
