@@ -8,20 +8,20 @@ child in an initramfs.  The settings are the strongest honest ones (docs/platfor
 """
 import dataclasses
 import glob
+import lzma
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
 
 import guest
-from machine import TOP
+import machine
 
 META = "linux-image-6.12-cloud-amd64"
-CACHE = os.path.join(TOP, "build", "cache")
+CACHE = os.path.join(machine.TOP, "build", "cache")
 SETTINGS = ("console=ttyS0 quiet panic=-1 mitigations=off no5lvl init_on_alloc=0 nokaslr norandmaps audit=0 "
-            "randomize_kstack_offset=off")
+            "randomize_kstack_offset=off transparent_hugepage=madvise zswap.enabled=0")
 
 
 def package():
@@ -30,23 +30,43 @@ def package():
     return [line.split()[-1] for line in text.splitlines() if "Depends:" in line][0]
 
 
+KERNEL = f"{CACHE}/linux-6.12"
+DISK_DRIVER = f"{CACHE}/linux-6.12-virtio_blk.ko"
+
+
+def keep(content, path):
+    with open(path + ".tmp", "wb") as f:
+        f.write(content)
+    os.replace(path + ".tmp", path)
+
+
+def unpack(where):
+    """From the package's folder @where into the cache."""
+    with open(glob.glob(f"{where}/boot/vmlinuz-*")[0], "rb") as f:
+        keep(f.read(), KERNEL)
+    with lzma.open(glob.glob(f"{where}/lib/modules/*/kernel/drivers/block/virtio_blk.ko.xz")[0]) as f:
+        keep(f.read(), DISK_DRIVER)
+
+
 def kernel():
     """A path to vmlinuz, or None if it cannot be had."""
-    path = f"{CACHE}/linux-6.12"
-    if os.path.exists(path):
-        return path
+    if os.path.exists(KERNEL) and os.path.exists(DISK_DRIVER):
+        return KERNEL
     try:
         with tempfile.TemporaryDirectory() as d:
             subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=", "download", package()], cwd=d, check=True,
                            timeout=600, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             subprocess.run(["dpkg-deb", "-x", glob.glob(f"{d}/*.deb")[0], f"{d}/x"], check=True)
             os.makedirs(CACHE, exist_ok=True)
-            shutil.copy(glob.glob(f"{d}/x/boot/vmlinuz-*")[0], path + ".tmp")
-            os.replace(path + ".tmp", path)
+            unpack(f"{d}/x")
     except (subprocess.SubprocessError, OSError, IndexError) as e:
         print(f"Linux 6.12 cannot be had: {e}", file=sys.stderr)
         return None
-    return path
+    return KERNEL
+
+
+# What /init mounts, the type being the device's name too.
+MOUNTS = {"proc": "/proc", "sysfs": "/sys", "devtmpfs": "/dev", "debugfs": "/sys/kernel/debug", "tmpfs": "/tmp"}
 
 
 def cpio_entry(name, mode, content, number):
@@ -58,62 +78,52 @@ def cpio_entry(name, mode, content, number):
 
 
 def initramfs(out, program, arguments, before=(), files=()):
-    """An archive with busybox, the program, and an /init that runs it, after the commands @before, and powers off.  @files:
-    (name in the root, path here)."""
-    subprocess.run([f"{TOP}/tools/fetch_busybox.py", "x86_64", f"{CACHE}/busybox-x86_64"], check=True)
-    name = os.path.basename(program)
-    script = ("#!/busybox sh\n/busybox mount -t proc proc /proc\n/busybox mount -t tmpfs tmp /tmp\n"
-              + "".join(f"/busybox {command}\n" for command in before) +
-              f"/{name} {shlex.join(arguments)}\n/busybox echo \"program's status $?\"\n/busybox poweroff -f\n")
-    members = [(folder, 0o040755, b"") for folder in ("dev", "proc", "tmp", "sys", "mnt")] + [("init", 0o100755, script.encode())]
-    for member, path in (("busybox", f"{CACHE}/busybox-x86_64"), (name, program), *files):
+    """An archive with busybox, the program, and an /init that runs it, after the busybox commands @before, and powers off.
+    @files: (name in the root, path here)."""
+    subprocess.run([f"{machine.TOP}/tools/fetch_busybox.py", "x86_64", f"{CACHE}/busybox-x86_64"], check=True)
+    mounts = "".join(f"/busybox mount -t {kind} {kind} {where}\n" for kind, where in MOUNTS.items())
+    first = "".join(f"/busybox {command}\n" for command in before)
+    program_name = os.path.basename(program)
+    script = (f"#!/busybox sh\n{mounts}/busybox insmod /virtio_blk.ko\n{first}"
+              f"/{program_name} {shlex.join(arguments)}\n/busybox echo \"program's status $?\"\n/busybox poweroff -f\n")
+    members = [(name, 0o040755, b"") for name in ("dev", "proc", "sys", "tmp", "mnt")]
+    members.append(("init", 0o100755, script.encode()))
+    for name, path in (("busybox", f"{CACHE}/busybox-x86_64"), (program_name, program), ("virtio_blk.ko", DISK_DRIVER), *files):
         with open(path, "rb") as f:
-            members.append((member, 0o100755, f.read()))
+            members.append((name, 0o100755, f.read()))
     members.append(("TRAILER!!!", 0, b""))
     with open(out, "wb") as f:
         f.write(b"".join(cpio_entry(*member, number) for number, member in enumerate(members, 1)))
 
 
 @dataclasses.dataclass
-class LinuxMachine:
-    """What guest.run() boots."""
-    kernel: str
-    initrd: str
-    mem: str = "1024"
-    icount: bool = True
-    disks: tuple = ()
-    words: str = ""
+class LinuxMachine(machine.Machine):
+    """The same machine with another kernel: what guest.run() boots."""
+    vmlinuz: str = ""
+    words: str = ""     # more of its command line
 
-    def _accel(self):
-        if not self.icount:
-            return ["-accel", "tcg,thread=multi"]
-        return ["-icount", "shift=0,align=off,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01T00:00:00,clock=vm",
-                "-accel", "tcg,thread=single"]
-
-    def _disks(self):
-        """NVMe, whose driver needs no module."""
-        return [word for i, path in enumerate(self.disks)
-                for word in ("-drive", f"if=none,id=d{i},format=raw,file={path}", "-device", f"nvme,drive=d{i},serial=d{i}")]
-
-    def command(self):
-        return ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max,-erms,-fsrm", "-m", self.mem, "-smp", "1",
-                *self._accel(), *self._disks(), "-nodefaults", "-display", "none", "-no-reboot", "-monitor", "none",
-                "-serial", "stdio", "-kernel", self.kernel, "-initrd", self.initrd, "-append", f"{SETTINGS} {self.words}".strip()]
+    def _boot(self):
+        return ["-kernel", self.vmlinuz, "-initrd", self.initrd, "-append", f"{SETTINGS} {self.words}".strip()]
 
 
-def boot(program, arguments, name="linux", seconds=900, before=(), files=(), **changes):
-    """Boot it with the program (initramfs() says how); the Outcome, or None if there is no Linux."""
+# What the costs in docs/ were counted on.
+COUNTING = machine.Machine(mem="1024", icount=True, cpu="max,-erms,-fsrm")
+
+
+def boot(program, arguments, name="linux", seconds=900, m=COUNTING, before=(), files=(), words=""):
+    """Boot it with the program (initramfs() says how); the Outcome, or None if there is no Linux.  @m: with which QEMU options."""
     vmlinuz = kernel()
     if not vmlinuz:
         return None
-    initrd = f"{TOP}/build/{name}.cpio"
+    initrd = f"{machine.TOP}/build/{name}.cpio"
     initramfs(initrd, program, arguments, before, files)
-    return guest.run(LinuxMachine(vmlinuz, initrd, **changes), name, seconds)
+    fields = {f.name: getattr(m, f.name) for f in dataclasses.fields(m)}
+    return guest.run(LinuxMachine(**dict(fields, vmlinuz=vmlinuz, initrd=initrd, words=words)), name, seconds)
 
 
-def run(program, arguments, name="linux", seconds=900):
+def run(program, arguments, name="linux", seconds=900, m=COUNTING):
     """The console's lines, or None if there is no Linux or the program failed."""
-    outcome = boot(program, arguments, name, seconds)
+    outcome = boot(program, arguments, name, seconds, m)
     if not outcome:
         return None
     if outcome.status != 0 or "program's status 0" not in [line.strip() for line in outcome.lines]:

@@ -18,7 +18,7 @@ import tempfile
 import exec as pteron_exec
 import guest
 import linux
-from machine import TOP, build, from_environment, suite_disks, suite_words
+from machine import TOP, Machine, build, from_environment, suite_disks, suite_words
 
 sys.path.insert(0, f"{TOP}/tests/oracle")
 from known import KNOWN, SUITE  # noqa: E402  pylint: disable=wrong-import-position
@@ -29,10 +29,10 @@ DETAILED = 300      # of which everything is printed
 ROUNDS = 8          # of leaving out steps with known differences
 SHRUNK = 3          # differences that are worked on
 RECORDED = 300
-LINUX_BEFORE = ("mount -t sysfs sys /sys", "mount -t debugfs debug /sys/kernel/debug", "mount -t devtmpfs dev /dev",
-                # one page a fault, and no huge ones: what is mapped is then what was touched
+LINUX_BEFORE = (# one page a fault, and no huge ones: what is mapped is then what was touched
                 "sh -c 'echo 4096 > /sys/kernel/debug/fault_around_bytes'",
                 "sh -c 'echo never > /sys/kernel/mm/transparent_hugepage/enabled'")
+LINUX = Machine(mem="512")
 LINUX_WORDS = "nopku"  # else memory that may only be executed cannot be read
 
 
@@ -44,8 +44,7 @@ class Linux:
         self.program = f"{m.out}/user/oracle"
 
     def run(self, arguments, files):
-        outcome = linux.boot(self.program, arguments, "oracle-linux", 1800, LINUX_BEFORE, files, icount=False, mem="512",
-                             words=LINUX_WORDS)
+        outcome = linux.boot(self.program, arguments, "oracle-linux", 1800, LINUX, LINUX_BEFORE, files, LINUX_WORDS)
         if not outcome:
             sys.exit("there is no Linux to ask")
         return [line.strip() for line in outcome.lines]
@@ -258,8 +257,8 @@ def suite_on_linux(m, glob):
     with tempfile.TemporaryDirectory() as work:
         os.mkdir(f"{work}/empty")
         pteron_exec.image_of(f"{work}/empty", f"{work}/disk", 64)
-        outcome = linux.boot(f"{m.out}/user/suite", [glob], "suite-linux", 3600, (*LINUX_BEFORE, "mount -t ext2 /dev/nvme0n1 /mnt"),
-                             icount=False, mem="512", words=LINUX_WORDS, disks=(f"{work}/disk",))
+        outcome = linux.boot(f"{m.out}/user/suite", [glob], "suite-linux", 3600, dataclasses.replace(LINUX, disks=(f"{work}/disk",)),
+                             (*LINUX_BEFORE, "mount -t ext2 /dev/vda /mnt"), words=LINUX_WORDS)
     return {r.name: r for r in outcome.results}
 
 

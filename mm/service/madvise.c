@@ -38,11 +38,37 @@ static int drop_pages(struct mm *mm, vaddr_t start, vaddr_t end, unsigned withou
 	return err;
 }
 
+/* Where the first vma with a flag of @without begins, or @end. => mm->lock held */
+static vaddr_t first_unfit(struct mm *mm, vaddr_t start, vaddr_t end, unsigned without)
+{
+	struct vma *vma;
+
+	for_each_vma_in(vma, mm, start, end)
+		if (vma->flags & without)
+			return max(start, vma->start);
+	return end;
+}
+
+/* Who answers faults is told first, but not of what is going to be refused. */
+static int tell_dropped(struct mm *mm, vaddr_t start, vaddr_t end, unsigned without)
+{
+	vaddr_t stop;
+
+	if (likely(list_empty(&mm->uffds)))
+		return 0;
+	rwsem_read_lock(&mm->lock);
+	stop = first_unfit(mm, start, end, without);
+	rwsem_read_unlock(&mm->lock);
+	return start < stop ? uffd_tell_remove(mm, start, stop) : 0;
+}
+
 static int madvise_dontneed(struct mm *mm, vaddr_t start, vaddr_t end, unsigned without)
 {
+	int err = tell_dropped(mm, start, end, without);
 	bool covered;
-	int err;
 
+	if (err)
+		return err;
 	rwsem_read_lock(&mm->lock);
 	covered = vma_covers(mm, start, end);
 	err = drop_pages(mm, start, end, without);
@@ -94,17 +120,6 @@ static int madvise_each(struct mm *mm, vaddr_t start, vaddr_t end, unsigned with
 
 static void nothing(struct vma *vma, vaddr_t start, vaddr_t end)
 {
-}
-
-/* Where the first vma with a flag of @without begins, or @end. => mm->lock held */
-static vaddr_t first_unfit(struct mm *mm, vaddr_t start, vaddr_t end, unsigned without)
-{
-	struct vma *vma;
-
-	for_each_vma_in(vma, mm, start, end)
-		if (vma->flags & without)
-			return max(start, vma->start);
-	return end;
 }
 
 static int madvise_pageout(struct mm *mm, vaddr_t start, vaddr_t end)
@@ -224,12 +239,16 @@ static int madvise_remove(struct mm *mm, vaddr_t start, vaddr_t end)
 	covered = vma_covers(mm, start, end);
 	rwsem_read_unlock(&mm->lock);
 	do {
+		vaddr_t from = start;
+
 		rwsem_read_lock(&mm->lock);
 		err = start < end ? remove_part(mm, &start, end, &file, &first, &last) : 1;
 		rwsem_read_unlock(&mm->lock);
 		if (err)
 			break;
-		err = mm_file_ops->punch(file, first, last);
+		err = uffd_tell_remove(mm, from, min(start, end));
+		if (!err)
+			err = mm_file_ops->punch(file, first, last);
 		mm_file_ops->put(file);
 	} while (!err);
 	return err < 0 ? err : covered ? 0 : -ENOMEM;
