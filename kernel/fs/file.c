@@ -98,10 +98,10 @@ static int mmap_check_seals(const struct inode *inode, struct mmap_request *req)
 	return 0;
 }
 
-/* Would the last byte have an offset that loff_t does not have? */
-static bool beyond_every_file(const struct mmap_request *req)
+/* Would the last byte have an offset that no file has: above loff_t, or above everything? */
+static bool beyond_every_file(const struct inode *inode, const struct mmap_request *req)
 {
-	u64 length = ALIGN_UP((u64)req->length, (u64)PAGE_SIZE), most = ((u64)1 << 63) - 1;
+	u64 length = ALIGN_UP((u64)req->length, (u64)PAGE_SIZE), most = S_ISREG(inode->mode) ? ~(u64)0 >> 1 : ~(u64)0;
 
 	return length > most || req->pgoff > (most - length) >> PAGE_SHIFT;
 }
@@ -113,7 +113,7 @@ int file_mmap_prepare(struct file *f, struct mmap_request *req)
 	bool shared = type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
 	int err;
 
-	if (S_ISREG(inode->mode) && beyond_every_file(req))
+	if (beyond_every_file(inode, req))
 		return -EOVERFLOW;
 	if (!shared && type != MAP_PRIVATE)
 		return -EINVAL;

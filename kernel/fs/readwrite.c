@@ -149,8 +149,8 @@ static ssize_t write_at(struct file *f, const void *user, size_t n, loff_t *pos,
 	if (how & APPEND)
 		*pos = inode->obj.size;
 	r = write_limit(inode, *pos, n);
-	if (r == -EPERM && copy_from_user(&first, user, 1))
-		r = -EFAULT; /* a source that is not there is told before a seal (Linux) */
+	if ((r > 0 || r == -EPERM) && copy_from_user(&first, user, 1))
+		r = -EFAULT; /* a source that is not there is told before a seal, and before the file grows (Linux) */
 	if (r > 0 && (how & NOWAIT))
 		r = ready_part(f, (size_t)r, *pos);
 	if (r > 0)

@@ -134,7 +134,7 @@ void object_truncate(struct vm_object *obj, loff_t size)
 	/* A mapping may have stored beyond the end within the last page: that must not become file content. */
 	(void)object_zero(obj, min(old, size), ALIGN_UP(min(old, size), (loff_t)PAGE_SIZE));
 	WRITE_ONCE(obj->size, size);
-	if (size < old) {
+	if (size <= old) { /* (there may be pages beyond the end: FALLOC_FL_KEEP_SIZE) */
 		if (!MUTATION(18)) {
 			unmap_everywhere(&u);
 			SYNC_POINT("truncate-unmapped");

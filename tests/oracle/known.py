@@ -57,7 +57,7 @@ KNOWN = (
           "told before what is mapped is looked at", "EOVERFLOW"),
     Known("vmas that differ in advice", r"c* ?remap_file_pages", "EINVAL", "0",
           "Linux wants equal flags of all vmas of the range; what counts here is that they show one file", "adjacent vmas of one file"),
-    Known("mremap of a remapped range", r"c* ?mremap", "EFAULT", "",
+    Known("mremap of a remapped range", r"c* ?mremap", "EFAULT|elsewhere", "",
           "to Linux it is many mappings, here it is one", "no vma is made"),
     Known("MADV_REMOVE of a remapped range", r"c* ?madvise\(.*, 9\)", "0|EACCES|ENOMEM", "EINVAL",
           "an address range of such a mapping says nothing about the file's", "`REMOVE` in vmas of many offsets"),

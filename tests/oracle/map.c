@@ -80,13 +80,16 @@ static unsigned sharing(u32 r)
 	}
 }
 
+/* Large ones only where Linux is of the same width: a 64-bit kernel has other limits for 32-bit programs. */
 static u64 map_offset(u32 r)
 {
+	if (sizeof(long) == 4)
+		return r % 10 * P;
 	switch (r >> 16 & 63) {
 	case 0:
-		return sizeof(long) == 8 ? P + 7 : P;
+		return P + 7;
 	case 1:
-		return ((u64)1 << 63) - P; /* on i386, what is left of it in 32 bits of pages */
+		return ((u64)1 << 63) - P;
 	case 2:
 		return (u64)0 - P;
 	default:
@@ -178,6 +181,9 @@ void step_remap(const struct step *s)
 
 	say("remap_file_pages(%s, %s, %u, %ld, %#x)", place(at), length(size), prot, (long)pgoff, flags);
 	say_result(syscall(SYS_remap_file_pages, at, size, prot, pgoff, flags));
+	for (size_t i = 0; i < WINDOW_PAGES && flags & MAP_NONBLOCK;
+	     i++) /* are cached pages mapped at once? Not on Linux */
+		(void)try_read(WINDOW + i * P);
 }
 
 void step_brk(const struct step *s)

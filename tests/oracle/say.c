@@ -82,9 +82,11 @@ void say_page_by_page(long nr, uintptr_t at, size_t size, long argument)
 	int error = errno;
 
 	say(" = %s", strerrorname_np(error) ?: "?");
-	if (at % P == 0 && at - (uintptr_t)WINDOW < WINDOW_PAGES * P && size && size <= WINDOW_PAGES * P) {
+	if (at % P == 0 && at - (uintptr_t)WINDOW < WINDOW_PAGES * P && size) {
+		uintptr_t limit = (uintptr_t)WINDOW + WINDOW_PAGES * P, end = size < limit - at ? at + size : limit;
+
 		say(",");
-		for (uintptr_t end = at + size; at < end; at += P)
+		for (; at < end; at += P)
 			say(" %s", syscall(nr, at, P, argument) ? strerrorname_np(errno) ?: "?" : "0");
 	}
 	say("\n");

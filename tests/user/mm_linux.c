@@ -255,6 +255,10 @@ TEST(linux_tmpfs_holes, "linux.tmpfs holes take no memory for being read or cut"
 	CHECK_EQ(blocks(fd), 0);
 	CHECK_EQ(pwrite(fd, "x", 1, 3 * P), 1);
 	CHECK_EQ(blocks(fd), 8);
+	CHECK_OK(fallocate(fd, FALLOC_FL_KEEP_SIZE, 40 * P, 4 * P));
+	CHECK_EQ(blocks(fd), 5 * 8);
+	CHECK_OK(ftruncate(fd, 30 * P + 5)); /* to the size that it has: what lies beyond goes */
+	CHECK_EQ(blocks(fd), 8);
 }
 
 TEST(linux_mincore_hole, "linux.mincore answers for what comes before a hole")
@@ -273,12 +277,16 @@ TEST(linux_file_order, "linux.files which error comes first")
 {
 	int fd = CHECK_OK((int)syscall(SYS_memfd_create, "sealed", 2)), fds[2];
 	int tmp = make_file(tmp_dir(), "seals", 0), ro = reopened(fd, O_RDONLY);
+	u8 *p;
 
 	CHECK_OK(pipe(fds));
 	CHECK_OK(ftruncate(fd, P));
 	CHECK_OK(fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE));
 	CHECK_ERRNO(pwrite(fd, BAD, 5, 0), EFAULT);
 	CHECK_ERRNO(pwrite(fd, "hello", 5, 0), EPERM);
+	p = map_shared(reopened(tmp, O_RDWR), 2, RW);
+	CHECK_ERRNO(pwrite(tmp, p + P, 5, 3 * P), EFAULT); /* the write itself would have made the source */
+	CHECK_EQ(lseek(tmp, 0, SEEK_END), 0);
 	CHECK_ERRNO(pwrite(fds[0], "hello", 5, 0), ESPIPE);
 	CHECK_ERRNO(pread(fds[1], &fds, 5, 0), ESPIPE);
 	CHECK_ERRNO(fallocate(ro, 0, 0, 0), EINVAL);
