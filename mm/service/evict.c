@@ -43,11 +43,6 @@ enum verdict {
 	SENT,        /* on its way to swap; unlocked already */
 };
 
-static bool pinned(const struct page *page)
-{
-	return __atomic_load_n(&page->pins_w, __ATOMIC_SEQ_CST) || __atomic_load_n(&page->pins_r, __ATOMIC_SEQ_CST);
-}
-
 static bool only_ours(const struct page *page)
 {
 	return __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 1;
@@ -95,8 +90,13 @@ static enum verdict push_anon(struct evict *e, struct page *page)
 		return FREE; /* its last entry went while it was isolated */
 	if (!lazy && !page_test(page, PG_SWAPCACHE) && !swap_add(page))
 		return ACTIVATE;
+<<<<<<< HEAD
+	unmapped = page_unmap(page);
+	if (unmapped != UNMAP_DONE || page_pinned(page)) {
+=======
 	v = unmap(e, page);
 	if (v != UNMAPPED)
+>>>>>>> reclaim
 		(void)swap_try_free(page);
 	return v;
 }
@@ -138,7 +138,21 @@ static enum verdict finish_cached(struct page *page)
 	struct vm_object *obj = page->object;
 	bool clean;
 
+<<<<<<< HEAD
+	if (obj->tracks_dirty && page_test(page, PG_DIRTY))
+		return e->background ? WRITE : KEEP;
+	switch (page_unmap(page)) {
+	case UNMAP_LOCKED:
+		return UNEVICTABLE;
+	case UNMAP_MAPPED:
+		return ACTIVATE;
+	default:
+		break;
+	}
+	if (page_pinned(page))
+=======
 	if (pinned(page))
+>>>>>>> reclaim
 		return ACTIVATE;
 	if (!obj->tracks_dirty)
 		return UNEVICTABLE; /* its content is nowhere else */
@@ -162,7 +176,7 @@ static enum verdict judge_locked(struct evict *e, struct page *page)
 	}
 	if (!is_anon(page) && !page->object)
 		return KEEP; /* truncated: whoever still holds it will free it */
-	if (pinned(page))
+	if (page_pinned(page))
 		return ACTIVATE;
 	v = judge_use(e, page);
 	if (v != FREE)
