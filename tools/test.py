@@ -227,7 +227,7 @@ def lanes():
     if LONG:
         for arch, paging in FORMATS: # ten minutes: no store of a device is lost
             out.append(guest_lane(machine(arch, paging, smp=4), "T1-15,T1-06,X-06", 1500, f"pins-{arch}-{paging}",
-                                  ("suite.dma=600", "suite.race=20")))
+                                  ("suite.dma=600",)))
         out.append(command_lane("hardening", [sys.executable, "tests/host/test_crash.py"], 600, "make test LANES=hardening"))
         out.append(guest_lane(machine("x86_64", "4level", san="kasan", mem="1024"), "*", 900, "guest-kasan"))
     out.append(command_lane("exec", [sys.executable, "tests/host/test_exec.py"], 240, "make test LANES=exec"))

@@ -9,6 +9,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* How long a storm takes; suite.dma=n (seconds): so much for each of them. */
+static unsigned storm_ms(unsigned otherwise, unsigned each)
+{
+	u64 n = suite_number("dma", 0);
+
+	return n ? (unsigned)n * each : otherwise;
+}
+
 /* -- T1-06: fork --------------------------------------------------------------------------------------------------------------- */
 
 /* The device's page is the one that we go on seeing. */
@@ -136,7 +144,7 @@ static void fork_member(unsigned me, void *arg)
 
 TEST_SECONDS(T1_06, "T1-06 lockless pins while another thread forks: the device's page is the parent's", 900)
 {
-	struct fork_storm s = {.dma = dma_open(), .p = map_anon(1, RW), .end = race_end(1200)};
+	struct fork_storm s = {.dma = dma_open(), .p = map_anon(1, RW), .end = race_end(storm_ms(1200, 100))};
 	u64 before = dma_outstanding(s.dma);
 
 	crew_run(2, fork_member, &s);
@@ -227,10 +235,8 @@ static void storm_judge(const struct storm *s)
 
 TEST_SECONDS(T1_15, "T1-15 pin, one store, unpin, while others sync, map and unmap: every store is on the disk", 900)
 {
-	u64 seconds = suite_number("dma", 0);
 	struct disk_page d = disk_pages("storm", STORM_PAGES);
-	struct storm s = {
-		.dma = dma_open(), .fd = d.fd, .w = d.p, .end = race_end(seconds ? (unsigned)seconds * 1000 : 1500)};
+	struct storm s = {.dma = dma_open(), .fd = d.fd, .w = d.p, .end = race_end(storm_ms(1500, 1000))};
 	u64 before = dma_outstanding(s.dma);
 	struct disk_stat st = disk_stat();
 
@@ -445,7 +451,7 @@ TEST_SECONDS(X_06, "X-06 lockless pins against fork, MADV_PAGEOUT and the rest, 
 
 	swap_begin(64);
 	s.p = map_anon(1, RW);
-	s.end = race_end(1000);
+	s.end = race_end(storm_ms(1000, 100));
 
 	crew_run(4, at_one_member, &s);
 	test_note("%llu pins, %llu without a lock, %llu forks, %llu times paged out", (unsigned long long)s.pins,
