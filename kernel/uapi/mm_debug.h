@@ -40,6 +40,7 @@ struct mm_audit {
  *   fault-mapped         a fault has found its page and is about to lock the entry
  *   swap-found           a fault has looked into the swap cache, and has locked no page yet
  *   swapoff-mm           swapoff is through with one address space
+ *   mkclean-begins       writeback is about to go over a page's entries
  *   mkclean-before-pin   writeback: every entry is clean and flushed, the pin count not yet looked at
  *   notify-started       subscribers know of a range that is going to change, nothing was changed yet
  *   flush-before-notify  the TLBs were flushed, the subscribers of the range not yet

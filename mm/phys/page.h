@@ -43,10 +43,11 @@ enum page_flag {
 	PG_SWAPCACHE,      /* anonymous, has a slot: private = which */
 	PG_TABLE,          /* holds page-table entries */
 	PG_SLAB,
-	PG_BUDDY,    /* first page of a free block; private = its order */
-	PG_RESERVED, /* not RAM, or used before the allocator existed */
-	PG_STACKED,  /* with PG_BUDDY: free, in a CPU's own stock (page_alloc.c) */
-	PG_FROZEN,   /* only with mutation M131: secondary MMUs may not have it */
+	PG_BUDDY,      /* first page of a free block; private = its order */
+	PG_RESERVED,   /* not RAM, or used before the allocator existed */
+	PG_STACKED,    /* with PG_BUDDY: free, in a CPU's own stock (page_alloc.c) */
+	PG_DMA_PINNED, /* debug: pinned since writeback last found it unpinned (pin_witness.h) */
+	PG_FROZEN,     /* only with mutation M131: secondary MMUs may not have it */
 	PG_FLAG_COUNT,
 };
 /* The top four bits of the flags: whose list it is on (lru.c). */
