@@ -72,7 +72,7 @@ static void do_drop(void *arg)
 
 static void do_remap(void *arg)
 {
-	CHECK_EQ(mremap(p, N * P, N * P, MREMAP_MAYMOVE | MREMAP_FIXED, arg), arg);
+	CHECK(mremap(p, N * P, N * P, MREMAP_MAYMOVE | MREMAP_FIXED, arg) == arg);
 }
 
 TEST(t2_events, "T2-33 REMOVE, UNMAP, REMAP: the caller waits, answers are EAGAIN until the event is read")
@@ -102,7 +102,7 @@ TEST(t2_events, "T2-33 REMOVE, UNMAP, REMAP: the caller waits, answers are EAGAI
 	CHECK_EQ(msg.remove.start, (uintptr_t)(p + 6 * P));
 	CHECK_EQ(msg.remove.end, (uintptr_t)(p + 8 * P));
 	end(&c);
-	CHECK_EQ(mmap(p + 6 * P, 2 * P, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), p + 6 * P);
+	CHECK(mmap(p + 6 * P, 2 * P, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p + 6 * P);
 	uffd_register(fd, p, N, UFFDX_REGISTER_MISSING);
 	to = map_anon(N, RW);
 	CHECK_OK(munmap(to, N * P));
@@ -125,7 +125,7 @@ TEST(t2_no_events, "T2-33 nobody wants to know: nothing waits, and what moved is
 	CHECK_OK(munmap(to, N * P));
 	do_drop(p);
 	do_unmap(p + 6 * P);
-	CHECK_EQ(mremap(p, 6 * P, 6 * P, MREMAP_MAYMOVE | MREMAP_FIXED, to), to);
+	CHECK(mremap(p, 6 * P, 6 * P, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
 	to[0] = 1;
 	CHECK_EQ(uffd_zero(fd, to + P, 1, 0, NULL), ENOENT);
 	uffd_quiet(fd);
