@@ -97,6 +97,16 @@ static void choose_mprotect(void)
 	mprotect_strict = option_value("mprotect", text, sizeof(text)) && !strcmp(text, "strict-2007");
 }
 
+/* thp=always, madvise (the default), never: when faults make huge pages. */
+static void choose_thp(void)
+{
+	char text[8];
+
+	if (!option_value("thp", text, sizeof(text)))
+		return;
+	thp_mode = !strcmp(text, "always") ? THP_ALWAYS : !strcmp(text, "never") ? THP_NEVER : THP_MADVISE;
+}
+
 /* mutate=M2: the kernel gets that bug. */
 static void choose_mutation(void)
 {
@@ -153,6 +163,7 @@ static void boot_thread(void *arg)
 	process_subsystem_init();
 	choose_mutation();
 	choose_mprotect();
+	choose_thp();
 	devices_init();
 	machine_stop_hook = stop_machine;
 	if (option_present("tests"))

@@ -15,6 +15,8 @@
  *   page, RW=0     nothing to do                 C mkwrite               D copy, or reuse an exclusive page
  *   page, RW=1     nothing to do                 nothing to do           nothing to do
  *
+ *   no leaf table, anonymous: fault_huge.c first, which resolves the fault or says that base pages are to
+ *
  *   A fault_anon.c   B fault_file.c   C fault_file.c   D fault_cow.c   E fault_swap.c
  */
 #include "mm/space/fault.h"
@@ -62,11 +64,17 @@ static enum fault_result fault_present(struct fault *f, pte_t pte, unsigned gran
 
 static enum fault_result fault_entry(struct fault *f)
 {
-	struct pt_slot slot = pt_lock(f->pt, f->va);
+	struct pt_slot slot = pt_lock_table(f->pt, f->va);
 	bool own_grants = f->vma->flags & VM_MANYPROTS;
 	unsigned vma_grants = vma_grant(f->vma);
+	enum fault_result result;
 	pte_t pte;
 
+	if (!slot.hw && !f->vma->object) {
+		if (fault_huge(f, allowed(f, vma_grants), &result))
+			return result;
+		slot = pt_lock(f->pt, f->va);
+	}
 	if (!slot.hw) {
 		if (!allowed(f, vma_grants))
 			return FAULT_ACCERR;
