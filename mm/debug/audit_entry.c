@@ -155,6 +155,9 @@ static void check_entry(struct walk *w, vaddr_t va, pte_t pte)
 		check_file_entry(w, va, pte);
 	else if (pte_is_swap(pte))
 		check_swap_entry(w, va, pte);
+	if (w->vma && pte_uffd_wp(pte) && !(w->vma->flags & VM_UFFD_WP))
+		entry_error(w, va, "write-protected by userfaultfd (%s) in a vma that is not: flags %x",
+		            pte_kind_name(pte_decode(pte, 0).kind), w->vma->flags);
 }
 
 /* -- the walk ------------------------------------------------------------------------------------------------------------ */
@@ -225,6 +228,7 @@ void audit_entries(struct audit *a, struct mm *mm)
 	if (tables != mm->pt.nr_tables)
 		audit_error(a, "mm counts %lu table pages and has %lu", mm->pt.nr_tables, tables);
 	if (w.huge != mm->pt.nr_huge || w.huge != deposits)
-		audit_error(a, "mm counts %lu huge entries, has %lu, and %lu deposited tables", mm->pt.nr_huge, w.huge, deposits);
+		audit_error(a, "mm counts %lu huge entries, has %lu, and %lu deposited tables", mm->pt.nr_huge, w.huge,
+		            deposits);
 	a->tables += tables + deposits;
 }

@@ -17,7 +17,7 @@
 
 #include "kernel/lib/assert.h"
 #include "kernel/lib/atomic.h"
-#include "kernel/lib/mutation.h"
+#include "kernel/lib/syncpoint.h"
 #include "mm/pgtable/table.h"
 #include "mm/phys/vmstat.h"
 
@@ -216,8 +216,7 @@ static void split(struct pt_huge *h)
 	struct page *table;
 
 	SYNC_POINT("huge-split");
-	if (!MUTATION(156)) /* M156: CPUs keep the huge translation, and store through it after the base entry was changed */
-		pgtable_flush_cpus(h->pt, h->base, h->end);
+	pgtable_flush_cpus(h->pt, h->base, h->end);
 	table = withdraw(h->pt);
 	table->index = h->base / PT_HUGE_SIZE;
 	fill(table, old);

@@ -34,7 +34,8 @@ struct collapse {
 static bool ours_alone(const struct page *page)
 {
 	return page_test(page, PG_ANON) && !page_test(page, PG_SWAPCACHE) &&
-	       __atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) == 1 && __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 1;
+	       __atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) == 1 &&
+	       __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 1;
 }
 
 static bool fits(pte_t pte)

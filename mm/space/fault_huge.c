@@ -107,7 +107,8 @@ static bool replace_zero(struct fault *f, vaddr_t base, struct page *pages)
 
 static bool write_zero(struct fault *f, vaddr_t base)
 {
-	struct page *pages = vma_anon_prepare(f->vma) ? NULL : huge_alloc(f->vma, base, true);
+	bool may = vma_may_be_huge(f->vma) && !vma_anon_prepare(f->vma);
+	struct page *pages = may ? huge_alloc(f->vma, base, true) : NULL;
 
 	if (!pages) {
 		vm_count(VM_THP_FAULT_FALLBACK, 1);

@@ -16,10 +16,12 @@ static inline bool vma_holds_huge(const struct vma *vma, vaddr_t base)
 	return base >= vma->start && vma->end - base >= PT_HUGE_SIZE && base < vma->end;
 }
 
-/* Is @vma memory of the kind that may have huge pages at all? */
+/* Is @vma memory of the kind that may get huge pages at all?  Where a program answers faults (userfaultfd) it answers for
+ * base pages; huge ones that were there before stay until one is asked about. */
 static inline bool vma_may_be_huge(const struct vma *vma)
 {
-	return !vma->object && vma_private(vma) && !(vma->flags & (VM_NONLINEAR | VM_MANYPROTS | VM_NOHUGEPAGE));
+	return !vma->object && !vma->uffd && vma_private(vma) &&
+	       !(vma->flags & (VM_NONLINEAR | VM_MANYPROTS | VM_NOHUGEPAGE));
 }
 
 /* Frames for the span at @base of @vma, each the mapping's own anonymous page, not on any list yet; zeroed if @zero.

@@ -9,8 +9,8 @@
 #include "mm/space/huge.h"
 #include "tests/unit/sim_laws.h"
 
-#define CALM_BIG                                                                                                 \
-	(&(struct sim_config){                                                                                       \
+#define CALM_BIG           \
+	(&(struct sim_config){ \
 		.ram_pages = 24576, .switch_one_in = SIM_NEVER, .prefetch_one_in = SIM_NEVER, .evict_one_in = SIM_NEVER})
 #define BUSY_BIG (&(struct sim_config){.ram_pages = 24576})
 #define N PT_HUGE_PAGES
@@ -263,8 +263,8 @@ static void a_pinned_part(void *arg)
 	u64 word = 0;
 
 	fill(a);
-	CHECK(pin_user_pages(mm, a + P(1), 1, PIN_WRITE, &page) == 1 && page == frame_at(a + P(1)));
-	CHECK(page->pins_w == 1 && frame_at(a)->pins_w == 0);
+	CHECK(pin_user_pages(mm, a + P(1), 1, FOLL_WRITE, &page) == 1 && page == frame_at(a + P(1)));
+	CHECK(page->pins_w == 1 && frame_at(a)->pins_w == 0 && huge_at(mm, a));
 	child = do_fork();
 	CHECK(frame_at(a + P(1)) == page && page->mapcount == 1 && page_test(page, PG_ANON_EXCLUSIVE));
 	CHECK(mm_access(child, a + P(1), &word, sizeof(word), MM_ACCESS_READ) == sizeof(word) && word == 2);
@@ -274,7 +274,7 @@ static void a_pinned_part(void *arg)
 	mm_put(child);
 	CHECK(mm_collapse(mm, a, a + PT_HUGE_SIZE) == -EAGAIN && frame_at(a + P(1)) == page);
 	CHECK(mm_madvise(mm, a, PAGE_SIZE, MADV_DONTNEED) == 0 && load_word(a + P(1)) == 99 && page->pins_w == 1);
-	unpin_user_pages(&page, 1, PIN_WRITE, true);
+	unpin_user_pages(&page, 1, FOLL_WRITE, true);
 	CHECK(mm_collapse(mm, a, a + PT_HUGE_SIZE) == 0 && huge_at(mm, a) && load_word(a + P(1)) == 99);
 }
 
@@ -371,7 +371,7 @@ static void count_up(void *arg)
 	vaddr_t word = (vaddr_t)(uintptr_t)arg * 8;
 
 	for (u64 round = 1; round <= 12; round++)
-		for (unsigned i = 0; i < N; i += N > 8 ? N / 8 : 1) {
+		for (unsigned i = 0; i<N; i += N> 8 ? N / 8 : 1) {
 			u64 was = load_word(shared_at + P(i) + word);
 
 			if (was != round - 1)
