@@ -19,6 +19,7 @@ struct pgtable {
 	paddr_t root_pa;
 	spinlock_t lock;                 /* guards non-leaf entries; rank LOCK_PT_UPPER */
 	unsigned long cpu_mask;          /* CPUs that may hold translations; atomic */
+	unsigned owed, settled;          /* flushes put off by reclaim (debt.h); atomic */
 	unsigned gathers;                /* under way: entries are clear whose translations may still be used; atomic */
 	unsigned long nr_tables;         /* table pages, root included; not the deposits */
 	unsigned long nr_huge;           /* huge entries (huge.h); w: lock */
@@ -51,6 +52,14 @@ void pgtable_flush_page(struct pgtable *pt, vaddr_t va);
 void pgtable_flush_all(struct pgtable *pt);
 /* The CPUs alone: for accessed bits, and for who tells the subscribers himself. */
 void pgtable_flush_cpus(struct pgtable *pt, vaddr_t start, vaddr_t end);
+/* What reclaim has emptied and not flushed yet (debt.h) is forgotten when it returns. => the entries looked at, under their
+ * PTL; and as for a flush */
+void pgtable_settle_slow(struct pgtable *pt);
+static inline void pgtable_settle(struct pgtable *pt)
+{
+	if (unlikely(__atomic_load_n(&pt->owed, __ATOMIC_SEQ_CST) != READ_ONCE(pt->settled)))
+		pgtable_settle_slow(pt);
+}
 /* What M1 does instead, before the entry is cleared; the sync point is between the two steps, in whatever order. */
 static inline void pgtable_flush_early(struct pgtable *pt, vaddr_t va)
 {
