@@ -196,6 +196,7 @@ static void tell(void)
 void upcall_debugger(const struct debug_stop *stop)
 {
 	breakpoints_lift();
+	resume_ended();
 	session.stop = *stop;
 	session.cpu = this_cpu()->id;
 	session.chosen = target_of_cpu(session.cpu);
