@@ -40,7 +40,7 @@ NM := $(CROSS)nm
 WARN := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wundef
 INCLUDE := -iquote . -I arch/include -I arch/x86/include
 # Generic code has entries of FORMAT; the machine's own files have hardware's, but for those that read generic tables.
-READS_GENERIC := arch/x86/mm/pte_view.c arch/x86/mm/shadow_walk.c
+READS_GENERIC := arch/x86/mm/pte_view.c arch/x86/mm/pte_format.c arch/x86/mm/shadow_walk.c
 format_of = -DPTE_FORMAT_$(if $(filter $(READS_GENERIC),$(1)),$(FORMAT),$(if $(filter arch/% boot/%,$(1)),$(HARDWARE),$(FORMAT)))=1
 DEFS := -DBITS=$(BITS) -DPTERON_CONFIG=\"$(CONFIG)\" $(if $(filter scrambled,$(FORMAT)),-DPTE_SHADOW=1) $(if $(RAW),-DPTE_RAW=1)
 # What debug builds check: undefined behaviour (kernel/lib/ubsan.c), overwritten stacks (kernel/lib/stack_guard.c).
@@ -133,7 +133,7 @@ UOBJ := $(OUT)/user-obj
 UFLAGS := -std=gnu11 -O1 -g -pthread -Wall -Wextra -Werror -iquote . -D_FILE_OFFSET_BITS=64
 UMK := $(addprefix $(UOBJ)/user/,umk_window.o umk_mmu.o umk_guest.o umk_run.o kmem.o)
 SUITE := $(patsubst %.c,$(UOBJ)/%.o,$(filter-out tests/user/bigfile.c,$(sort $(wildcard tests/user/*.c)))) $(UMK)
-UPROGRAMS := $(addprefix $(OUT)/user/,init sh demo suite reverse64m bench umk poweroff reboot)
+UPROGRAMS := $(addprefix $(OUT)/user/,init sh demo suite reverse64m bench umk walk poweroff reboot)
 
 user: $(UPROGRAMS)
 
@@ -152,6 +152,7 @@ $(OUT)/user/sh: $(addprefix $(UOBJ)/user/,sh.o applets.o)
 $(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o demo_steps.o demo_guest.o guest.o guest_code.o ptes.o kmem.o)
 $(OUT)/user/bench: $(patsubst %.c,$(UOBJ)/%.o,$(sort $(wildcard user/bench*.c)) user/kmem.c) $(UMK)
 $(OUT)/user/umk: $(UOBJ)/user/umk.o $(UMK)
+$(OUT)/user/walk: $(UOBJ)/user/walk.o
 $(OUT)/user/reverse64m: $(UOBJ)/tests/user/bigfile.o
 $(OUT)/user/suite: $(SUITE) $(addprefix $(UOBJ)/user/,guest.o guest_code.o)
 $(UPROGRAMS):
@@ -178,7 +179,7 @@ iso: setup
 		print(machine.make_iso(machine.from_environment(), 'build/pteron.iso', ''))"
 
 # -- what people type ------------------------------------------------------------------------------------------
-export ARCH PAGING BUILD SAN FW DISK SMP MEM TESTS T N ACCEL ICOUNT IOMMU APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS CONSOLE PORT GDB
+export ARCH PAGING BUILD SAN FW DISK SMP MEM TESTS T N ACCEL ICOUNT IOMMU APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS PART DOC CONSOLE PORT GDB
 
 help:
 	@echo 'make run      boot Pteron with a shell on this terminal (Ctrl-A X leaves)'
@@ -189,7 +190,7 @@ help:
 	@echo 'make debug    a machine that waits, gdb connected  STUB=qemu|kernel  CONSOLE=tmux  PORT=n'
 	@echo 'make replay   record a test, run and debug the recording  T=name'
 	@echo 'make exec     run one static Linux program     PROG=./a.out ARGS=... WITH=dir'
-	@echo 'make bench    costs in guest instructions'
+	@echo 'make bench    costs, beside those of Linux     PART=compare|alone  DOC=1'
 	@echo 'make profile  hottest functions of an operation T=mosaic/remap_resident_page  N=16'
 	@echo 'make iso      a hybrid boot image (BIOS and UEFI)'
 	@echo 'each with     ARCH=x86_64|i386 PAGING=4level|pae|2level|scrambled FW=direct|bios|uefi SMP=1 MEM=512 BUILD=debug|release'

@@ -8,20 +8,20 @@ child in an initramfs.  The settings are the strongest honest ones (docs/platfor
 """
 import dataclasses
 import glob
+import lzma
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
 
 import guest
-from machine import TOP
+import machine
 
 META = "linux-image-6.12-cloud-amd64"
-CACHE = os.path.join(TOP, "build", "cache")
+CACHE = os.path.join(machine.TOP, "build", "cache")
 SETTINGS = ("console=ttyS0 quiet panic=-1 mitigations=off no5lvl init_on_alloc=0 nokaslr norandmaps audit=0 "
-            "randomize_kstack_offset=off")
+            "randomize_kstack_offset=off transparent_hugepage=madvise zswap.enabled=0")
 
 
 def package():
@@ -30,23 +30,43 @@ def package():
     return [line.split()[-1] for line in text.splitlines() if "Depends:" in line][0]
 
 
+KERNEL = f"{CACHE}/linux-6.12"
+DISK_DRIVER = f"{CACHE}/linux-6.12-virtio_blk.ko"
+
+
+def keep(content, path):
+    with open(path + ".tmp", "wb") as f:
+        f.write(content)
+    os.replace(path + ".tmp", path)
+
+
+def unpack(where):
+    """From the package's folder @where into the cache."""
+    with open(glob.glob(f"{where}/boot/vmlinuz-*")[0], "rb") as f:
+        keep(f.read(), KERNEL)
+    with lzma.open(glob.glob(f"{where}/lib/modules/*/kernel/drivers/block/virtio_blk.ko.xz")[0]) as f:
+        keep(f.read(), DISK_DRIVER)
+
+
 def kernel():
     """A path to vmlinuz, or None if it cannot be had."""
-    path = f"{CACHE}/linux-6.12"
-    if os.path.exists(path):
-        return path
+    if os.path.exists(KERNEL) and os.path.exists(DISK_DRIVER):
+        return KERNEL
     try:
         with tempfile.TemporaryDirectory() as d:
             subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=", "download", package()], cwd=d, check=True,
                            timeout=600, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             subprocess.run(["dpkg-deb", "-x", glob.glob(f"{d}/*.deb")[0], f"{d}/x"], check=True)
             os.makedirs(CACHE, exist_ok=True)
-            shutil.copy(glob.glob(f"{d}/x/boot/vmlinuz-*")[0], path + ".tmp")
-            os.replace(path + ".tmp", path)
+            unpack(f"{d}/x")
     except (subprocess.SubprocessError, OSError, IndexError) as e:
         print(f"Linux 6.12 cannot be had: {e}", file=sys.stderr)
         return None
-    return path
+    return KERNEL
+
+
+# What /init mounts, the type being the device's name too.
+MOUNTS = {"proc": "/proc", "sysfs": "/sys", "devtmpfs": "/dev", "debugfs": "/sys/kernel/debug", "tmpfs": "/tmp"}
 
 
 def cpio_entry(name, mode, content, number):
@@ -59,11 +79,13 @@ def cpio_entry(name, mode, content, number):
 
 def initramfs(out, program, arguments):
     """An archive with busybox, the program, and an /init that runs it and powers off."""
-    subprocess.run([f"{TOP}/tools/fetch_busybox.py", "x86_64", f"{CACHE}/busybox-x86_64"], check=True)
-    script = ("#!/busybox sh\n/busybox mount -t proc proc /proc\n/busybox mount -t tmpfs tmp /tmp\n"
+    subprocess.run([f"{machine.TOP}/tools/fetch_busybox.py", "x86_64", f"{CACHE}/busybox-x86_64"], check=True)
+    mounts = "".join(f"/busybox mount -t {kind} {kind} {where}\n" for kind, where in MOUNTS.items())
+    script = (f"#!/busybox sh\n{mounts}/busybox insmod /virtio_blk.ko\n"
               f"/program {shlex.join(arguments)}\n/busybox echo \"program's status $?\"\n/busybox poweroff -f\n")
-    members = [(name, 0o040755, b"") for name in ("dev", "proc", "tmp")] + [("init", 0o100755, script.encode())]
-    for name, path in (("busybox", f"{CACHE}/busybox-x86_64"), ("program", program)):
+    members = [(name, 0o040755, b"") for name in ("dev", "proc", "sys", "tmp", "mnt")]
+    members.append(("init", 0o100755, script.encode()))
+    for name, path in (("busybox", f"{CACHE}/busybox-x86_64"), ("program", program), ("virtio_blk.ko", DISK_DRIVER)):
         with open(path, "rb") as f:
             members.append((name, 0o100755, f.read()))
     members.append(("TRAILER!!!", 0, b""))
@@ -72,27 +94,27 @@ def initramfs(out, program, arguments):
 
 
 @dataclasses.dataclass
-class LinuxMachine:
-    """What guest.run() boots."""
-    kernel: str
-    initrd: str
-    mem: str = "1024"
+class LinuxMachine(machine.Machine):
+    """The same machine with another kernel: what guest.run() boots."""
+    vmlinuz: str = ""
 
-    def command(self):
-        return ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max,-erms,-fsrm", "-m", self.mem, "-smp", "1",
-                "-icount", "shift=0,align=off,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01T00:00:00,clock=vm",
-                "-accel", "tcg,thread=single", "-nodefaults", "-display", "none", "-no-reboot", "-monitor", "none",
-                "-serial", "stdio", "-kernel", self.kernel, "-initrd", self.initrd, "-append", SETTINGS]
+    def _boot(self):
+        return ["-kernel", self.vmlinuz, "-initrd", self.initrd, "-append", SETTINGS]
 
 
-def run(program, arguments, name="linux", seconds=900):
-    """The console's lines, or None if there is no Linux or the program failed."""
+# What the costs in docs/ were counted on.
+COUNTING = machine.Machine(mem="1024", icount=True, cpu="max,-erms,-fsrm")
+
+
+def run(program, arguments, name="linux", seconds=900, m=COUNTING):
+    """The console's lines, or None if there is no Linux or the program failed.  @m: with which QEMU options."""
     vmlinuz = kernel()
     if not vmlinuz:
         return None
-    initrd = f"{TOP}/build/{name}.cpio"
+    initrd = f"{machine.TOP}/build/{name}.cpio"
     initramfs(initrd, program, arguments)
-    outcome = guest.run(LinuxMachine(vmlinuz, initrd), name, seconds)
+    fields = {f.name: getattr(m, f.name) for f in dataclasses.fields(m)}
+    outcome = guest.run(LinuxMachine(**dict(fields, vmlinuz=vmlinuz, initrd=initrd)), name, seconds)
     if outcome.status != 0 or "program's status 0" not in [line.strip() for line in outcome.lines]:
         print(f"the program did not end well on Linux; see {outcome.log}", file=sys.stderr)
         return None

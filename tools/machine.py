@@ -28,12 +28,14 @@ class Machine:
     fw: str = "direct"
     smp: int = 1
     mem: str = "512"
+    cpu: str = "max"
     accel: str = "tcg"
     icount: bool = False
     iommu: bool = False        # x86_64: an IOMMU in front of the devices (docs/secondary.md)
     cmdline: str = ""
     disk: str = "virtio"       # or "nvme": what all of these are
     disks: tuple = ()          # paths; "path,snapshot=on" style options may follow a comma
+    initrd: str = ""           # with fw direct: the root file system's image, if it is to be in memory
     iso: str = ""              # with fw bios or uefi
     extra: tuple = ()
 
@@ -66,7 +68,8 @@ class Machine:
 
     def _boot(self):
         if self.fw == "direct":
-            return ["-kernel", self.kernel, "-append", f"{self.cmdline} edu.dma_mask={self.edu_mask}"]
+            return ["-kernel", self.kernel, *(["-initrd", self.initrd] if self.initrd else []),
+                    "-append", f"{self.cmdline} edu.dma_mask={self.edu_mask}"]
         media = ["-drive", f"if=none,id=cd,format=raw,readonly=on,file={self.iso}",
                  "-device", "ide-cd,drive=cd,bootindex=0"]
         if self.fw == "bios":
@@ -90,7 +93,7 @@ class Machine:
         return ["-device", "intel-iommu,aw-bits=48"] if self.iommu else []
 
     def command(self, serial="stdio"):
-        return [self.qemu(), "-machine", "q35", "-cpu", "max", "-m", str(self.mem), "-smp", str(self.smp),
+        return [self.qemu(), "-machine", "q35", "-cpu", self.cpu, "-m", str(self.mem), "-smp", str(self.smp),
                 *self._accel(), "-nodefaults", "-display", "none", "-no-reboot", "-monitor", "none",
                 "-serial", serial, "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
                 *self._iommu(), "-device", f"edu,dma_mask={self.edu_mask}", *self._boot(), *self._disks(), *self.extra]

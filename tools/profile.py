@@ -16,7 +16,7 @@ import sys
 
 import bench
 import guest
-from machine import TOP, build, from_environment
+from machine import TOP, from_environment
 
 PLUGIN = f"{TOP}/build/profile_plugin.so"
 
@@ -91,8 +91,7 @@ def run(m, group):
     kernel = Symbols(m.kernel, "")
     out = f"{TOP}/build/profile.txt"
     plugin = (f"{PLUGIN},put={program.address('put (ring 3)')},low={program.starts[0]},high={program.starts[-1]},out={out}")
-    m = dataclasses.replace(m, disks=(f"{m.out}/root.img,snapshot=on",), cmdline=f"root=vda tests=none run=/bin/bench,{group}",
-                            extra=("-plugin", plugin))
+    m = dataclasses.replace(m, cmdline=bench.words(group), extra=("-plugin", plugin))
     outcome = guest.run(m, "profile", 900)
     if outcome.status != guest.EXIT_PASS:
         sys.exit(f"bench {group} failed; see {outcome.log}")
@@ -105,7 +104,7 @@ def main():
     if not group:
         sys.exit(__doc__)
     m = from_environment(build=os.environ.get("BUILD") or "release", mem=os.environ.get("MEM") or "1024", icount=True, smp=1)
-    build(m)
+    m = bench.prepare(m)
     build_plugin()
     lines, pairs, costs = run(m, group)
     shown = 0

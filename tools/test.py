@@ -206,11 +206,9 @@ def lanes():
     ]
     for arch, paging in FORMATS:
         out.append(bigfile_lane(arch, paging))
-        # Memory at its end (RECLAIM-20 to 25) with LONG=1 only: see "What is not right yet" in docs/reclaim.md.
-        out.append(guest_lane(machine(arch, paging, smp=4, mem="32"), "T0-12*,T4-12*,T1-07,RECLAIM-0*,mlock*,SWAP-0*"
-                              + (",RECLAIM-2*" if LONG else ""),
-                              900 if LONG else 300, f"reclaim-{arch}-{paging}",
-                              ("suite.storm=60", "suite.cycles=10000") if LONG else ()))
+        out.append(guest_lane(machine(arch, paging, smp=4, mem="32"), "T0-12*,T4-12*,T1-07,RECLAIM-*,mlock*,SWAP-0*",
+                              1800 if LONG else 300, f"reclaim-{arch}-{paging}",
+                              ("suite.storm=60", "suite.cycles=10000") if LONG else ("suite.storm=2", "suite.cycles=100")))
     for arch, paging in FORMATS[:2]:
         out.append(guest_lane(machine(arch, paging, smp=4, disk="nvme"), ON_NVME, 240, f"nvme-{arch}-{paging}"))
     out.append(guest_lane(machine("i386", "pae", mem="6144"), "mm*,T0-01*,T1-01*,SWAP-0*", 200, "guest-i386-pae-6G"))
@@ -224,6 +222,9 @@ def lanes():
                                 f"make test LANES=gdb-{arch}-{paging}"))
         out.append(command_lane(f"gdb-stub-{arch}-{paging}", [sys.executable, "tests/gdb/test_stub.py", arch, paging], 400,
                                 f"make test LANES=gdb-stub-{arch}-{paging} SEED={SEED}"))
+    for arch, paging in (*FORMATS, SCRAMBLED):
+        out.append(command_lane(f"gdb-commands-{arch}-{paging}", [sys.executable, "tests/gdb/test_commands.py", arch, paging], 240,
+                                f"make test LANES=gdb-commands-{arch}-{paging}"))
     if LONG:
         out.append(command_lane("hardening", [sys.executable, "tests/host/test_crash.py"], 600, "make test LANES=hardening"))
         out.append(guest_lane(machine("x86_64", "4level", san="kasan", mem="1024"), "*", 900, "guest-kasan"))

@@ -13,6 +13,8 @@
 #define PAGE 4096ul
 #define RW (PROT_READ | PROT_WRITE)
 
+#define BENCH_NOTHING "-0" /* the one argument with which the program ends at once */
+
 /* -- samples ------------------------------------------------------------------------------------------------------ */
 extern uint64_t overhead; /* of reading the TSC twice */
 
@@ -33,10 +35,21 @@ static inline uint64_t ticks(void)
 		sample(t_ > overhead ? t_ - overhead : 0); \
 	} while (0)
 
+/* The same in nanoseconds of the process's CPU time, the kernel's for it included: waiting for a disk is not in it, nor
+ * are interrupts that come meanwhile. Under icount a nanosecond is an instruction. */
+uint64_t cpu_ns(void);
+#define TIME_CPU(operation)      \
+	do {                         \
+		uint64_t t0_ = cpu_ns(); \
+		operation;               \
+		sample(cpu_ns() - t0_);  \
+	} while (0)
+
 void sample(uint64_t value);
 void forget_samples(void);
 /* Print the samples' least and median, each divided by @per, and forget them. */
 void report(const char *name, unsigned long per);
+void report_cpu(const char *name, unsigned long per); /* of TIME_CPU's */
 /* Print one number. */
 void put(const char *name, const char *suffix, unsigned long long value, const char *unit);
 void put_fraction(const char *name, const char *suffix, double value, const char *unit);
@@ -46,14 +59,18 @@ void die(const char *what) __attribute__((noreturn));
 uint8_t *map(size_t pages, int prot, int flags, int fd);
 uint8_t *map_anon(size_t pages);
 int memfd(size_t pages, bool fill); /* filled: every page is in memory */
-int disk_file(void);                /* a new file without a name on a disk, or -1 */
+/* Where a file system on a disk is mounted: /dev/vda's, at /mnt, if it can be, or a folder of the root's. */
+const char *disk_dir(void);
+int disk_file(void); /* a new file without a name there, or -1 */
 
 /* -- the benchmarks ------------------------------------------------------------------------------------------------------ */
 void bench_null(void);
 void bench_signal(void);
 void bench_pipe(void);
+void bench_futex(void);
 void bench_fork(void);
 void bench_anon(void);
+void bench_mmap_fixed(void);
 void bench_mprotect(void);
 void bench_cow(void);
 void bench_file(void);

@@ -1,7 +1,7 @@
 /*
  * bench_cache.c - file pages and the disk: a cold sequential pass over a mapping, a dirtying pass with msync, write
- * with fsync; anonymous memory out to a swap file and back.  Each pass is over 4 MiB.  Requests are counted by /proc/diskstats; those for the file's data are all but
- * those for the file system's own, which Pteron tells apart (/proc/blockstats; elsewhere all count as data).
+ * with fsync; anonymous memory out to a swap file and back.  Each pass is over 4 MiB.  Requests are counted by
+ * /proc/diskstats; those for the file's data are all but those for the file system's own, which Pteron tells apart (/proc/blockstats; elsewhere all count as data).
  *
  * Under -icount shift=0 one nanosecond is one instruction, so the process's CPU time is what it executed, in the
  * kernel too; waiting for the disk is not in it, nor are interrupts that come meanwhile.  The ticks of a pass include
@@ -69,14 +69,6 @@ struct pass {
 	struct disk before;
 };
 
-static uint64_t cpu_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 static struct pass begin(const char *name)
 {
 	struct pass p = {.name = name, .before = disk_now()};
@@ -94,7 +86,7 @@ static void end(struct pass p)
 	d.requests -= p.before.requests;
 	d.meta -= p.before.meta;
 	d.sectors -= p.before.sectors;
-	printf("bench %s_per_page %llu insns\n", p.name, (unsigned long long)(cpu / PAGES));
+	printf("bench %s_per_page %llu ns\n", p.name, (unsigned long long)(cpu / PAGES));
 	printf("bench %s_elapsed_per_page %llu ticks\n", p.name, (unsigned long long)(took / PAGES));
 	printf("bench %s_requests %llu requests\n", p.name, d.requests);
 	printf("bench %s_meta_requests %llu requests\n", p.name, d.meta);
@@ -171,25 +163,30 @@ void bench_cache(void)
 
 /* -- swapping ---------------------------------------------------------------------------------------------------------- */
 
-#define SWAP_FILE "/root/bench.swap"
+static char swap_file[64];
 
 /* A swap file of so many pages is in use. */
 static bool swap_begin(unsigned pages)
 {
 	static uint8_t page[PAGE];
 	uint32_t header[3] = {1, pages - 1, 0}; /* as mkswap(8) writes it */
-	int fd = open(SWAP_FILE, O_RDWR | O_CREAT | O_TRUNC, 0600);
-	bool written = fd >= 0;
+	bool written;
+	int fd;
 
+	snprintf(swap_file, sizeof(swap_file), "%s/bench.swap", disk_dir());
+	fd = open(swap_file, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	written = fd >= 0;
 	memcpy(page + 1024, header, sizeof(header));
 	memcpy(page + PAGE - 10, "SWAPSPACE2", 10);
 	for (unsigned i = 0; written && i < pages; i++) {
 		written = write(fd, page, PAGE) == (ssize_t)PAGE;
 		memset(page, 0, PAGE);
 	}
-	if (fd >= 0)
+	if (fd >= 0) {
+		fsync(fd);
 		close(fd);
-	return written && syscall(SYS_swapon, SWAP_FILE, 0) == 0;
+	}
+	return written && syscall(SYS_swapon, swap_file, 0) == 0;
 }
 
 /* 4 MiB out by madvise(2), and in by stores. */
@@ -209,7 +206,7 @@ void bench_swap(void)
 			m[i * PAGE] = (uint8_t)i;
 		end(p);
 		munmap(m, PAGES * PAGE);
-		syscall(SYS_swapoff, SWAP_FILE);
+		syscall(SYS_swapoff, swap_file);
 	}
-	unlink(SWAP_FILE);
+	unlink(swap_file);
 }

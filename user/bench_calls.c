@@ -1,12 +1,13 @@
 /*
- * bench_calls.c - what the kernel's ways in and out cost: system call, signal, wake-up, fork.
+ * bench_calls.c - what the kernel's ways in and out cost: system call, signal, wake-up.
  */
 #define _GNU_SOURCE
 #include "user/bench.h"
 
+#include <linux/futex.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,11 +39,30 @@ static void on_fault(int sig)
 	siglongjmp(landing, 1);
 }
 
+static void on_signal(int sig)
+{
+	(void)sig;
+}
+
+/* One that a process sends itself: the handler has returned when kill(2) does. */
+static void signal_self(void)
+{
+	struct sigaction sa = {.sa_handler = on_signal}, old;
+	pid_t self = getpid();
+
+	sigaction(SIGUSR1, &sa, &old);
+	for (int i = 0; i < 500; i++)
+		TIME(kill(self, SIGUSR1));
+	sigaction(SIGUSR1, &old, NULL);
+	report("signal_handled", 1);
+}
+
 void bench_signal(void)
 {
 	struct sigaction sa = {.sa_handler = on_fault, .sa_flags = SA_NODEFER}, old;
 	volatile int i;
 
+	signal_self();
 	sigaction(SIGSEGV, &sa, &old);
 	for (i = 0; i < 500; i++) {
 		volatile uint64_t t = ticks();
@@ -81,18 +101,39 @@ void bench_pipe(void)
 	report("pipe_round_trip", 1);
 }
 
-void bench_fork(void)
+/* -- two threads that wake each other --------------------------------------------------------------------------------- */
+
+static volatile int turn; /* 0: the first one's, 1: the other's, 2: the end */
+
+static void give_turn(int to)
 {
-	static const size_t sizes[] = {0, 1024, 16384};
-	static const char *const names[] = {"fork_exit_wait", "fork_exit_wait_1024_pages", "fork_exit_wait_16384_pages"};
+	turn = to;
+	syscall(SYS_futex, &turn, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
 
-	for (int k = 0; k < 3; k++) {
-		uint8_t *p = map_anon(sizes[k] + 1);
+static void await_turn(int mine)
+{
+	for (int seen; (seen = turn) != mine && seen != 2;)
+		syscall(SYS_futex, &turn, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+}
 
-		memset(p, 1, sizes[k] * PAGE + 1);
-		for (int i = 0; i < (k == 2 ? 5 : 20); i++)
-			TIME(pid_t pid = fork(); if (pid == 0) _exit(0); waitpid(pid, NULL, 0));
-		report(names[k], 1);
-		munmap(p, (sizes[k] + 1) * PAGE);
-	}
+static void *other_thread(void *arg)
+{
+	for (await_turn(1); turn != 2; await_turn(1))
+		give_turn(0);
+	return arg;
+}
+
+void bench_futex(void)
+{
+	pthread_t other;
+
+	turn = 0;
+	if (pthread_create(&other, NULL, other_thread, NULL))
+		die("pthread_create");
+	for (int i = 0; i < 500; i++)
+		TIME(give_turn(1); await_turn(0));
+	give_turn(2);
+	pthread_join(other, NULL);
+	report("futex_round_trip", 1);
 }

@@ -138,7 +138,7 @@ static long ioctl_pin(void *ctx, void *argument)
 	pin = pin_alloc(n);
 	if (!pin)
 		return -ENOMEM;
-	pin->flags = (arg->flags & EDU_PIN_WRITE ? PIN_WRITE : 0) | (arg->flags & EDU_PIN_LONGTERM ? PIN_LONGTERM : 0);
+	pin->flags = (arg->flags & EDU_PIN_WRITE ? FOLL_WRITE : 0) | (arg->flags & EDU_PIN_LONGTERM ? FOLL_LONGTERM : 0);
 	n = pin_user_pages(current_mm(), (vaddr_t)arg->addr, n, pin->flags, pin->pages);
 	if (n <= 0) {
 		pin_free(pin);
@@ -185,7 +185,7 @@ static int check_transfer(const struct pin *pin, const struct edu_dma *arg, bool
 		return -EINVAL;
 	if (arg->buffer_offset > EDU_BUFFER_SIZE || arg->length > EDU_BUFFER_SIZE - arg->buffer_offset)
 		return -EINVAL;
-	return to_device || (pin->flags & PIN_WRITE) ? 0 : -EACCES;
+	return to_device || (pin->flags & FOLL_WRITE) ? 0 : -EACCES;
 }
 
 /* Page by page; arg->done says how far it came. */
@@ -287,7 +287,7 @@ static void fill_stat(struct edu_stat *st, const struct page *page, bool zero)
 	st->flags = EDU_STAT_PRESENT | (zero ? EDU_STAT_ZERO : 0) | (page_object(page) ? EDU_STAT_CACHED : 0) |
 	            flag(page, PG_DIRTY, EDU_STAT_DIRTY) | flag(page, PG_WRITEBACK, EDU_STAT_WRITEBACK) |
 	            flag(page, PG_ANON, EDU_STAT_ANON) | flag(page, PG_ANON_EXCLUSIVE, EDU_STAT_EXCLUSIVE) |
-	            flag(page, PG_LEASED, EDU_STAT_LEASED);
+	            (page_leased(page) ? EDU_STAT_LEASED : 0);
 	st->pins_w = READ_ONCE(page->pins_w);
 	st->pins_r = READ_ONCE(page->pins_r);
 	st->mapcount = READ_ONCE(page->mapcount);

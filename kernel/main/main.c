@@ -10,6 +10,7 @@
  *   init=PATH         another process 1
  *   mprotect=strict-2007   refuse it where pages have protections of their own (mm/space/protect.c)
  *   mutate=Mn         debug builds: behave wrongly as mutation n says (kernel/lib/mutation.h)
+ *   pins=linux-compat no long-term write pins of files' pages (mm/service/pin.h)
  *   gdb=on|wait|panic the debugger at the second serial port (kernel/debug/debug.h)
  *   crash=NAME        debug builds: commit the planted bug of that name (crash.c)
  * The rest is read by init (user/init.c).
@@ -35,7 +36,6 @@
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
-#include "mm/space/mm.h"
 #include "kernel/lib/mutation.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
@@ -46,8 +46,11 @@
 #include "kernel/proc/tty_file.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
+#include "mm/object/background.h"
 #include "mm/service/mirror.h"
+#include "mm/service/pin.h"
 #include "mm/service/reclaim.h"
+#include "mm/space/mm.h"
 
 #define FLUSHER_META_NS (5 * NSEC_PER_SEC) /* how often metadata is written */
 
@@ -57,11 +60,13 @@ static void flusher_thread(void *arg)
 
 	for (;;) {
 		flusher_wait();
+		background_begin();
 		flusher_round();
-		if (clock_ns() < meta_due)
-			continue;
-		vfs_flush_round();
-		meta_due = clock_ns() + FLUSHER_META_NS;
+		if (clock_ns() >= meta_due) {
+			vfs_flush_round();
+			meta_due = clock_ns() + FLUSHER_META_NS;
+		}
+		background_end();
 	}
 }
 
@@ -70,7 +75,9 @@ static void kswapd_thread(void *arg)
 {
 	for (;;) {
 		reclaim_wait();
+		background_begin();
 		reclaim_round();
+		background_end();
 	}
 }
 
@@ -97,6 +104,14 @@ static void choose_mprotect(void)
 	char text[16];
 
 	mprotect_strict = option_value("mprotect", text, sizeof(text)) && !strcmp(text, "strict-2007");
+}
+
+/* pins=linux-compat: as /proc/sys/vm/pin_longterm. */
+static void choose_pins(void)
+{
+	char text[16];
+
+	pin_linux_compat = option_value("pins", text, sizeof(text)) && !strcmp(text, "linux-compat");
 }
 
 static void choose_debugger(void)
@@ -164,6 +179,7 @@ static void boot_thread(void *arg)
 	process_subsystem_init();
 	choose_mutation();
 	choose_mprotect();
+	choose_pins();
 	devices_init();
 	machine_stop_hook = stop_machine;
 	if (option_present("tests"))

@@ -45,7 +45,9 @@ struct mm_audit {
  *   flush-before-notify  the TLBs were flushed, the subscribers of the range not yet
  *   mirror-got-page      a mirror's fill has its page and has not installed it yet
  *   page-locked          the page lock was taken, page->object not yet looked at
- *   pin-counted          a pin was counted, its entry not yet looked at again
+ *   pin-counted          a pin was counted under the entry's lock
+ *   pin-fast-seen        a lockless pin has seen an entry that will do, and counted nothing yet (interrupts are off)
+ *   pin-fast-counted     it is counted, the entry not yet looked at again (interrupts are off)
  *   young-seen           an accessed bit was seen set and is about to be cleared
  *   access-held          a page of another address space is about to be copied from or to
  *   reclaim-verdict      reclaim has unmapped a file's page and is about to judge its references

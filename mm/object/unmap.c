@@ -21,17 +21,13 @@
 #include "mm/pgtable/notifier.h"
 #include "mm/pgtable/pte_swap.h"
 #include "mm/pgtable/pte_trace.h"
+#include "mm/pgtable/pte_uffd.h"
 #include "mm/rmap/anon.h"
 
 struct unmap {
 	struct page *page;
 	enum unmap_result result;
 };
-
-static bool pinned(const struct page *page)
-{
-	return __atomic_load_n(&page->pins_w, __ATOMIC_SEQ_CST) || __atomic_load_n(&page->pins_r, __ATOMIC_SEQ_CST);
-}
 
 /* False: the reverse map is locked. */
 static bool walk(struct page *page, enum rmap_intent intent, rmap_visit_t *visit, void *ctx)
@@ -70,6 +66,8 @@ static bool anon_leaves(struct page *page, pte_t old, pte_t *leaves)
 	if (!swap_dup(entry))
 		return false;
 	*leaves = pte_mk_swap(entry.v, pte_grant(old), page_test(page, PG_ANON_EXCLUSIVE));
+	if (unlikely(pte_uffd_wp(old)))
+		*leaves = pte_set_uffd_wp(*leaves, true);
 	page_clear(page, PG_ANON_EXCLUSIVE); /* the entry knows it now */
 	return true;
 }
@@ -78,7 +76,10 @@ static bool leaves(const struct rmap_hit *hit, struct page *page, pte_t old, pte
 {
 	if (page_test(page, PG_ANON))
 		return anon_leaves(page, old, entry);
-	*entry = hit->flags & RMAP_KEEP_GRANTS ? pte_mk_file(page->index, pte_grant(old)) : pte_none();
+	if (hit->flags & RMAP_KEEP_GRANTS)
+		*entry = pte_leave_file(old, page->index);
+	else
+		*entry = pte_uffd_wp(old) ? pte_mk_uffd_note(pte_grant(old)) : pte_none();
 	return true;
 }
 
@@ -89,7 +90,7 @@ static bool may_unmap(struct unmap *u, const struct rmap_hit *hit)
 
 	if (hit->flags & RMAP_LOCKED)
 		u->result = UNMAP_LOCKED;
-	else if (pinned(page) ||
+	else if (page_pinned(page) ||
 	         (page_test(page, PG_ANON) && !page_test(page, PG_SWAPCACHE) && page_test(page, PG_SWAPBACKED)))
 		u->result = UNMAP_MAPPED;
 	else
@@ -108,7 +109,7 @@ static bool unmap_entry(const struct rmap_hit *hit, void *ctx)
 	old = hw_pte_get_and_clear(hit->hw);
 	SYNC_POINT("clear-before-flush");
 	pgtable_flush_page(hit->pt, hit->va);
-	if (pinned(page) || !leaves(hit, page, old, &new)) {
+	if (page_pinned(page) || !leaves(hit, page, old, &new)) {
 		hw_pte_set(hit->hw, old);
 		u->result = UNMAP_MAPPED;
 		return false;

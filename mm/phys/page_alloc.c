@@ -32,7 +32,7 @@
  * Flags of a page on a CPU's stack.  Not PG_BUDDY alone: another CPU that frees the neighbour looks at flags and order
  * of this page, under a zone's lock that we do not hold, to see if the two can merge.
  */
-#define ON_STACK (BIT(PG_BUDDY) | BIT(PG_LEASED))
+#define ON_STACK (BIT(PG_BUDDY) | BIT(PG_STACKED))
 #define RECLAIM_TRIES 4
 
 struct page_stack {
@@ -161,7 +161,7 @@ static void unpoison(struct page *page, unsigned order)
 static void check_free(const struct page *page)
 {
 	const unsigned long wrong = BIT(PG_LOCKED) | BIT(PG_WRITEBACK) | BIT(PG_LRU) | BIT(PG_SLAB) | BIT(PG_TABLE) |
-	                            BIT(PG_BUDDY) | BIT(PG_RESERVED) | BIT(PG_LEASED) | BIT(PG_SWAPCACHE);
+	                            BIT(PG_BUDDY) | BIT(PG_RESERVED) | BIT(PG_STACKED) | BIT(PG_SWAPCACHE);
 
 	if (!(page->flags & wrong) && !page->mapcount && !page->pins_w && !page->pins_r && page->refs == 0)
 		return;

@@ -39,11 +39,6 @@ enum verdict {
 	SENT,        /* on its way to swap; unlocked already */
 };
 
-static bool pinned(const struct page *page)
-{
-	return __atomic_load_n(&page->pins_w, __ATOMIC_SEQ_CST) || __atomic_load_n(&page->pins_r, __ATOMIC_SEQ_CST);
-}
-
 static bool only_ours(const struct page *page)
 {
 	return __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 1;
@@ -81,7 +76,7 @@ static enum verdict push_anon(struct evict *e, struct page *page)
 	if (!lazy && !page_test(page, PG_SWAPCACHE) && !swap_add(page))
 		return ACTIVATE;
 	unmapped = page_unmap(page);
-	if (unmapped != UNMAP_DONE || pinned(page)) {
+	if (unmapped != UNMAP_DONE || page_pinned(page)) {
 		(void)swap_try_free(page);
 		return unmapped == UNMAP_LOCKED ? UNEVICTABLE : ACTIVATE;
 	}
@@ -117,7 +112,7 @@ static enum verdict push_cached(const struct evict *e, struct page *page)
 	default:
 		break;
 	}
-	if (pinned(page))
+	if (page_pinned(page))
 		return ACTIVATE;
 	if (!obj->tracks_dirty)
 		return UNEVICTABLE; /* its content is nowhere else */
@@ -138,7 +133,7 @@ static enum verdict judge_locked(struct evict *e, struct page *page)
 	}
 	if (!is_anon(page) && !page->object)
 		return KEEP; /* truncated: whoever still holds it will free it */
-	if (pinned(page))
+	if (page_pinned(page))
 		return ACTIVATE;
 	v = judge_use(e, page);
 	if (v != FREE)

@@ -384,23 +384,8 @@ static long small_machine(void)
 }
 
 /* Every test of this kind leaves the counters sound and nothing behind. */
-/* The background has stopped looking at pages: what it has in hand is on no list, and would look like a loss. */
-static void settle(void)
-{
-	long before, now = vmstat("pgscan_kswapd");
-	int quiet = 0;
-
-	for (int tries = 0; tries < 200 && quiet < 3; tries++) {
-		sleep_ms(30);
-		before = now;
-		now = vmstat("pgscan_kswapd");
-		quiet = now == before && vmstat("nr_writeback") == 0 ? quiet + 1 : 0;
-	}
-}
-
 static void audit(const char *when)
 {
-	settle();
 	int mm = mm_open();
 
 	if (mm < 0)
