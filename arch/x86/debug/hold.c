@@ -27,17 +27,6 @@ static unsigned long go = ~0UL; /* CPUs; w: the holder */
 static unsigned listeners;      /* who stand and read the line; atomic */
 static bool summoned[MAX_CPUS]; /* an NMI is on its way; atomic */
 
-/* A double fault on i386 comes with CR0.TS set, by the task switch. */
-static void fpu_image(void *image)
-{
-	__asm__ volatile("clts");
-#if BITS == 64
-	__asm__ volatile("fxsave64 (%0)" ::"r"(image) : "memory");
-#else
-	__asm__ volatile("fxsave (%0)" ::"r"(image) : "memory");
-#endif
-}
-
 #define SELECTOR(name)                                \
 	({                                                \
 		u32 value_;                                   \
