@@ -174,6 +174,34 @@ def attach(report, arch, paging):
         report.check(line.reply() == b"OK" and guest.alive(), "and it goes on", guest.text)
 
 
+STORM = """
+python
+text("break mm_fault")
+threads = set()
+for _ in range(40):
+    text("continue")
+    threads.add(gdb.selected_thread().num if "mm_fault" in text("bt 1") else -1)
+at("storm"); print("threads", sorted(threads))
+at("registers"); print(text("thread apply all -q p $pc"))
+text("delete")
+end
+detach
+"""
+
+
+def storm(report, arch, paging):
+    """Breakpoints that all CPUs meet all the time."""
+    with Guest(arch, paging, "gdb=on", smp=2) as guest:
+        guest.prompt()
+        for _ in range(2):
+            guest.send(b"(while :; do ls -l /bin >/dev/null; done) &\r")
+        failed, out = report.failed, guest.gdb(STORM, 150)
+        report.matches(out.get("storm", ""), r"threads \[1, 2\]", "both CPUs meet breakpoints, one stop at a time")
+        report.tell(failed, out[""])
+        guest.send(b"kill %1 %2; wait\r")
+        report.check(guest.alive(), "no breakpoint is left behind", guest.text[-2000:])
+
+
 def dying(report, arch, paging):
     """The machine is looked at when it has died."""
     for crash, status in (("panic", 37), ("null", 39), ("double", 41)):
@@ -248,7 +276,7 @@ def noise(report, arch, paging):
 
 
 SCENES = {"qemu": lambda r, a, p: rings(r, a, p, "qemu"), "kernel": lambda r, a, p: rings(r, a, p, "kernel"),
-          "attach": attach, "dying": dying, "noise": noise}
+          "attach": attach, "storm": storm, "dying": dying, "noise": noise}
 
 
 def main():
