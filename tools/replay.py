@@ -32,14 +32,14 @@ The recording is stopped at kernel_main.  Try:
 def command(m, work, how):
     """QEMU's, recording or replaying: time by instructions, disks through blkreplay, a place for snapshots."""
     disk = f"{m.out}/root.img"
-    icount = f"shift=3,rr={how},rrfile={work}/recording" + (",rrsnapshot=init" if how == "replay" else "")
+    icount = f"shift=3,rr={how},rrfile={work}/recording,rrsnapshot=init"
     words = m.command(serial=f"file:{work}/{how}.log")
     words[words.index("-accel") + 1] = "tcg,thread=single"
     return [*words, "-icount", icount, "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1",
             "-drive", f"file={disk},format=raw,snapshot=on,if=none,id=direct",
             "-drive", "driver=blkreplay,if=none,image=direct,id=root",
             "-device", "virtio-blk-pci,drive=root,disable-legacy=on",
-            *(["-drive", f"file={work}/snapshots,if=none,format=qcow2,id=snapshots"] if how == "replay" else [])]
+            "-drive", f"file={work}/snapshots,if=none,format=qcow2,id=snapshots"]
 
 
 def run(m, work, how):
@@ -77,7 +77,7 @@ def debug(m, work, script):
 
 
 def main():
-    test, script = os.environ.get("T") or "mm-*", os.environ.get("GDB_SCRIPT")
+    test, script = os.environ.get("T") or "mm.*", os.environ.get("GDB_SCRIPT")
     if not shutil.which("qemu-img"):
         sys.exit("make replay needs qemu-img (apt-get install qemu-utils)")
     m = from_environment(smp=1, cmdline=f"root=vda tests={test} suite.seed=1 " + (os.environ.get("APPEND") or ""))

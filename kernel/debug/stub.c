@@ -86,8 +86,10 @@ static bool verbose(struct reader *r, struct writer *w)
 		write_text(w, "vCont;c;C;s;S");
 	else if (read_word(r, "Cont"))
 		return resume_each(r, w);
-	else if (read_word(r, "Kill"))
+	else if (read_word(r, "Kill")) {
+		packet_send(&session.link, "OK", 2);
 		cpu_poweroff();
+	}
 	return false;
 }
 

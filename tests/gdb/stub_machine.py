@@ -117,37 +117,41 @@ class Guest:
 
 
 class Line:
-    """The protocol by hand."""
+    """The protocol by hand.  What comes is read at once, whatever we do: a line that nobody reads stops the other side, which
+    then reads nothing either."""
 
     def __init__(self, guest):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(guest.port)
         self.received = b""
+        self.news = threading.Condition()
+        threading.Thread(target=self._pump, daemon=True).start()
+
+    def _pump(self):
+        try:
+            while chunk := self.socket.recv(65536):
+                with self.news:
+                    self.received += chunk
+                    self.news.notify_all()
+        except OSError:
+            pass    # the machine has gone
 
     def raw(self, data):
-        self.socket.settimeout(60)
         self.socket.sendall(data)
 
     def packet(self, body):
         self.raw(b"$" + body + b"#%02x" % (sum(body) & 255))
 
-    def _fill(self, seconds):
-        self.socket.settimeout(seconds)
-        try:
-            chunk = self.socket.recv(65536)
-        except TimeoutError:
-            chunk = b""
-        self.received += chunk
-        return bool(chunk)
+    def _frame(self):
+        return re.search(rb"\$([^$#]*)#[0-9a-f]{2}", self.received)
 
     def reply(self, seconds=30):
         """The next packet from the other side, acknowledged; None: there was none."""
-        deadline = time.monotonic() + seconds
-        while not (match := re.search(rb"\$([^$#]*)#[0-9a-f]{2}", self.received)):
-            if time.monotonic() > deadline:
+        with self.news:
+            if not self.news.wait_for(self._frame, seconds):
                 return None
-            self._fill(max(0.01, deadline - time.monotonic()))
-        self.received = self.received[match.end():]
+            match = self._frame()
+            self.received = self.received[match.end():]
         self.raw(b"+")
         return match[1]
 
@@ -157,13 +161,15 @@ class Line:
 
     def silence(self, seconds):
         """Nothing comes."""
-        return not self._fill(seconds) and not self.received
+        with self.news:
+            return not self.news.wait_for(lambda: self.received, seconds)
 
-    def drain(self, seconds=0.3):
-        """Forget what comes; acknowledge it, whatever it is."""
-        while self._fill(seconds):
+    def drain(self, seconds):
+        """Forget what comes, and acknowledge it, whatever it is."""
+        while not self.silence(seconds):
+            with self.news:
+                self.received = b""
             self.raw(b"+")
-        self.received = b""
 
 
 class Report:
