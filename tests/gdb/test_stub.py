@@ -49,7 +49,11 @@ if ring() == 0:
 text("stepi")
 at("after"); print("ring", ring(), "moved", value("$pc") not in (pc, pc + 2))
 
-text("break mm_fault"); text("continue")
+text("break mm_fault")
+for _ in range(60):
+    text("continue")
+    if "user_fault" in text("bt 3"):
+        break
 at("fault"); print("ring", ring()); print(text("bt"))
 text("delete"); text("finish")
 found = step_to(r"^iret", 600)
