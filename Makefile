@@ -188,6 +188,7 @@ help:
 	@echo "make host     mm/ in an ordinary process       TESTS='test_mmap*' FORMATS='pae tiny2' LONG=1 COVERAGE=1 SEED=n"
 	@echo "make guest    the ring-3 suite on one machine  TESTS='T0-*'"
 	@echo 'make debug    QEMU halted and a gdb connected to it'
+	@echo 'make walk     the guided walk of docs/book     T=4'
 	@echo 'make exec     run one static Linux program     PROG=./a.out ARGS=... WITH=dir'
 	@echo 'make bench    costs, beside those of Linux     PART=compare|alone  DOC=1'
 	@echo 'make profile  hottest functions of an operation T=mosaic/remap_resident_page  N=16'
@@ -205,6 +206,8 @@ guest: setup
 	@tools/run_guest.py
 debug: setup
 	@tools/debug.py
+walk: setup
+	@tools/walk.py
 exec: setup
 	@tools/exec.py
 bench: BUILD := $(BENCH_BUILD)
@@ -220,4 +223,4 @@ host: setup
 clean:
 	rm -rf build
 
-.PHONY: kernel root ramdisk iso help setup run test guest debug exec bench profile check host clean user
+.PHONY: kernel root ramdisk iso help setup run test guest debug walk exec bench profile check host clean user

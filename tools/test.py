@@ -222,6 +222,9 @@ def lanes():
     for arch, paging in (*FORMATS, SCRAMBLED):
         out.append(command_lane(f"gdb-commands-{arch}-{paging}", [sys.executable, "tests/gdb/test_commands.py", arch, paging], 240,
                                 f"make test LANES=gdb-commands-{arch}-{paging}"))
+    for arch, paging in FORMATS:
+        out.append(command_lane(f"gdb-walk-{arch}-{paging}", [sys.executable, "tests/gdb/test_walk.py", arch, paging], 240,
+                                f"make test LANES=gdb-walk-{arch}-{paging}"))
     if LONG:
         out.append(command_lane("hardening", [sys.executable, "tests/host/test_crash.py"], 600, "make test LANES=hardening"))
         out.append(guest_lane(machine("x86_64", "4level", san="kasan", mem="1024"), "*", 900, "guest-kasan"))
