@@ -70,7 +70,7 @@ $(addprefix $(OUT)/,mm/space/nonlinear.o mm/space/nonlinear_exchange.o mm/rmap/n
 endif
 
 # Every .c and .S below these folders is part of the kernel; the width's own folders are chosen by ARCH.
-KDIRS := boot kernel mm arch/x86/mm arch/x86/cpu arch/x86/io arch/x86/$(BITS) tests/contract
+KDIRS := boot kernel mm arch/x86/mm arch/x86/cpu arch/x86/io arch/x86/debug arch/x86/$(BITS) tests/contract
 KDIRS += $(if $(filter 64,$(BITS)),arch/x86/virt)
 KSRC := $(sort $(shell find $(KDIRS) -name '*.c' -o -name '*.S'))
 ifneq ($(BUILD),debug)

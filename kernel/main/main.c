@@ -10,6 +10,8 @@
  *   init=PATH         another process 1
  *   mprotect=strict-2007   refuse it where pages have protections of their own (mm/space/protect.c)
  *   mutate=Mn         debug builds: behave wrongly as mutation n says (kernel/lib/mutation.h)
+ *   pins=linux-compat no long-term write pins of files' pages (mm/service/pin.h)
+ *   gdb=on|wait|panic the debugger at the second serial port (kernel/debug/debug.h)
  *   crash=NAME        debug builds: commit the planted bug of that name (crash.c)
  * The rest is read by init (user/init.c).
  */
@@ -19,6 +21,7 @@
 #include <arch/smp.h>
 #include <arch/upcall.h>
 
+#include "kernel/debug/debug.h"
 #include "kernel/dev/block.h"
 #include "kernel/dev/iommu.h"
 #include "kernel/dev/nvme.h"
@@ -33,8 +36,6 @@
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
-#include "mm/service/pin.h"
-#include "mm/space/mm.h"
 #include "kernel/lib/mutation.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
@@ -47,7 +48,9 @@
 #include "kernel/sched/timer.h"
 #include "mm/object/background.h"
 #include "mm/service/mirror.h"
+#include "mm/service/pin.h"
 #include "mm/service/reclaim.h"
+#include "mm/space/mm.h"
 
 #define FLUSHER_META_NS (5 * NSEC_PER_SEC) /* how often metadata is written */
 
@@ -111,6 +114,14 @@ static void choose_pins(void)
 	pin_linux_compat = option_value("pins", text, sizeof(text)) && !strcmp(text, "linux-compat");
 }
 
+static void choose_debugger(void)
+{
+	char words[32];
+
+	if (option_value("gdb", words, sizeof(words)))
+		debugger_init(words);
+}
+
 /* mutate=M2: the kernel gets that bug. */
 static void choose_mutation(void)
 {
@@ -162,6 +173,7 @@ static void boot_thread(void *arg)
 	char init[64];
 	int err;
 
+	debugger_start();
 	crash_if_asked();
 	vfs_init();
 	process_subsystem_init();
@@ -186,8 +198,10 @@ static void boot_thread(void *arg)
 void kernel_main(void)
 {
 	printk("Pteron, %s, booted by %s\n", PTERON_CONFIG, boot_info.loader);
+	choose_debugger();
 	phys_init();
 	arch_init();
+	debugger_listen();
 	sched_init();
 	mm_init_subsystem();
 	mirror_init_subsystem();

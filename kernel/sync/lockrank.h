@@ -48,6 +48,7 @@
 	RANK(DEVICE, "a driver's own state")                                       \
 	RANK(BLOCK, "block request queues")                                        \
 	RANK(FUTEX, "one bucket of waiting futexes")                               \
+	RANK(UFFD, "who waits on a userfaultfd; whose address space it is")        \
 	RANK(SIGNAL, "pending signals and handlers")                               \
 	RANK(THREADS, "the list of all threads")                                   \
 	RANK(TIMER, "the timer tree")                                              \

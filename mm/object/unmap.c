@@ -21,6 +21,7 @@
 #include "mm/pgtable/notifier.h"
 #include "mm/pgtable/pte_swap.h"
 #include "mm/pgtable/pte_trace.h"
+#include "mm/pgtable/pte_uffd.h"
 #include "mm/rmap/anon.h"
 
 struct unmap {
@@ -65,6 +66,8 @@ static bool anon_leaves(struct page *page, pte_t old, pte_t *leaves)
 	if (!swap_dup(entry))
 		return false;
 	*leaves = pte_mk_swap(entry.v, pte_grant(old), page_test(page, PG_ANON_EXCLUSIVE));
+	if (unlikely(pte_uffd_wp(old)))
+		*leaves = pte_set_uffd_wp(*leaves, true);
 	page_clear(page, PG_ANON_EXCLUSIVE); /* the entry knows it now */
 	return true;
 }
@@ -73,7 +76,10 @@ static bool leaves(const struct rmap_hit *hit, struct page *page, pte_t old, pte
 {
 	if (page_test(page, PG_ANON))
 		return anon_leaves(page, old, entry);
-	*entry = hit->flags & RMAP_KEEP_GRANTS ? pte_mk_file(page->index, pte_grant(old)) : pte_none();
+	if (hit->flags & RMAP_KEEP_GRANTS)
+		*entry = pte_leave_file(old, page->index);
+	else
+		*entry = pte_uffd_wp(old) ? pte_mk_uffd_note(pte_grant(old)) : pte_none();
 	return true;
 }
 

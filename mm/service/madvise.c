@@ -26,11 +26,31 @@ static int drop_pages(struct mm *mm, vaddr_t start, vaddr_t end)
 	return 0;
 }
 
+/* Nobody is told of what is going to be refused. */
+static int may_drop(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	struct vma *vma;
+	int err = 0;
+
+	if (likely(list_empty(&mm->uffds)))
+		return 0;
+	rwsem_read_lock(&mm->lock);
+	for_each_vma_in(vma, mm, start, end)
+		if (vma->flags & VM_LOCKED)
+			err = -EINVAL;
+	rwsem_read_unlock(&mm->lock);
+	return err;
+}
+
 static int madvise_dontneed(struct mm *mm, vaddr_t start, vaddr_t end)
 {
 	bool covered;
-	int err;
+	int err = may_drop(mm, start, end);
 
+	if (!err)
+		err = uffd_tell_remove(mm, start, end);
+	if (err)
+		return err;
 	rwsem_read_lock(&mm->lock);
 	covered = vma_covers(mm, start, end);
 	err = drop_pages(mm, start, end);

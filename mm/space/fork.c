@@ -11,6 +11,7 @@
  *   zero page                          -                    the same
  *   swap entry                         shared from now on   the same; the slot counts one more
  *   note about a lost page             -                    the same
+ *   write-protected by userfaultfd     stays so             stays so if the child is registered too (UFFDX_EVENT_FORK)
  *   file entry, page of a nonlinear    -                    verbatim, with a node of its own if off position
  *   page of a linear file mapping      -                    nothing: faults refill it
  *
@@ -19,6 +20,7 @@
 #include "kernel/lib/assert.h"
 #include "mm/object/swap.h"
 #include "mm/pgtable/notifier.h"
+#include "mm/pgtable/pte_uffd.h"
 #include "mm/phys/lru.h"
 #include "mm/phys/slab.h"
 #include "mm/space/space.h"
@@ -32,6 +34,7 @@ struct copy {
 	vaddr_t at;           /* where it stopped */
 	bool write_protected; /* the parent needs a flush */
 	bool overflow;        /* a slot cannot count one more entry */
+	bool drop_wp;         /* the parent is write-protected by userfaultfd, the child is not */
 };
 
 /* As many as the parent's index holds: more than this vma needs if it is only a part of the mapping. */
@@ -76,6 +79,11 @@ static void note_copy(struct copy *c, vaddr_t va)
 		nonlinear_index_to_copy(c->to->link.nonlinear, pgoff, va);
 }
 
+static pte_t like_wp(pte_t from, pte_t pte)
+{
+	return unlikely(pte_uffd_wp(from)) ? pte_set_uffd_wp(pte, true) : pte;
+}
+
 /* The pinned page stays the parent's; the child gets the spare, filled. */
 static void copy_pinned(struct copy *c, struct hw_pte *to, vaddr_t va, struct page *page, pte_t pte)
 {
@@ -86,7 +94,7 @@ static void copy_pinned(struct copy *c, struct hw_pte *to, vaddr_t va, struct pa
 	copy->flags |= BIT(PG_ANON) | BIT(PG_ANON_EXCLUSIVE) | BIT(PG_SWAPBACKED) | BIT(PG_UPTODATE);
 	copy->family = anon_range_root(&c->to->anon); /* the child has no family of its own yet */
 	copy->index = vma_pgoff(c->to, va);
-	child_gets(c, to, copy, pte_mkdirty(pte_mk_page(page_to_pfn(copy), pte_grant(pte))));
+	child_gets(c, to, copy, like_wp(pte, pte_mkdirty(pte_mk_page(page_to_pfn(copy), pte_grant(pte)))));
 	lru_add(copy);
 }
 
@@ -139,7 +147,7 @@ static void copy_cached(struct copy *c, struct hw_pte *to, vaddr_t va, pte_t pte
 {
 	struct page *page = pfn_to_page(pte_pfn(pte));
 
-	if (!c->to->link.nonlinear && !(c->to->flags & VM_MANYPROTS))
+	if (!c->to->link.nonlinear && !(c->to->flags & (VM_MANYPROTS | VM_UFFD_WP)))
 		return;
 	page_get(page);
 	child_gets(c, to, page, vma_notifies_writes(c->to) ? pte_mkclean(pte_wrprotect(pte)) : pte);
@@ -188,6 +196,18 @@ static bool copy_entry(struct copy *c, struct hw_pte *from, struct hw_pte *to, v
 	return true;
 }
 
+/* The child is not registered: what was copied for it says nothing of the parent's write protection. => its PTL */
+static void drop_wp(struct hw_pte *to)
+{
+	pte_t pte = hw_pte_get(to);
+
+	if (pte_is_none(pte) || !pte_uffd_wp(pte))
+		return;
+	hw_pte_get_and_clear(to);
+	if (!pte_is_uffd_note(pte))
+		hw_pte_set(to, pte_set_uffd_wp(pte, false));
+}
+
 /* -- one leaf table, one vma, all --------------------------------------------------------------------------------- */
 
 static int copy_extent(struct pt_extent *x, void *ctx)
@@ -201,6 +221,8 @@ static int copy_extent(struct pt_extent *x, void *ctx)
 			c->need_spare = !c->overflow;
 			break;
 		}
+		if (unlikely(c->drop_wp))
+			drop_wp(to.hw);
 	}
 	c->at = x->va;
 	pt_unlock(to);
@@ -241,12 +263,30 @@ static int copy_entries(struct copy *c)
 }
 
 /* Shared linear mappings are refilled by faults; everything else has something only its entries know. */
-static bool needs_copy(const struct vma *vma)
+static bool needs_copy(const struct vma *from, const struct vma *to)
 {
-	return vma_private(vma) || (vma->flags & (VM_NONLINEAR | VM_MANYPROTS));
+	return vma_private(from) || (from->flags & (VM_NONLINEAR | VM_MANYPROTS)) || (to->flags & VM_UFFD_WP);
 }
 
-static int copy_vma(struct mm *child, struct vma *from)
+/* Who answers the parent's faults answers the child's only if it wants to know of it. 0 or -ENOMEM. */
+static int copy_uffd(struct copy *c, struct list *events)
+{
+	struct vma *from = c->from, *to = c->to;
+	struct uffd *u = NULL;
+
+	if (uffd_wants(from->uffd, UFFDX_EVENT_FORK)) {
+		u = uffd_prepare_fork(from->uffd, to->mm, events);
+		if (IS_ERR(u))
+			return (int)PTR_ERR(u);
+	}
+	to->uffd = u;
+	if (!u)
+		to->flags &= ~(unsigned)VM_UFFD;
+	c->drop_wp = (from->flags ^ to->flags) & VM_UFFD_WP;
+	return 0;
+}
+
+static int copy_vma(struct mm *child, struct vma *from, struct list *events)
 {
 	struct copy c = {.from = from};
 	struct vma *to = vma_alloc(child, from->start, from->end, from->flags & ~(unsigned)(VM_LOCKED | VM_LOCKONFAULT));
@@ -261,9 +301,11 @@ static int copy_vma(struct mm *child, struct vma *from)
 		return -ENOMEM;
 	}
 	to->anon.own = NULL; /* what the child makes is its own */
+	if (unlikely(from->uffd))
+		err = copy_uffd(&c, events);
 	to->name = from->name;
 	vma_set_object(to, from->object, from->file, from->pgoff);
-	if (from->link.nonlinear) {
+	if (!err && from->link.nonlinear) {
 		to->link.nonlinear = nonlinear_index_get(&from->object->maps, &child->pt);
 		if (IS_ERR(to->link.nonlinear)) {
 			err = (int)PTR_ERR(to->link.nonlinear);
@@ -278,7 +320,7 @@ static int copy_vma(struct mm *child, struct vma *from)
 		return err;
 	}
 	vma_attach(to);
-	if (needs_copy(from)) {
+	if (needs_copy(from, to)) {
 		mmu_notify_start(&range, &from->mm->pt, from->start, from->end, MMU_PROTECT_PAGE);
 		if (from->link.nonlinear)
 			rwsem_write_lock(&from->object->maps.lock);
@@ -293,10 +335,10 @@ static int copy_vma(struct mm *child, struct vma *from)
 	return err;
 }
 
-static int copy_all(struct mm *parent, struct mm *child)
+static int copy_all(struct mm *parent, struct mm *child, struct list *events)
 {
 	for (struct vma *vma = vma_first(parent); vma; vma = vma_next(vma)) {
-		int err = vma->flags & VM_DONTCOPY ? 0 : copy_vma(child, vma);
+		int err = vma->flags & VM_DONTCOPY ? 0 : copy_vma(child, vma, events);
 
 		if (err)
 			return err;
@@ -321,6 +363,7 @@ static void copy_layout(const struct mm *parent, struct mm *child)
 struct mm *mm_fork(struct mm *parent)
 {
 	struct mm *child = mm_create();
+	struct list events;
 	int err;
 
 	if (IS_ERR(child))
@@ -329,9 +372,14 @@ struct mm *mm_fork(struct mm *parent)
 	if (!err) {
 		rwsem_write_lock_nested(&child->lock);
 		copy_layout(parent, child);
-		err = copy_all(parent, child);
+		list_init(&events);
+		err = copy_all(parent, child, &events);
 		rwsem_write_unlock(&child->lock);
-		rwsem_write_unlock(&parent->lock);
+		if (err)
+			uffd_events_drop(&events);
+		else
+			uffd_events_add(parent, &events);
+		mm_unlock_changed(parent);
 	}
 	if (!err)
 		return child;
