@@ -189,6 +189,7 @@ help:
 	@echo "make guest    the ring-3 suite on one machine  TESTS='T0-*'"
 	@echo 'make debug    a machine that waits, gdb connected  STUB=qemu|kernel  CONSOLE=tmux  PORT=n'
 	@echo 'make replay   record a test, run and debug the recording  T=name'
+	@echo 'make walk     the guided walk of docs/book     T=4'
 	@echo 'make exec     run one static Linux program     PROG=./a.out ARGS=... WITH=dir'
 	@echo 'make bench    costs, beside those of Linux     PART=compare|alone  DOC=1'
 	@echo 'make profile  hottest functions of an operation T=mosaic/remap_resident_page  N=16'
@@ -208,6 +209,8 @@ debug: setup
 	@tools/debug.py
 replay: setup
 	@tools/replay.py
+walk: setup
+	@tools/walk.py
 exec: setup
 	@tools/exec.py
 bench: BUILD := $(BENCH_BUILD)
@@ -223,4 +226,4 @@ host: setup
 clean:
 	rm -rf build
 
-.PHONY: kernel root ramdisk iso help setup run test guest debug replay exec bench profile check host clean user
+.PHONY: kernel root ramdisk iso help setup run test guest debug replay walk exec bench profile check host clean user

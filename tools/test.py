@@ -232,6 +232,9 @@ def lanes():
     for arch, paging in (*FORMATS, SCRAMBLED):
         out.append(command_lane(f"gdb-commands-{arch}-{paging}", [sys.executable, "tests/gdb/test_commands.py", arch, paging], 240,
                                 f"make test LANES=gdb-commands-{arch}-{paging}"))
+    for arch, paging in FORMATS:
+        out.append(command_lane(f"gdb-walk-{arch}-{paging}", [sys.executable, "tests/gdb/test_walk.py", arch, paging], 240,
+                                f"make test LANES=gdb-walk-{arch}-{paging}"))
     if LONG:
         for arch, paging in FORMATS: # ten minutes: no store of a device is lost
             out.append(guest_lane(machine(arch, paging, smp=4), "T1-15,T1-06,X-06", 1500, f"pins-{arch}-{paging}",
