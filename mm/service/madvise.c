@@ -240,8 +240,8 @@ static int remove_part(struct mm *mm, vaddr_t *addr, vaddr_t end, struct file **
 
 static int madvise_remove(struct mm *mm, vaddr_t start, vaddr_t end)
 {
-	pgoff_t first, last;
-	struct file *file;
+	pgoff_t first = 0, last = 0;
+	struct file *file = NULL;
 	bool covered;
 	int err;
 
