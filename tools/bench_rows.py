@@ -16,7 +16,7 @@ class Row:
 
 
 # Groups of benchmarks that run on both kernels, and those that need the disk.
-GROUPS = "null signal pipe futex fork anon fixed mprotect file cow mosaic notify"
+GROUPS = "null signal pipe futex fork anon fixed mprotect file cow mosaic notify uffd"
 DISK_GROUPS = "msync cache swap"
 
 REMAP = 20
@@ -45,6 +45,13 @@ ROWS = {
         Row("mprotect_back_per_page", "and back, per touched page"),
         Row("mremap_per_page", "mremap to another place, per touched page"),
         Row("mremap_aligned", "mremap of 1,024 touched pages by 2 MiB"),
+    ],
+    "userfaultfd": [
+        Row("uffd_missing_copy", "a missing page, until its thread goes on: by COPY", goal=0),
+        Row("uffd_missing_zeropage", "the same by ZEROPAGE", goal=0),
+        Row("uffd_missing_move", "the same by MOVE", goal=0),
+        Row("uffd_move_one_page", "UFFDIO_MOVE of one page", goal=0),
+        Row("uffd_move_page_of_512", "UFFDIO_MOVE of 512 pages, per page", goal=0),
     ],
     "Faults": [
         Row("anon_write_fault", "anonymous, first store (the page is cleared)", limit=1000),
