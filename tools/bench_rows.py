@@ -16,7 +16,7 @@ class Row:
 
 
 # Groups of benchmarks that run on both kernels, and those that need the disk.
-GROUPS = "null signal pipe futex fork anon fixed mprotect file cow mosaic notify huge"
+GROUPS = "null signal pipe futex fork anon fixed mprotect file cow mosaic notify huge uffd"
 DISK_GROUPS = "msync cache swap"
 
 REMAP = 20
@@ -52,6 +52,13 @@ ROWS = {
         Row("huge_split", "MADV_DONTNEED of one page of it: split", goal=0),
         Row("huge_collapse", "MADV_COLLAPSE of the same, but for that page", goal=0),
         Row("huge_dontneed", "MADV_DONTNEED of all of it", goal=0),
+    ],
+    "userfaultfd": [
+        Row("uffd_missing_copy", "a missing page, until its thread goes on: by COPY", goal=0),
+        Row("uffd_missing_zeropage", "the same by ZEROPAGE", goal=0),
+        Row("uffd_missing_move", "the same by MOVE", goal=0),
+        Row("uffd_move_one_page", "UFFDIO_MOVE of one page", goal=0),
+        Row("uffd_move_page_of_512", "UFFDIO_MOVE of 512 pages, per page", goal=0),
     ],
     "Faults": [
         Row("anon_write_fault", "anonymous, first store (the page is cleared)", limit=1000),
