@@ -70,6 +70,7 @@ void bench_pipe(void);
 void bench_futex(void);
 void bench_fork(void);
 void bench_anon(void);
+void bench_huge(void);
 void bench_mmap_fixed(void);
 void bench_mprotect(void);
 void bench_cow(void);
@@ -82,5 +83,6 @@ void bench_faults(void);
 void bench_locks(void);
 void bench_umk(void);
 void bench_notify(void);
+void bench_uffd(void);
 
 #endif

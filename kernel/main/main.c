@@ -29,6 +29,7 @@
 #include "kernel/dev/ramdisk.h"
 #include "kernel/dev/virtio_blk.h"
 #include "kernel/fs/dev_block.h"
+#include "kernel/fs/dev_dma.h"
 #include "kernel/fs/dev_edu.h"
 #include "kernel/fs/dev_mirror.h"
 #include "kernel/fs/dev_mm.h"
@@ -92,6 +93,7 @@ static void devices_init(void)
 	tty_file_init();
 	dev_block_init();
 	dev_edu_init();
+	dev_dma_init();
 	dev_mirror_init();
 	dev_vmm_init();
 	if (DEBUG)
@@ -104,6 +106,16 @@ static void choose_mprotect(void)
 	char text[16];
 
 	mprotect_strict = option_value("mprotect", text, sizeof(text)) && !strcmp(text, "strict-2007");
+}
+
+/* thp=always, madvise (the default), never: when faults make huge pages. */
+static void choose_thp(void)
+{
+	char text[8];
+
+	if (!option_value("thp", text, sizeof(text)))
+		return;
+	thp_mode = !strcmp(text, "always") ? THP_ALWAYS : !strcmp(text, "never") ? THP_NEVER : THP_MADVISE;
 }
 
 /* pins=linux-compat: as /proc/sys/vm/pin_longterm. */
@@ -179,6 +191,7 @@ static void boot_thread(void *arg)
 	process_subsystem_init();
 	choose_mutation();
 	choose_mprotect();
+	choose_thp();
 	choose_pins();
 	devices_init();
 	machine_stop_hook = stop_machine;

@@ -19,8 +19,11 @@ struct pgtable {
 	paddr_t root_pa;
 	spinlock_t lock;                 /* guards non-leaf entries; rank LOCK_PT_UPPER */
 	unsigned long cpu_mask;          /* CPUs that may hold translations; atomic */
+	unsigned owed, settled;          /* flushes put off by reclaim (debt.h); atomic */
 	unsigned gathers;                /* under way: entries are clear whose translations may still be used; atomic */
-	unsigned long nr_tables;         /* table pages, root included */
+	unsigned long nr_tables;         /* table pages, root included; not the deposits */
+	unsigned long nr_huge;           /* huge entries (huge.h); w: lock */
+	struct list deposits;            /* an empty leaf table for each; lock */
 	unsigned long nr_pages;          /* accounted pages mapped (RSS); atomic */
 	unsigned long nr_swap;           /* swap entries; atomic */
 	struct mmu_notifiers *notifiers; /* secondary MMUs (notifier.h); NULL: nobody ever subscribed */
@@ -49,6 +52,14 @@ void pgtable_flush_page(struct pgtable *pt, vaddr_t va);
 void pgtable_flush_all(struct pgtable *pt);
 /* The CPUs alone: for accessed bits, and for who tells the subscribers himself. */
 void pgtable_flush_cpus(struct pgtable *pt, vaddr_t start, vaddr_t end);
+/* What reclaim has emptied and not flushed yet (debt.h) is forgotten when it returns. => the entries looked at, under their
+ * PTL; and as for a flush */
+void pgtable_settle_slow(struct pgtable *pt);
+static inline void pgtable_settle(struct pgtable *pt)
+{
+	if (unlikely(__atomic_load_n(&pt->owed, __ATOMIC_SEQ_CST) != READ_ONCE(pt->settled)))
+		pgtable_settle_slow(pt);
+}
 /* What M1 does instead, before the entry is cleared; the sync point is between the two steps, in whatever order. */
 static inline void pgtable_flush_early(struct pgtable *pt, vaddr_t va)
 {
@@ -83,12 +94,15 @@ struct pt_slot {
 	struct page *table;
 };
 
-/* Find and lock the leaf entry of @va; slot.hw == NULL when no leaf table exists. Pair with pt_unlock(). */
+/* Find and lock the leaf entry of @va; slot.hw == NULL when no leaf table exists. Pair with pt_unlock().
+ * This and what follows splits a huge entry that is in the place of the leaf table (huge.h), unless it says otherwise. */
 struct pt_slot pt_lock(struct pgtable *pt, vaddr_t va);
+/* The same, splitting nothing: where a huge entry is, there is no leaf table. */
+struct pt_slot pt_lock_table(struct pgtable *pt, vaddr_t va);
 /* Find without locking; slot.hw == NULL: no table.  The table stays while mm's lock is held; the entry may be peeked
  * at with hw_pte_get_lockless() and then locked. => mmap lock held */
 struct pt_slot pt_find(struct pgtable *pt, vaddr_t va);
-/* The entry of @va, or NULL. => something else keeps its table: the lock of a reverse map in which the range is */
+/* The entry of @va, or NULL; splits nothing. => something else keeps its table: the lock of a reverse map in which the range is */
 struct hw_pte *pt_peek(struct pgtable *pt, vaddr_t va);
 /* The same; @near is the entry of @near_va, or without entry: if one table holds both, it is not searched for. */
 static inline struct pt_slot pt_find_near(struct pgtable *pt, vaddr_t va, struct pt_slot near, vaddr_t near_va)
@@ -103,6 +117,13 @@ static inline void pt_lock_found(struct pt_slot slot)
 }
 /* The same for a second address space while one PTL is held (fork: parent before child). */
 struct pt_slot pt_lock_nested(struct pgtable *pt, vaddr_t va);
+/* Two entries, each with its table locked; perhaps of one table, perhaps of two trees. */
+struct pt_two {
+	struct pt_slot a, b;
+};
+/* Find and lock both, the table with the lower address first; false, and nothing is locked: one has no table. */
+bool pt_lock_two(struct pgtable *pt_a, vaddr_t a, struct pgtable *pt_b, vaddr_t b, struct pt_two *two);
+void pt_unlock_two(const struct pt_two *two);
 /* Find and lock the entry of @va while the lock of table @held is held: the same table is not locked twice.
  * Two movers cannot meet crosswise: both hold the mmap lock for writing. */
 struct pt_slot pt_lock_pair(struct pgtable *pt, vaddr_t va, struct page *held);
@@ -111,7 +132,7 @@ static inline void pt_unlock(struct pt_slot slot)
 {
 	spin_unlock(&slot.table->ptl);
 }
-/* The leaf entry without any lock, or NULL. => interrupts off until the caller is done with it (that is what keeps
+/* The leaf entry without any lock, or NULL; splits nothing. => interrupts off until the caller is done with it (that is what keeps
  * the table there: who frees one first interrupts every CPU in pt->cpu_mask); @pt is loaded on this CPU */
 struct hw_pte *pt_lookup_lockless(struct pgtable *pt, vaddr_t va);
 /* Make sure that leaf tables exist for [start, end). 0 or -ENOMEM (some may have been made: harmless). => sleeps */

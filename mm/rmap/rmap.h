@@ -166,6 +166,7 @@ struct rmap_hit {
 	struct hw_pte *hw;
 	pte_t pte;
 	unsigned flags; /* RMAP_*, of the range; off position: what the entry needs */
+	bool huge;      /* hw is a huge entry, of which pte is the page's part: only for RMAP_LOOKS */
 };
 typedef bool rmap_visit_t(const struct rmap_hit *hit, void *ctx);
 /* Is the visitor going to take something away? Then the entries' secondary MMUs hear of it (mm/pgtable/notifier.h). */
@@ -188,7 +189,7 @@ struct rmap_walk {
 bool rmap_walk_links(const struct rmap_walk *w, const struct itree_root *tree, pgoff_t index);
 
 /* Write-protect and clean every mapping of @page, flush; returns true if any entry was dirty or writable.
- * => page locked */
-bool rmap_mkclean(struct object_maps *maps, struct page *page);
+ * *@entries: how many map it (may be NULL). => page locked */
+bool rmap_mkclean(struct object_maps *maps, struct page *page, unsigned *entries);
 
 #endif

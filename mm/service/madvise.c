@@ -103,6 +103,16 @@ static void nothing(struct vma *vma, vaddr_t start, vaddr_t end)
 {
 }
 
+/* Who answers the range's faults may have to hear of it first; but not of what is refused. */
+static int madvise_free(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	int err = list_empty(&mm->uffds) ? 0 : madvise_each(mm, start, end, VM_LOCKED, true, nothing);
+
+	if (err != -EINVAL && !list_empty(&mm->uffds))
+		err = uffd_tell_remove(mm, start, end);
+	return err ? err : madvise_each(mm, start, end, VM_LOCKED, true, vma_free_lazily);
+}
+
 static int madvise_pageout(struct mm *mm, vaddr_t start, vaddr_t end)
 {
 	int err = madvise_each(mm, start, end, VM_LOCKED, false, nothing);
@@ -171,7 +181,8 @@ static bool known_advice(int advice)
 {
 	return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) || advice == MADV_DONTFORK || advice == MADV_DOFORK ||
 	       advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE || advice == MADV_FREE ||
-	       advice == MADV_COLD || advice == MADV_PAGEOUT;
+	       advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_HUGEPAGE || advice == MADV_NOHUGEPAGE ||
+	       advice == MADV_COLLAPSE;
 }
 
 int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice)
@@ -200,8 +211,14 @@ int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice)
 		return madvise_flags(mm, addr, end, VM_DONTCOPY, 0);
 	case MADV_DOFORK:
 		return madvise_flags(mm, addr, end, 0, VM_DONTCOPY);
+	case MADV_HUGEPAGE:
+		return madvise_flags(mm, addr, end, VM_HUGEPAGE, VM_NOHUGEPAGE);
+	case MADV_NOHUGEPAGE:
+		return madvise_flags(mm, addr, end, VM_NOHUGEPAGE, VM_HUGEPAGE);
+	case MADV_COLLAPSE:
+		return mm_collapse(mm, addr, end);
 	case MADV_FREE:
-		return madvise_each(mm, addr, end, VM_LOCKED, true, vma_free_lazily);
+		return madvise_free(mm, addr, end);
 	case MADV_COLD:
 		return madvise_each(mm, addr, end, VM_LOCKED, false, vma_cool);
 	case MADV_PAGEOUT:

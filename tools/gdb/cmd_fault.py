@@ -186,6 +186,14 @@ def of_page(vma, view, access):
     return "the page is the file's and the mapping private: the store gets a copy of its own (fault_cow)"
 
 
+def huge_first(vma, va, view):
+    """Where huge pages are wanted, and one would fit."""
+    first = va & -entry.the_format().span(1)
+    if view.level and vma_has(vma, "VM_HUGEPAGE") and vma.start <= first and first + entry.the_format().span(1) <= vma.end:
+        return "a huge page, if there is one (fault_huge); else "
+    return ""
+
+
 def outcome(vma, va, view, access):
     """What the kernel will do."""
     grant, whose = judge(vma, view)
@@ -198,7 +206,7 @@ def outcome(vma, va, view, access):
     if (view.kind == "none" or note) and not vma.object:
         if vma_has(vma, "VM_UFFD_MISSING"):
             return verdict + ASKED
-        return verdict + ("a fresh page of zeros, this range's own, is mapped writable (fault_anon)" if access == "write" else
+        return verdict + huge_first(vma, va, view) + ("a fresh page of zeros, this range's own, is mapped writable (fault_anon)" if access == "write" else
                           "the shared page of zeros is mapped, read-only (fault_anon)")
     if view.kind in ("none", "file") or note:
         return verdict + of_file(vma, view.payload if view.kind == "file" else kernel.vma_pgoff(vma, va), access,
