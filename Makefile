@@ -207,10 +207,10 @@ guest: setup
 	@tools/run_guest.py
 debug: setup
 	@tools/debug.py
-walk: setup
-	@tools/walk.py
 replay: setup
 	@tools/replay.py
+walk: setup
+	@tools/walk.py
 exec: setup
 	@tools/exec.py
 bench: BUILD := $(BENCH_BUILD)
@@ -226,4 +226,4 @@ host: setup
 clean:
 	rm -rf build
 
-.PHONY: kernel root ramdisk iso help setup run test guest debug walk replay exec bench profile check host clean user
+.PHONY: kernel root ramdisk iso help setup run test guest debug replay walk exec bench profile check host clean user
