@@ -148,6 +148,10 @@ MUTATIONS = (
     ("M134", "T3-I05", (AMD64,)),           # the IOTLB is not flushed
     ("M19", "RECLAIM-02", FORMATS),
     ("M101", "T1-11", FORMATS),             # no copy of a page under a write pin
+    ("M6", "T2-18", (AMD64,)),
+    ("M7", "T2-04", (PAE,)),
+    ("M9", "T2-20", (TWO_LEVEL,)),
+    ("M160", "T2-24", (AMD64,)),            # a fault is queued for its program and not looked at again
 )
 
 

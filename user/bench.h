@@ -90,5 +90,6 @@ void bench_locks(void);
 void bench_umk(void);
 void bench_notify(void);
 void bench_pins(void);
+void bench_uffd(void);
 
 #endif

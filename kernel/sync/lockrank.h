@@ -67,7 +67,7 @@ enum lock_rank { LOCK_RANKS(LOCK_RANK_ENUM) LOCK_RANK_COUNT };
 /* "LOCK_MMAP" */
 const char *lock_rank_name(enum lock_rank rank);
 
-#define LOCK_HELD_MAX 24
+#define LOCK_HELD_MAX 40
 
 struct lock_held {
 	const void *lock;

@@ -5,7 +5,8 @@
  *
  * One entry, under its PTL:
  *
- *   1. empty it, flush: from here on no CPU can use the page through it, and the returned value is final
+ *   1. empty it, flush: from here on no CPU can use the page through it.  The flush may be owed (mm/pgtable/debt.h): then
+ *      some may until it is paid, but the returned value is final: what is clean cannot become dirty any more
  *   2. a pin that came before step 1 is in the count now; one that comes after it finds the entry empty.  So if there
  *      is none, none can be: else the old entry is put back (A1 to A4 of the exclusive flag's protocol)
  *   3. dirty goes to the page
@@ -26,6 +27,7 @@
 
 struct unmap {
 	struct page *page;
+	struct tlb_debt *debt; /* NULL: every entry is flushed at once */
 	enum unmap_result result;
 };
 
@@ -98,6 +100,15 @@ static bool may_unmap(struct unmap *u, const struct rmap_hit *hit)
 	return false;
 }
 
+/* A page without a slot that was given up is judged here and now; and the next fault takes another frame. */
+static void flush_or_owe(const struct unmap *u, const struct rmap_hit *hit)
+{
+	bool kept = !page_test(u->page, PG_ANON) || page_test(u->page, PG_SWAPCACHE);
+
+	if (!u->debt || !kept || !tlb_debt_add(u->debt, hit->pt))
+		pgtable_flush_page(hit->pt, hit->va);
+}
+
 static bool unmap_entry(const struct rmap_hit *hit, void *ctx)
 {
 	struct unmap *u = ctx;
@@ -108,7 +119,7 @@ static bool unmap_entry(const struct rmap_hit *hit, void *ctx)
 		return false;
 	old = hw_pte_get_and_clear(hit->hw);
 	SYNC_POINT("clear-before-flush");
-	pgtable_flush_page(hit->pt, hit->va);
+	flush_or_owe(u, hit);
 	if (page_pinned(page) || !leaves(hit, page, old, &new)) {
 		hw_pte_set(hit->hw, old);
 		u->result = UNMAP_MAPPED;
@@ -126,9 +137,9 @@ static bool unmap_entry(const struct rmap_hit *hit, void *ctx)
 	return true;
 }
 
-enum unmap_result page_unmap(struct page *page)
+enum unmap_result page_unmap(struct page *page, struct tlb_debt *debt)
 {
-	struct unmap u = {.page = page, .result = UNMAP_DONE};
+	struct unmap u = {.page = page, .debt = debt, .result = UNMAP_DONE};
 
 	ASSERT(page_test(page, PG_LOCKED));
 	if (!walk(page, RMAP_CHANGES, unmap_entry, &u))

@@ -12,6 +12,7 @@
  *   object     page lock or PTL      page lock                page cache: owner
  *   family     page lock             page lock, or new page   anonymous: whose reverse links to follow while mapped
  *   index      page lock             page lock                offset in the object, or linear index of the address
+ *   (both, of a mapped anonymous page: also written without it, under its family's lock: anon_page_move())
  *   link       owner of the page     owner of the page        buddy, slab, gather; list by age (its lock)
  */
 #ifndef MM_PHYS_PAGE_H

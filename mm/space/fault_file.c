@@ -86,6 +86,7 @@ static enum fault_result map_copy(struct fault *f, pte_t seen, struct page *page
 	if (f->access == FAULT_WRITE)
 		pte = pte_mkdirty(pte_mkwrite(pte));
 	pte = fault_keep_wp(f, pte);
+	pgtable_settle(f->pt); /* nobody goes on reading the file's page beside the copy */
 	hw_pte_set(slot.hw, pte);
 	lru_add(copy);
 	TRACE(TRACE_SET, f->pt, f->va, pte_pfn(pte), pte_trace(seen), pte_trace(pte));

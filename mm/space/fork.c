@@ -329,6 +329,8 @@ static int copy_vma(struct mm *child, struct vma *from, struct list *events)
 			rwsem_write_unlock(&from->object->maps.lock);
 		if (c.write_protected)
 			pgtable_flush_range(&from->mm->pt, from->start, from->end);
+		else
+			pgtable_settle(&from->mm->pt); /* a slot that both refer to now must not change any more */
 		mmu_notify_end(&range);
 	}
 	discard_spares(&c);

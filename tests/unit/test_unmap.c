@@ -17,7 +17,7 @@ static enum unmap_result unmap(struct page *page)
 
 	CHECK(lru_isolate(page));
 	page_lock(page);
-	r = page_unmap(page);
+	r = page_unmap(page, NULL);
 	page_unlock(page);
 	lru_putback(page);
 	return r;
@@ -70,7 +70,7 @@ static void mlocked(void *arg)
 	CHECK(!mm_mlock(sim_mm(), a, P(2), true));
 	page = frame_at(a);
 	page_lock(page);
-	CHECK(swap_add(page) && page_unmap(page) == UNMAP_LOCKED && page->mapcount == 1);
+	CHECK(swap_add(page) && page_unmap(page, NULL) == UNMAP_LOCKED && page->mapcount == 1);
 	page_referenced(page, &locked);
 	CHECK(locked && swap_try_free(page));
 	page_unlock(page);
@@ -91,7 +91,7 @@ static void pinned(void *arg)
 	a = enter_filled(1);
 	CHECK(pin_user_pages(sim_mm(), a, 1, FOLL_WRITE, &page) == 1);
 	page_lock(page);
-	CHECK(swap_add(page) && page_unmap(page) == UNMAP_MAPPED && swap_try_free(page));
+	CHECK(swap_add(page) && page_unmap(page, NULL) == UNMAP_MAPPED && swap_try_free(page));
 	page_unlock(page);
 	CHECK(frame_at(a) == page && page_test(page, PG_ANON_EXCLUSIVE) && sim_entry(sim_mm(), a).write);
 	unpin_user_pages(&page, 1, FOLL_WRITE, true);
