@@ -53,6 +53,7 @@ COMMON = ["kernel/lib/*.c", "kernel/sync/*.c", "kernel/main/panic.c", "arch/host
 SOURCES = ["mm/*/*.c", "arch/host/*.c", "arch/host/sim/*.c", "arch/x86/mm/pte_view.c",
            "arch/x86/mm/pte_format.c", "tests/contract/*.c"]
 LEFT_OUT = ["mm/debug/kasan.c", "kernel/lib/ubsan.c", "kernel/lib/ksyms.c", "kernel/lib/stack_guard.c", "kernel/lib/tap.c",
+            "kernel/fs/dev_dma.c", "kernel/fs/gup_test.c", "kernel/fs/user_pins.c",
             "kernel/fs/dev_edu.c", "kernel/fs/dev_mirror.c", "kernel/fs/dev_mm.c", "kernel/fs/dev_vmm.c",
             "kernel/fs/userfaultfd.c", "kernel/fs/uffd_ioctl.c"]
 # Compiled faster than they run: nothing waits for these.

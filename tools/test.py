@@ -129,6 +129,9 @@ MUTATIONS = (
     ("M4", "T0-18s", FORMATS),
     ("M5", "T0-18t", FORMATS),
     ("M10", "T3-04a", FORMATS),
+    ("M11", "T1-16s", FORMATS),
+    ("M12", "T1-17", FORMATS),
+    ("M13", "T1-06s", FORMATS),
     ("M14", "T0-09*", (AMD64, PAE)),        # there is no NX in the third
     ("M15", "T0-06*", (AMD64, TWO_LEVEL)),  # no offset is too large for PAE
     ("M16", "T0-07*", FORMATS),
@@ -145,6 +148,10 @@ MUTATIONS = (
     ("M134", "T3-I05", (AMD64,)),           # the IOTLB is not flushed
     ("M19", "RECLAIM-02", FORMATS),
     ("M101", "T1-11", FORMATS),             # no copy of a page under a write pin
+    ("M6", "T2-18", (AMD64,)),
+    ("M7", "T2-04", (PAE,)),
+    ("M9", "T2-20", (TWO_LEVEL,)),
+    ("M160", "T2-24", (AMD64,)),            # a fault is queued for its program and not looked at again
 )
 
 
@@ -216,18 +223,26 @@ def lanes():
     for arch, paging in FORMATS:
         out.append(guest_lane(machine(arch, paging, fw="bios", smp=2), "T0-01*,T0-07*,mm*", 120))
     out.append(guest_lane(machine("x86_64", "4level", fw="uefi", mem="1024", smp=2), "T0-01*,T0-07*,mm*", 200))
+    os.environ["SEED"] = str(SEED)    # for those that choose themselves
     for arch, paging in FORMATS:
         out.append(command_lane(f"gdb-{arch}-{paging}", [sys.executable, "tests/gdb/run.py", arch, paging], 180,
                                 f"make test LANES=gdb-{arch}-{paging}"))
+        out.append(command_lane(f"gdb-stub-{arch}-{paging}", [sys.executable, "tests/gdb/test_stub.py", arch, paging], 400,
+                                f"make test LANES=gdb-stub-{arch}-{paging} SEED={SEED}"))
     for arch, paging in (*FORMATS, SCRAMBLED):
         out.append(command_lane(f"gdb-commands-{arch}-{paging}", [sys.executable, "tests/gdb/test_commands.py", arch, paging], 240,
                                 f"make test LANES=gdb-commands-{arch}-{paging}"))
+    for arch, paging in FORMATS:
+        out.append(command_lane(f"gdb-walk-{arch}-{paging}", [sys.executable, "tests/gdb/test_walk.py", arch, paging], 240,
+                                f"make test LANES=gdb-walk-{arch}-{paging}"))
     if LONG:
+        for arch, paging in FORMATS: # ten minutes: no store of a device is lost
+            out.append(guest_lane(machine(arch, paging, smp=4), "T1-15,T1-06,X-06", 1500, f"pins-{arch}-{paging}",
+                                  ("suite.dma=600",)))
         out.append(command_lane("hardening", [sys.executable, "tests/host/test_crash.py"], 600, "make test LANES=hardening"))
         out.append(guest_lane(machine("x86_64", "4level", san="kasan", mem="1024"), "*", 900, "guest-kasan"))
     out.append(command_lane("exec", [sys.executable, "tests/host/test_exec.py"], 240, "make test LANES=exec"))
     out.append(command_lane("disks", [sys.executable, "tests/host/test_disks.py"], 240, "tests/host/test_disks.py"))
-    os.environ["SEED"] = str(SEED)    # for those that choose themselves
     out.append(command_lane("cuts", [sys.executable, "tests/crash/test_cuts.py"], 3600 if LONG else 240,
                             f"make test LANES=cuts SEED={SEED}"))
     out.append(command_lane("fsx", [sys.executable, "tests/fsx/test_fsx.py"], 9000 if LONG else 400,

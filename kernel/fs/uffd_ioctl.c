@@ -8,6 +8,7 @@
  */
 #include <arch/uaccess.h>
 #include "kernel/fs/userfaultfd.h"
+#include "kernel/sched/thread.h"
 #include "mm/service/uffd.h"
 
 /* -- the handshake ------------------------------------------------------------------------------------------------------- */
@@ -205,6 +206,39 @@ static long ioctl_poison(struct uffd *u, void *user)
 	return fill_range(u, user, UFFD_FILL_POISON, UFFDX_POISON_DONTWAKE, 0, UFFDX_POISON_DONTWAKE);
 }
 
+#define MOVE_MODES \
+	(UFFDX_MOVE_DONTWAKE | UFFDX_MOVE_ALLOW_SRC_HOLES | UFFDX_MOVE_UNSHARE | UFFDX_MOVE_PINNED | UFFDX_MOVE_FROM_CALLER)
+
+static int check_move(const struct uffd *u, const struct mm *from, const struct uffdx_move *m)
+{
+	int err;
+
+	if (READ_ONCE(u->mm) != from && !(m->mode & UFFDX_MOVE_FROM_CALLER))
+		return -EINVAL;
+	err = uffd_range_check(m->dst, m->len);
+	if (!err)
+		err = uffd_range_check(m->src, m->len);
+	return err ? err : m->mode & ~(u64)MOVE_MODES ? -EINVAL : 0;
+}
+
+static long ioctl_move(struct uffd *u, void *user)
+{
+	struct mm *from = container_of(current_thread()->pt, struct mm, pt);
+	struct uffdx_move *out = user;
+	struct uffdx_move m;
+	long err;
+
+	if (uffd_changing(u))
+		return refuse(&out->move);
+	if (copy_from_user(&m, user, sizeof(m) - sizeof(m.move)))
+		return -EFAULT;
+	err = check_move(u, from, &m);
+	if (err)
+		return err;
+	err = uffd_move(u, from, (vaddr_t)m.dst, (vaddr_t)m.src, (size_t)m.len, m.mode);
+	return err == -ESRCH ? err : finish(u, &out->move, m.dst, m.len, err, !(m.mode & UFFDX_MOVE_DONTWAKE));
+}
+
 static long ioctl_writeprotect(struct uffd *u, void *user)
 {
 	const u64 modes = UFFDX_WRITEPROTECT_WP | UFFDX_WRITEPROTECT_DONTWAKE;
@@ -231,10 +265,15 @@ static const struct {
 	u32 cmd;
 	long (*fn)(struct uffd *u, void *user);
 } requests[] = {
-	{UFFDX_IOC_REGISTER, ioctl_register}, {UFFDX_IOC_UNREGISTER, ioctl_unregister},
-	{UFFDX_IOC_WAKE, ioctl_wake},         {UFFDX_IOC_COPY, ioctl_copy},
-	{UFFDX_IOC_ZEROPAGE, ioctl_zeropage}, {UFFDX_IOC_WRITEPROTECT, ioctl_writeprotect},
-	{UFFDX_IOC_CONTINUE, ioctl_continue}, {UFFDX_IOC_POISON, ioctl_poison},
+	{UFFDX_IOC_REGISTER, ioctl_register},
+	{UFFDX_IOC_UNREGISTER, ioctl_unregister},
+	{UFFDX_IOC_MOVE, ioctl_move},
+	{UFFDX_IOC_WAKE, ioctl_wake},
+	{UFFDX_IOC_COPY, ioctl_copy},
+	{UFFDX_IOC_ZEROPAGE, ioctl_zeropage},
+	{UFFDX_IOC_WRITEPROTECT, ioctl_writeprotect},
+	{UFFDX_IOC_CONTINUE, ioctl_continue},
+	{UFFDX_IOC_POISON, ioctl_poison},
 };
 
 long userfaultfd_ioctl(struct file *f, unsigned cmd, unsigned long arg)

@@ -29,6 +29,7 @@
 #include "kernel/dev/ramdisk.h"
 #include "kernel/dev/virtio_blk.h"
 #include "kernel/fs/dev_block.h"
+#include "kernel/fs/dev_dma.h"
 #include "kernel/fs/dev_edu.h"
 #include "kernel/fs/dev_mirror.h"
 #include "kernel/fs/dev_mm.h"
@@ -92,6 +93,7 @@ static void devices_init(void)
 	tty_file_init();
 	dev_block_init();
 	dev_edu_init();
+	dev_dma_init();
 	dev_mirror_init();
 	dev_vmm_init();
 	if (DEBUG)

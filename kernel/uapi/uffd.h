@@ -67,6 +67,11 @@ enum {
 	UFFDX_POISON_DONTWAKE = 1,
 };
 
+/* Ours, for MOVE. */
+#define UFFDX_MOVE_UNSHARE (1ull << 32) /* a page that others have too, or may have had: a copy of one's own first */
+#define UFFDX_MOVE_PINNED (1ull << 33)  /* also pages that a device uses: it goes on with them where they are then */
+#define UFFDX_MOVE_FROM_CALLER (1ull << 34) /* the source is the caller's address space, whosever the context is */
+
 struct uffdx_copy {
 	uint64_t dst, src, len, mode; /* in */
 	int64_t copy;                 /* out: bytes, or a negative errno */

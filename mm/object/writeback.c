@@ -20,6 +20,7 @@
 #include "kernel/lib/trace.h"
 #include "mm/object/dirty.h"
 #include "mm/object/pagecache.h"
+#include "mm/object/pin_witness.h"
 
 #define WRITE_BATCH 64
 
@@ -32,21 +33,35 @@ static bool stays_dirty(const struct page *page)
 	return page_write_pinned(page);
 }
 
+/* Step 1; debug builds: with the witness, who says what a verdict from mapcounts would be. */
+static bool clean_entries(struct vm_object *obj, struct page *page, struct pin_witness *w, unsigned *entries)
+{
+	if (!DEBUG)
+		return rmap_mkclean(&obj->maps, page, NULL);
+	pin_witness_begin(w, page);
+	SYNC_POINT("mkclean-begins");
+	return rmap_mkclean(&obj->maps, page, entries);
+}
+
 /* Steps 1 to 3: is there anything to write? => page locked, not under writeback */
 static bool clear_dirty_for_io(struct vm_object *obj, struct page *page)
 {
-	bool leased = MUTATION(12) && stays_dirty(page); /* M12: the pins first, and then the entries */
+	bool leased = MUTATION(12) && stays_dirty(page), counted, dirty; /* M12: the pins first, and then the entries */
+	struct pin_witness witness;
+	unsigned entries;
 
-	if (rmap_mkclean(&obj->maps, page))
+	if (clean_entries(obj, page, &witness, &entries))
 		pagecache_set_dirty(page);
-	if (!page_test_and_clear(page, PG_DIRTY))
-		return false;
-	if (!MUTATION(12))
+	dirty = page_test_and_clear(page, PG_DIRTY);
+	if (dirty && !MUTATION(12))
 		leased = stays_dirty(page);
-	if (leased)
+	counted = DEBUG && pin_witness_end(&witness, entries);
+	if (MUTATION(11)) /* M11: the verdict from mapcounts */
+		leased = counted;
+	if (dirty && leased)
 		page_set(page, PG_DIRTY);
 	TRACE(TRACE_VERDICT, NULL, 0, page_to_pfn(page), (unsigned)page->pins_w, leased);
-	return true;
+	return dirty;
 }
 
 /* Step 4's bookkeeping. */

@@ -23,6 +23,7 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/mutation.h"
 #include "mm/object/pagecache.h"
+#include "mm/object/pin_witness.h"
 #include "mm/object/swap.h"
 #include "mm/pgtable/huge.h"
 #include "mm/pgtable/pte_trace.h"
@@ -72,6 +73,8 @@ static void zap_cached(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t old, 
 	if (pte_dirty(old))
 		pagecache_dirty_from_pte(page);
 	z->lost_writer |= pte_hw_write(old);
+	if (DEBUG && pte_hw_write(old))
+		pin_witness_zapped(page);
 	if (z->mode == ZAP_UNMAP)
 		forget_offset(z, va, page->index);
 	else if (z->keep_grants || (z->index && page->index != zap_linear_pgoff(z, va)))

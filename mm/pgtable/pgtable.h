@@ -117,6 +117,13 @@ static inline void pt_lock_found(struct pt_slot slot)
 }
 /* The same for a second address space while one PTL is held (fork: parent before child). */
 struct pt_slot pt_lock_nested(struct pgtable *pt, vaddr_t va);
+/* Two entries, each with its table locked; perhaps of one table, perhaps of two trees. */
+struct pt_two {
+	struct pt_slot a, b;
+};
+/* Find and lock both, the table with the lower address first; false, and nothing is locked: one has no table. */
+bool pt_lock_two(struct pgtable *pt_a, vaddr_t a, struct pgtable *pt_b, vaddr_t b, struct pt_two *two);
+void pt_unlock_two(const struct pt_two *two);
 /* Find and lock the entry of @va while the lock of table @held is held: the same table is not locked twice.
  * Two movers cannot meet crosswise: both hold the mmap lock for writing. */
 struct pt_slot pt_lock_pair(struct pgtable *pt, vaddr_t va, struct page *held);

@@ -12,6 +12,7 @@
  *   object     page lock or PTL      page lock                page cache: owner
  *   family     page lock             page lock, or new page   anonymous: whose reverse links to follow while mapped
  *   index      page lock             page lock                offset in the object, or linear index of the address
+ *   (both, of a mapped anonymous page: also written without it, under its family's lock: anon_page_move())
  *   link       owner of the page     owner of the page        buddy, slab, gather; list by age (its lock)
  */
 #ifndef MM_PHYS_PAGE_H
@@ -43,10 +44,11 @@ enum page_flag {
 	PG_SWAPCACHE,      /* anonymous, has a slot: private = which */
 	PG_TABLE,          /* holds page-table entries */
 	PG_SLAB,
-	PG_BUDDY,    /* first page of a free block; private = its order */
-	PG_RESERVED, /* not RAM, or used before the allocator existed */
-	PG_STACKED,  /* with PG_BUDDY: free, in a CPU's own stock (page_alloc.c) */
-	PG_FROZEN,   /* only with mutation M131: secondary MMUs may not have it */
+	PG_BUDDY,      /* first page of a free block; private = its order */
+	PG_RESERVED,   /* not RAM, or used before the allocator existed */
+	PG_STACKED,    /* with PG_BUDDY: free, in a CPU's own stock (page_alloc.c) */
+	PG_DMA_PINNED, /* debug: pinned since writeback last found it unpinned (pin_witness.h) */
+	PG_FROZEN,     /* only with mutation M131: secondary MMUs may not have it */
 	PG_FLAG_COUNT,
 };
 /* The top four bits of the flags: whose list it is on (lru.c). */

@@ -252,7 +252,8 @@ static void drain_cpu(void *unused)
 	drain_stacks();
 }
 
-/* What each CPU keeps may be all that there is. => may sleep, interrupts on (boot code: only its own) */
+/* What each CPU keeps may be all that there is. => may sleep, interrupts on (boot code: only its own). It interrupts every CPU, so
+ * with memory short for long it is for who gets nothing otherwise */
 static void drain_all(void)
 {
 	drain_cpu(NULL);
@@ -295,11 +296,14 @@ static __attribute__((noinline)) struct page *alloc_hard(unsigned order, enum gf
 		drain_stacks();
 		page = alloc_once(order, gfp);
 	}
+	/* Single pages are sooner had from reclaim than from what the others keep; but before it is given up, from them. */
+	if (!page && patient && !order)
+		page = reclaim_and_alloc(order, gfp);
 	if (!page && !(gfp & GFP_ATOMIC)) {
 		drain_all();
 		page = alloc_once(order, gfp);
 	}
-	if (!page && patient)
+	if (!page && patient && order)
 		page = reclaim_and_alloc(order, gfp);
 	if (!page && !(gfp & GFP_NOWARN) && !atomic_xchg(&warned, true))
 		printk("phys: out of memory (order %u, gfp %x); not repeated\n", order, (unsigned)gfp);

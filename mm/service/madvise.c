@@ -103,6 +103,16 @@ static void nothing(struct vma *vma, vaddr_t start, vaddr_t end)
 {
 }
 
+/* Who answers the range's faults may have to hear of it first; but not of what is refused. */
+static int madvise_free(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	int err = list_empty(&mm->uffds) ? 0 : madvise_each(mm, start, end, VM_LOCKED, true, nothing);
+
+	if (err != -EINVAL && !list_empty(&mm->uffds))
+		err = uffd_tell_remove(mm, start, end);
+	return err ? err : madvise_each(mm, start, end, VM_LOCKED, true, vma_free_lazily);
+}
+
 static int madvise_pageout(struct mm *mm, vaddr_t start, vaddr_t end)
 {
 	int err = madvise_each(mm, start, end, VM_LOCKED, false, nothing);
@@ -208,7 +218,7 @@ int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice)
 	case MADV_COLLAPSE:
 		return mm_collapse(mm, addr, end);
 	case MADV_FREE:
-		return madvise_each(mm, addr, end, VM_LOCKED, true, vma_free_lazily);
+		return madvise_free(mm, addr, end);
 	case MADV_COLD:
 		return madvise_each(mm, addr, end, VM_LOCKED, false, vma_cool);
 	case MADV_PAGEOUT:

@@ -4,6 +4,7 @@
 #ifndef MM_SERVICE_PIN_INTERNAL_H
 #define MM_SERVICE_PIN_INTERNAL_H
 
+#include "mm/object/pin_witness.h"
 #include "mm/service/pin.h"
 #include "mm/space/space.h"
 
@@ -16,8 +17,10 @@ static inline bool pin_counts(const struct page *page)
 /* Count a pin (a full barrier); FOLL_GET: nothing. => the caller's reference becomes the pin's */
 static inline void pin_count(struct page *page, unsigned flags)
 {
-	if (flags & FOLL_PIN)
+	if (flags & FOLL_PIN) {
+		pin_witness_pinned(page);
 		__atomic_fetch_add(flags & FOLL_WRITE ? &page->pins_w : &page->pins_r, 1, __ATOMIC_SEQ_CST);
+	}
 }
 
 /* How many were left? */

@@ -19,6 +19,9 @@ int uffd_unregister(struct uffd *u, vaddr_t start, size_t len);
 enum uffd_fill { UFFD_FILL_COPY, UFFD_FILL_ZERO, UFFD_FILL_CONTINUE, UFFD_FILL_POISON };
 /* -ESRCH, -ENOENT, -EAGAIN, -EINVAL, -EEXIST, -EFAULT, -ENOMEM, -EINTR. @src: COPY, the caller's */
 long uffd_fill(struct uffd *u, enum uffd_fill what, vaddr_t dst, vaddr_t src, size_t len, bool wp);
+/* The pages of [src, src + len) come to [dst, dst + len) (uffd_move.c). @mode: UFFDX_MOVE_*. -ESRCH, -ENOENT, -ENOMEM,
+ * -EAGAIN, -EINVAL, -EEXIST, -EBUSY, -EFAULT, -EINTR. @from: the source's address space, alive for the call */
+long uffd_move(struct uffd *u, struct mm *from, vaddr_t dst, vaddr_t src, size_t len, u64 mode);
 /* -ESRCH, -ENOENT, -EAGAIN, -ENOMEM. */
 int uffd_protect(struct uffd *u, vaddr_t start, size_t len, bool protect);
 

@@ -29,12 +29,19 @@ static bool unchanged(const struct fault *f, pte_t seen)
 	return same;
 }
 
+/* An access that the kernel makes: is nobody asked?  A kernel thread, which works for a device, never waits: nobody could kill
+ * it, and the end of its device would wait for it. */
+static bool refuses_kernel(const struct uffd *u)
+{
+	return (u->flags & UFFDX_USER_MODE_ONLY) || sync_thread_id() < 0;
+}
+
 enum fault_result fault_uffd(struct fault *f, pte_t seen, unsigned reason)
 {
 	struct uffd *u = f->vma->uffd;
 	struct uffd_waiter *w = &f->io->uffd;
 
-	if (u->features & UFFDX_SIGBUS || (!f->user && (u->flags & UFFDX_USER_MODE_ONLY)))
+	if (u->features & UFFDX_SIGBUS || (!f->user && refuses_kernel(u)))
 		return FAULT_SIGBUS;
 	if (READ_ONCE(u->released))
 		return FAULT_OK; /* uffd_release() waits for mm->lock: the range is an ordinary one in a moment */

@@ -122,7 +122,8 @@ static void discard(void)
 
 static void move(void)
 {
-	CHECK(!IS_ERR_VALUE((unsigned long)mm_mremap(sim_mm(), a, P(PAGES), P(PAGES), MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0)));
+	CHECK(
+		!IS_ERR_VALUE((unsigned long)mm_mremap(sim_mm(), a, P(PAGES), P(PAGES), MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0)));
 }
 
 static void make_child(void)
