@@ -149,7 +149,7 @@ $(OUT)/user/init: $(UOBJ)/user/init.o
 $(OUT)/user/poweroff: $(UOBJ)/user/poweroff.o
 $(OUT)/user/reboot: $(UOBJ)/user/poweroff.o
 $(OUT)/user/sh: $(addprefix $(UOBJ)/user/,sh.o applets.o)
-$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o demo_steps.o demo_guest.o demo_collect.o demo_migrate.o collector.o uffd.o guest.o guest_code.o ptes.o kmem.o)
+$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o demo_steps.o demo_guest.o demo_pins.o demo_collect.o demo_migrate.o collector.o uffd.o guest.o guest_code.o ptes.o kmem.o)
 $(OUT)/user/bench: $(patsubst %.c,$(UOBJ)/%.o,$(sort $(wildcard user/bench*.c)) user/kmem.c user/uffd.c) $(UMK)
 $(OUT)/user/umk: $(UOBJ)/user/umk.o $(UMK)
 $(OUT)/user/walk: $(UOBJ)/user/walk.o

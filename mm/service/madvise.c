@@ -267,8 +267,7 @@ static int madvise_remove(struct mm *mm, vaddr_t start, vaddr_t end)
 static bool known_advice(int advice)
 {
 	return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) || (advice >= MADV_FREE && advice <= MADV_DOFORK) ||
-	       advice == MADV_HUGEPAGE || advice == MADV_NOHUGEPAGE || advice == MADV_DONTDUMP || advice == MADV_DODUMP ||
-	       (advice >= MADV_COLD && advice <= MADV_COLLAPSE);
+	       (advice >= MADV_HUGEPAGE && advice <= MADV_DODUMP) || (advice >= MADV_COLD && advice <= MADV_COLLAPSE);
 }
 
 /* => a range of user addresses, not empty; advice that is known */

@@ -182,7 +182,7 @@ int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice);
 /* When do faults on private anonymous memory make huge pages?  Boot option thp=. */
 enum thp_mode { THP_MADVISE, THP_ALWAYS, THP_NEVER };
 extern enum thp_mode thp_mode;
-bool vma_wants_huge(const struct vma *vma); /* would one of its faults make one? => mm->lock held */
+bool vma_wants_huge(const struct vma *vma);                 /* would one of its faults make one? => mm->lock held */
 int mm_collapse(struct mm *mm, vaddr_t start, vaddr_t end); /* MADV_COLLAPSE (collapse.c) */
 int mm_mincore(struct mm *mm, vaddr_t addr, size_t length, unsigned char *user_vec);
 int mm_msync(struct mm *mm, vaddr_t addr, size_t length, int flags);
