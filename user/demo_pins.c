@@ -12,6 +12,7 @@
 #include "kernel/uapi/mm_debug.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,21 @@ static void sync_file(void)
 static void map_it(void)
 {
 	(void)page[0];
+	for (;;)
+		pause();
+}
+
+/* Until two entries map the page. */
+static void await_mapping(void)
+{
+	struct edu_stat st;
+
+	do {
+		usleep(1000);
+		st = (struct edu_stat){.addr = (uintptr_t)page};
+		if (ioctl(dma, EDU_IOC_STAT, &st))
+			fail("stat");
+	} while (st.mapcount < 2);
 }
 
 static void arm(const char *point, pid_t tid)
@@ -203,9 +219,15 @@ static void scene(const char *title, const char *point, bool leaves, bool pinned
 	arm(point, s.syncer);
 	open_gate(s.go, s.syncer, false);
 	await(point);
-	open_gate(s.act, s.actor, true);
+	open_gate(s.act, s.actor, leaves);
+	if (!leaves)
+		await_mapping();
 	arm(point, 0);
 	waitpid(s.syncer, NULL, 0);
+	if (!leaves)
+		kill(s.actor, SIGKILL);
+	while (wait(NULL) > 0)
+		;
 	show(&before, pinned);
 	if (pinned)
 		unpin(id);

@@ -66,12 +66,12 @@ static void run(void *arg)
 {
 	struct dma_engine *e = arg;
 
-	while (!READ_ONCE(e->stop)) {
+	do {
 		round(e);
 		e->rounds++;
 		if (e->job.pause_ns)
 			(void)wait_event_timeout(&e->wake, READ_ONCE(e->stop), e->job.pause_ns);
-	}
+	} while (!READ_ONCE(e->stop));
 	complete(&e->ended);
 }
 

@@ -19,11 +19,11 @@ struct dma_job {
 	u64 pause_ns; /* between two rounds */
 };
 
-/* Begin. ERR_PTR(-ENOMEM). */
+/* Begin; there will be one round at least. ERR_PTR(-ENOMEM). */
 struct dma_engine *dma_engine_start(const struct dma_job *job);
 /* What its first round stores. */
 u64 dma_engine_first(const struct dma_engine *e);
-/* End the round under way, and be gone: how many rounds there were. => sleeps */
+/* End the round under way, and be gone: how many rounds there were (not 0). => sleeps */
 u64 dma_engine_stop(struct dma_engine *e);
 
 /* One store, one load. => @at: a multiple of 8, within the pages */

@@ -22,7 +22,7 @@ struct dma_start {
 
 struct dma_stop {
 	uint64_t id;     /* in */
-	uint64_t rounds; /* out: complete ones */
+	uint64_t rounds; /* out: complete ones; one at least */
 	uint64_t last;   /* out: what the last one stored */
 };
 

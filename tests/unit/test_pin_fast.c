@@ -246,7 +246,7 @@ static void fork_on(void *arg)
 
 		if (!IS_ERR(c))
 			mm_put(c);
-		sim_point();
+		sim_yield();
 	}
 }
 
@@ -281,7 +281,7 @@ static void sync_on(void *file)
 {
 	while (!READ_ONCE(stop)) {
 		CHECK(sim_file_sync(file) == 0);
-		sim_point();
+		sim_yield();
 	}
 }
 
@@ -292,6 +292,7 @@ static void remap_on(void *file)
 
 		store_word(b + 8, 1);
 		CHECK(mm_munmap(mm, b, P(1)) == 0);
+		sim_yield();
 	}
 }
 

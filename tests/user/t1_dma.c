@@ -257,6 +257,7 @@ TEST(X_01, "X-01 a pinned page whose address is remapped: the device goes on wit
 	id = dma_pin(dma, d.p + P, P, EDU_PIN_WRITE);
 	pfn = dma_stat_pin(dma, id, 0).pfn;
 	dma_start(dma, id, 0, P, 1ull << 32, 0);
+	SPIN_UNTIL(*(volatile u64 *)(d.p + P) >> 32 == 1);
 	for (int i = 0; i < 20; i++) {
 		CHECK_OK(rfp(d.p + P, P, 0, 3, 0));
 		CHECK_EQ(*(volatile u64 *)(d.p + P) >> 32, file_tag(d.fd, 3) >> 32);
