@@ -342,11 +342,11 @@ bool collector_run(size_t pages, unsigned ms, bool move, uint32_t seed, struct c
 		workers[i] = (struct worker){.heap = &h, .me = i, .random = seed + i * 7919 + 1};
 		pthread_create(&threads[i], NULL, work, &workers[i]);
 	}
-	while (now_ns() < end || h.r.cycles < 3)
+	while (now_ns() < end || h.r.cycles < 3) {
+		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL); /* the program makes something to collect */
 		cycle(&h);
-	for (unsigned i = 0; i < COLLECTOR_THREADS; i++) { /* the last pages are still to be asked for */
-		STORE(h.gate, true);
 	}
+	STORE(h.gate, true); /* who still waits for a page gets it first */
 	while (LOAD(h.standing) < COLLECTOR_THREADS)
 		sched_yield();
 	STORE(h.stop, true);
