@@ -217,7 +217,10 @@ static void *answer(void *arg)
 		if (!page)
 			continue;
 		pthread_mutex_lock(&h->delivering);
-		deliver(h, (size_t)(page - h->space[h->now]) / UFFD_PAGE, true);
+		if (page >= h->space[h->now] && page < h->space[h->now] + h->pages * UFFD_PAGE)
+			deliver(h, (size_t)(page - h->space[h->now]) / UFFD_PAGE, true);
+		else /* the sweep was faster, and since then there was another cycle */
+			uffd_let_go(h->fd, page, UFFD_PAGE);
 		pthread_mutex_unlock(&h->delivering);
 	}
 	return NULL;
