@@ -217,7 +217,10 @@ static void *answer(void *arg)
 		if (!page)
 			continue;
 		pthread_mutex_lock(&h->delivering);
-		deliver(h, (size_t)(page - h->space[h->now]) / UFFD_PAGE, true);
+		if (page >= h->space[h->now] && page < h->space[h->now] + h->pages * UFFD_PAGE)
+			deliver(h, (size_t)(page - h->space[h->now]) / UFFD_PAGE, true);
+		else /* the sweep was faster, and since then there was another cycle */
+			uffd_let_go(h->fd, page, UFFD_PAGE);
 		pthread_mutex_unlock(&h->delivering);
 	}
 	return NULL;
@@ -342,11 +345,11 @@ bool collector_run(size_t pages, unsigned ms, bool move, uint32_t seed, struct c
 		workers[i] = (struct worker){.heap = &h, .me = i, .random = seed + i * 7919 + 1};
 		pthread_create(&threads[i], NULL, work, &workers[i]);
 	}
-	while (now_ns() < end || h.r.cycles < 3)
+	while (now_ns() < end || h.r.cycles < 3) {
+		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL); /* the program makes something to collect */
 		cycle(&h);
-	for (unsigned i = 0; i < COLLECTOR_THREADS; i++) { /* the last pages are still to be asked for */
-		STORE(h.gate, true);
 	}
+	STORE(h.gate, true); /* who still waits for a page gets it first */
 	while (LOAD(h.standing) < COLLECTOR_THREADS)
 		sched_yield();
 	STORE(h.stop, true);
