@@ -25,7 +25,7 @@ from machine import TOP, build, from_environment, make_iso
 
 HINTS = """
 Pteron is stopped {where}.  Try:
-    break mm_fault          stop at every page fault of a program
+    break mm_fault_user     stop at every page fault of a program
     continue                bt, finish, up, info locals; Ctrl-C stops the machine
     info threads            {threads}
     add-symbol-file build/{config}/user/init    then: break main

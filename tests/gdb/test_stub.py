@@ -54,7 +54,7 @@ def interrupted():
     while f and f.type() != gdb.SIGTRAMP_FRAME:
         f = f.older()
     return f.older().pc() if f and f.older() else 0
-text("break mm_fault")
+text("break mm_fault_user")
 for _ in range(40):
     text("continue")
     if 0 < interrupted() < 0xc0000000:
@@ -86,7 +86,7 @@ def entry_of(root, va):
         if not entry & 1:
             return None
         table = entry
-text("break mm_fault")
+text("break mm_fault_user")
 where = None
 for _ in range(60):
     text("continue")
@@ -185,7 +185,7 @@ def attach(report, arch, paging):
 
 STORM = """
 python
-text("break mm_fault")
+text("break mm_fault_user")
 threads = set()
 for _ in range(40):
     text("continue")
