@@ -71,7 +71,7 @@ def comparable(lines):
         line = re.sub(r"^ *\d+ cpu\d", "tick cpu", line)
         line = re.sub(r"^\$\d+ = ", "$ = ", line)
         line = re.sub(r"^(#\d+) +(0x[0-9a-f]+ in )?(\w+) .*", r"\1 \3", line)
-        line = re.sub(r"inode \d+|\d\d:\d\d \d+", "inode", line)
+        line = re.sub(r"inode \d+|\b[0-9a-f]{2}:[0-9a-f]{2} \d+", "inode", line)
         line = re.sub(r"\d+ MiB", "MiB", line)
         line = re.sub(r"\[ *\d+\]", "[i]", line)
         line = re.sub(r"\b(0x[0-9a-f]{3,}|[0-9a-f]{8,})\b", number, line)
