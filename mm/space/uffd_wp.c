@@ -88,6 +88,7 @@ int uffd_write_protect(struct vma *vma, vaddr_t start, vaddr_t end, bool protect
 		SYNC_POINT("clear-before-flush");
 		pgtable_flush_range(pt, c.start, c.end);
 	}
+	pgtable_settle(pt); /* what is on its way to swap must not be stored into without notice either */
 	mmu_notify_end(&range);
 	return 0;
 }
