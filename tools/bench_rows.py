@@ -16,8 +16,8 @@ class Row:
 
 
 # Groups of benchmarks that run on both kernels, and those that need the disk.
-GROUPS = "null signal pipe futex fork anon fixed mprotect file cow mosaic notify"
-DISK_GROUPS = "msync cache swap"
+GROUPS = "null signal pipe futex fork anon fixed mprotect file cow mosaic notify huge uffd"
+DISK_GROUPS = "msync cache swap pins"
 
 REMAP = 20
 ROWS = {
@@ -45,6 +45,20 @@ ROWS = {
         Row("mprotect_back_per_page", "and back, per touched page"),
         Row("mremap_per_page", "mremap to another place, per touched page"),
         Row("mremap_aligned", "mremap of 1,024 touched pages by 2 MiB"),
+    ],
+    "Huge pages (2 MiB, two-level tables 4 MiB)": [
+        Row("huge_write_fault", "first store: made and cleared", goal=0),
+        Row("huge_read_fault", "first load: the huge zero page", goal=0),
+        Row("huge_split", "MADV_DONTNEED of one page of it: split", goal=0),
+        Row("huge_collapse", "MADV_COLLAPSE of the same, but for that page", goal=0),
+        Row("huge_dontneed", "MADV_DONTNEED of all of it", goal=0),
+    ],
+    "userfaultfd": [
+        Row("uffd_missing_copy", "a missing page, until its thread goes on: by COPY", goal=0),
+        Row("uffd_missing_zeropage", "the same by ZEROPAGE", goal=0),
+        Row("uffd_missing_move", "the same by MOVE", goal=0),
+        Row("uffd_move_one_page", "UFFDIO_MOVE of one page", goal=0),
+        Row("uffd_move_page_of_512", "UFFDIO_MOVE of 512 pages, per page", goal=0),
     ],
     "Faults": [
         Row("anon_write_fault", "anonymous, first store (the page is cleared)", limit=1000),
@@ -76,6 +90,11 @@ ROWS = {
         Row("reclaim_clean_per_page", "reclaim of 1,024 mapped clean file pages, per page"),
         Row("swap_out_per_page", "swap 1,024 pages out, per page"),
         Row("swap_in_per_page", "stores to these, per page"),
+        Row("direct_read_4k", "O_DIRECT, 4 KiB read", 0),
+        Row("direct_read_1m", "1 MiB read", 0),
+        Row("direct_write_4k", "4 KiB written in place", 0),
+        Row("direct_write_1m", "1 MiB written in place", 0),
+        Row("writeback_unpinned", "256 pages stored to through a mapping, fsync, per page", 0),
     ],
 }
 
@@ -104,5 +123,14 @@ OURS = {
     "munmap_subscribers_64_elsewhere": "with 64",
     "munmap_subscribers_here": "and one that mirrors the page's range",
     "mirror_faults": "a mirror's faults, of 1,000 drops of its page",
+    "pin_slow": "pin and unpin, with locks: 256 pages, each",
+    "pin_slow_alone": "one page in a call",
+    "pin_fast": "pin and unpin, without locks: 256 pages, each",
+    "pin_fast_alone": "one page in a call",
+    "direct_read_4k_requests": "device requests of 4 MiB read by O_DIRECT in pieces of 4 KiB",
+    "direct_read_1m_requests": "of 1 MiB",
+    "direct_write_4k_requests": "device requests of 4 MiB written in pieces of 4 KiB",
+    "direct_write_1m_requests": "of 1 MiB",
+    "writeback_pinned": "fsync of 256 pages under a write pin, per page",
     "mirror_retries": "of these, begun again, while other pages are dropped",
 }

@@ -9,6 +9,7 @@
 #include "kernel/lib/string.h"
 #include "mm/object/object.h"
 #include "mm/object/swap.h"
+#include "mm/pgtable/huge.h"
 #include "mm/space/mm.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
@@ -38,12 +39,12 @@ static bool swap_cached(swap_entry_t entry)
 /* => mm->lock held */
 static bool resident(struct vma *vma, vaddr_t va)
 {
-	struct pt_slot slot = pt_lock(&vma->mm->pt, va);
+	struct pt_reading r;
 	pte_t pte = pte_none();
 
-	if (slot.hw) {
-		pte = hw_pte_get(slot.hw);
-		pt_unlock(slot);
+	if (pt_read_lock(&vma->mm->pt, va, &r)) {
+		pte = r.pte;
+		pt_read_unlock(&r);
 	}
 	if (pte_has_page(pte))
 		return true;
@@ -52,19 +53,17 @@ static bool resident(struct vma *vma, vaddr_t va)
 	return cached(vma->object, pte_is_file(pte) ? pte_file_pgoff(pte) : vma_pgoff(vma, va));
 }
 
-static int answer(struct mm *mm, vaddr_t start, vaddr_t end, unsigned char *vec)
+/* Pages from @start on, of one vma, at most to @end: how many; -ENOMEM: none is mapped there. => mm->lock held */
+static long answer(struct mm *mm, vaddr_t start, vaddr_t end, unsigned char *vec)
 {
-	struct vma *vma;
+	struct vma *vma = vma_find(mm, start);
+	vaddr_t va = start;
 
-	if (!vma_covers(mm, start, end))
+	if (!vma || vma->start > start)
 		return -ENOMEM;
-	vma = vma_find(mm, start);
-	for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
-		if (va >= vma->end)
-			vma = vma_next(vma);
+	for (end = min(end, vma->end); va < end; va += PAGE_SIZE)
 		*vec++ = resident(vma, va);
-	}
-	return 0;
+	return (long)((end - start) >> PAGE_SHIFT);
 }
 
 int mm_mincore(struct mm *mm, vaddr_t addr, size_t length, unsigned char *user_vec)
@@ -80,16 +79,16 @@ int mm_mincore(struct mm *mm, vaddr_t addr, size_t length, unsigned char *user_v
 		return -EFAULT;
 	for (size_t done = 0; done < n;) {
 		size_t bytes = min(n - done, (size_t)CHUNK << PAGE_SHIFT);
-		int err;
+		long pages;
 
 		rwsem_read_lock(&mm->lock);
-		err = answer(mm, addr + done, addr + done + bytes, vec);
+		pages = answer(mm, addr + done, addr + done + bytes, vec);
 		rwsem_read_unlock(&mm->lock);
-		if (!err)
-			err = copy_to_user(user_vec + (done >> PAGE_SHIFT), vec, bytes >> PAGE_SHIFT);
-		if (err)
-			return err;
-		done += bytes;
+		if (pages < 0)
+			return (int)pages;
+		if (copy_to_user(user_vec + (done >> PAGE_SHIFT), vec, (size_t)pages))
+			return -EFAULT;
+		done += (size_t)pages << PAGE_SHIFT;
 	}
 	return 0;
 }

@@ -8,6 +8,7 @@
  * among the others; if another locked range maps one, reclaim will put it aside again.
  */
 #include "kernel/lib/err.h"
+#include "mm/pgtable/huge.h"
 #include "mm/phys/lru.h"
 #include "mm/space/mm.h"
 #include "mm/space/space.h"
@@ -28,6 +29,13 @@ static int rescue_extent(struct pt_extent *x, void *ctx)
 	return 0;
 }
 
+static int rescue_huge(struct pt_huge *h, void *ctx)
+{
+	for (unsigned i = 0; !pte_special(h->pte) && i < PT_HUGE_PAGES; i++)
+		lru_rescue(pfn_to_page(pte_pfn(h->pte)) + i);
+	return 0;
+}
+
 /* The flags of a vma; what was put aside for its sake comes back. => mm->lock held for writing */
 static void set_locks(struct vma *vma, unsigned locks)
 {
@@ -35,7 +43,7 @@ static void set_locks(struct vma *vma, unsigned locks)
 
 	vma_set_flags(vma, (vma->flags & ~(unsigned)LOCKS) | locks);
 	if (unlocks)
-		pt_walk(&vma->mm->pt, vma->start, vma->end, rescue_extent, NULL);
+		pt_walk_huge(&vma->mm->pt, vma->start, vma->end, rescue_extent, rescue_huge, NULL);
 }
 
 /* -- ranges ------------------------------------------------------------------------------------------------------- */
@@ -86,12 +94,10 @@ int mm_mlock(struct mm *mm, vaddr_t addr, size_t length, unsigned how)
 
 	if (locks && !mm->lock_limit)
 		return -EPERM;
-	if (length == 0)
-		return 0;
-	if (n < length)
+	if (start + n < start)
 		return -EINVAL;
-	if (start > USER_END || n > USER_END - start)
-		return -ENOMEM;
+	if (n == 0)
+		return 0;
 	err = rwsem_write_lock_killable(&mm->lock);
 	if (err)
 		return err;
@@ -100,8 +106,8 @@ int mm_mlock(struct mm *mm, vaddr_t addr, size_t length, unsigned how)
 		err = set_range(mm, start, start + n, locks);
 	rwsem_write_unlock(&mm->lock);
 	if (!err && locks == VM_LOCKED)
-		mm_populate_quietly(mm, start, start + n);
-	return err;
+		err = mm_populate_promised(mm, start, start + n);
+	return err == -EFAULT ? -ENOMEM : err; /* locked, but not all of it can be there */
 }
 
 /* -- everything --------------------------------------------------------------------------------------------------- */

@@ -18,6 +18,8 @@
  *   note           as none                       as none                 as none
  *   poison         BUS_MCEERR_AR
  *
+ *   no leaf table, anonymous: fault_huge.c first, which resolves the fault or says that base pages are to
+ *
  *   A fault_anon.c   B fault_file.c   C fault_file.c   D fault_cow.c   E fault_swap.c   F fault_uffd.c
  *
  * In a range that is registered with userfaultfd, none, note and file may lead to F as well (A and B ask).
@@ -69,11 +71,17 @@ static enum fault_result fault_present(struct fault *f, pte_t pte, unsigned gran
 
 static enum fault_result fault_entry(struct fault *f)
 {
-	struct pt_slot slot = pt_lock(f->pt, f->va);
+	struct pt_slot slot = pt_lock_table(f->pt, f->va);
 	bool own_grants = f->vma->flags & VM_MANYPROTS;
 	unsigned vma_grants = vma_grant(f->vma);
+	enum fault_result result;
 	pte_t pte;
 
+	if (!slot.hw && !f->vma->object) {
+		if (fault_huge(f, allowed(f, vma_grants), &result))
+			return result;
+		slot = pt_lock(f->pt, f->va);
+	}
 	if (!slot.hw) {
 		if (!allowed(f, vma_grants))
 			return FAULT_ACCERR;

@@ -32,6 +32,9 @@ enum fault_result fault_file(struct fault *f, pte_t seen, pgoff_t pgoff, unsigne
 enum fault_result fault_cow(struct fault *f, pte_t seen);
 enum fault_result fault_mkwrite(struct fault *f, pte_t seen);
 enum fault_result fault_swap(struct fault *f, pte_t seen);
+/* There is no leaf table, in anonymous memory.  True: resolved with a huge page, *@result says how; false: it is a matter
+ * of base pages. */
+bool fault_huge(struct fault *f, bool allowed, enum fault_result *result);
 /* Ask the program that answers for the range: FAULT_RETRY, or FAULT_SIGBUS. @reason: 0 (missing), UFFDX_FAULT_MINOR or _WP */
 enum fault_result fault_uffd(struct fault *f, pte_t seen, unsigned reason);
 /* A store to a page with the uffd-wp bit. */
@@ -57,7 +60,7 @@ static inline struct pt_slot fault_lock_same(const struct fault *f, pte_t seen)
 	struct pt_slot slot;
 
 	SYNC_POINT("fault-mapped");
-	slot = pt_lock(f->pt, f->va);
+	slot = pt_lock_table(f->pt, f->va);
 	if (slot.hw && !pte_same(hw_pte_get(slot.hw), seen) && !MUTATION(4)) { /* M4: no second look */
 		pt_unlock(slot);
 		slot.hw = NULL;

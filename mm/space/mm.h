@@ -26,6 +26,7 @@ enum {
 	PROT_WRITE = 2,
 	PROT_EXEC = 4,
 	PROT_MASK = 7,
+	PROT_SEM = 8, /* accepted, and means nothing */
 	PROT_GROWSDOWN = 0x01000000,
 	PROT_GROWSUP = 0x02000000,
 };
@@ -54,12 +55,19 @@ enum {
 	MADV_WILLNEED = 3,
 	MADV_DONTNEED = 4,
 	MADV_FREE = 8,
+	MADV_REMOVE = 9,
 	MADV_DONTFORK = 10,
 	MADV_DOFORK = 11,
+	MADV_HUGEPAGE = 14,
+	MADV_NOHUGEPAGE = 15,
+	MADV_DONTDUMP = 16,
+	MADV_DODUMP = 17,
 	MADV_COLD = 20,
 	MADV_PAGEOUT = 21,
 	MADV_POPULATE_READ = 22,
 	MADV_POPULATE_WRITE = 23,
+	MADV_DONTNEED_LOCKED = 24,
+	MADV_COLLAPSE = 25,
 };
 
 enum vma_flag {
@@ -83,6 +91,8 @@ enum vma_flag {
 	VM_NORESERVE = 0x200000,
 	VM_NONLINEAR = 0x800000,  /* some entries are not at their linear offset */
 	VM_MANYPROTS = 0x1000000, /* the entries' grants, not the vma's, are the permissions */
+	VM_HUGEPAGE = 0x20000000, /* MADV_HUGEPAGE, MADV_NOHUGEPAGE */
+	VM_NOHUGEPAGE = 0x40000000,
 	VM_ACCESS = 0x7,
 };
 
@@ -116,6 +126,7 @@ struct mm {
 	unsigned long lock_limit;   /* pages that may be locked (RLIMIT_MEMLOCK; ~0: any); as of its last call that asked */
 	unsigned future_locks;      /* mlockall(MCL_FUTURE): VM_LOCKED, VM_LOCKONFAULT of every new mapping */
 	struct file *exe;           /* /proc/self/exe */
+	bool huge_zero;             /* holds a reference on the huge zero page (mm/space/huge.c) */
 	unsigned long minor_faults, major_faults; /* atomic */
 	struct list all_link;                     /* mm_list */
 	struct list uffds;                        /* contexts for this address space; attach_lock (uffd.c) */
@@ -135,7 +146,8 @@ struct mm_file_ops {
 	void (*put)(struct file *file);
 	/* fdatasync(2) of pages [first, last]: also tells, once per open file, of a write that failed earlier. */
 	int (*fsync)(struct file *file, pgoff_t first, pgoff_t last);
-	struct readahead *(*readahead)(struct file *file); /* its memory of what was read; the file's */
+	struct readahead *(*readahead)(struct file *file);            /* its memory of what was read; the file's */
+	int (*punch)(struct file *file, pgoff_t first, pgoff_t last); /* a hole, whose pages nobody has any more */
 };
 extern const struct mm_file_ops *mm_file_ops;
 
@@ -158,6 +170,7 @@ struct mmap_request {
 	struct file *file;        /* referenced by the vma; not consumed */
 	unsigned may;             /* VM_MAY* that the file allows (open mode, seals, noexec); VM_SHARED: it was opened
 	                           * for writing, else a shared mapping is only read and counts as private (Linux) */
+	int refused; /* not 0: why the file cannot be mapped so; told after what is wrong with the range (Linux) */
 };
 /* The address, or a negative errno cast (IS_ERR_VALUE). Populates if MAP_POPULATE. */
 long mm_mmap(struct mm *mm, const struct mmap_request *req);
@@ -166,6 +179,11 @@ int mm_mprotect(struct mm *mm, vaddr_t addr, size_t length, unsigned prot); /* P
 extern bool mprotect_strict;                                                /* see protect.c */
 long mm_brk(struct mm *mm, vaddr_t brk);
 int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice);
+/* When do faults on private anonymous memory make huge pages?  Boot option thp=. */
+enum thp_mode { THP_MADVISE, THP_ALWAYS, THP_NEVER };
+extern enum thp_mode thp_mode;
+bool vma_wants_huge(const struct vma *vma);                 /* would one of its faults make one? => mm->lock held */
+int mm_collapse(struct mm *mm, vaddr_t start, vaddr_t end); /* MADV_COLLAPSE (collapse.c) */
 int mm_mincore(struct mm *mm, vaddr_t addr, size_t length, unsigned char *user_vec);
 int mm_msync(struct mm *mm, vaddr_t addr, size_t length, int flags);
 long mm_mremap(struct mm *mm, vaddr_t old, size_t old_len, size_t new_len, unsigned flags, vaddr_t new_addr);

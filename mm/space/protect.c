@@ -18,6 +18,7 @@
 #include "kernel/lib/syncpoint.h"
 #include "mm/pgtable/notifier.h"
 #include "mm/pgtable/pte_trace.h"
+#include "mm/space/huge.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -80,6 +81,32 @@ static int change_extent(struct pt_extent *x, void *ctx)
 	return 0;
 }
 
+/* What a huge entry becomes: vma_regrant() for all its pages at once. */
+static pte_t regrant_huge(pte_t old, void *ctx)
+{
+	const struct change *c = ctx;
+	pte_t new = pte_with_grant(old, c->grant);
+	bool write = (c->grant & GRANT_W) && !pte_special(old) && !pte_uffd_wp(old);
+
+	return write && (pte_hw_write(old) || huge_exclusive(old)) ? pte_mkwrite(new) : new;
+}
+
+static int change_huge(struct pt_huge *h, void *ctx)
+{
+	struct change *c = ctx;
+	pte_t old;
+
+	if (!pt_huge_whole(h) || MUTATION(1))
+		return PT_WALK_SPLIT;
+	old = pt_change_huge(h, regrant_huge, c);
+	TRACE(TRACE_PROTECT, h->pt, h->base, pte_pfn(old), pte_trace(old), pte_trace(h->pte));
+	if (pte_accessible(old)) {
+		c->start = min(c->start, h->base);
+		c->end = max(c->end, h->end);
+	}
+	return 0;
+}
+
 /* Flags and reverse link first, entries second: a fault in between waits for mm->lock anyway. */
 static void protect_vma(struct vma *vma, unsigned prot, bool default_only)
 {
@@ -100,7 +127,7 @@ static void protect_vma(struct vma *vma, unsigned prot, bool default_only)
 		rwsem_write_unlock(&vma->object->maps.lock);
 	}
 	mmu_notify_start(&range, &vma->mm->pt, vma->start, vma->end, MMU_PROTECT_VMA);
-	pt_walk(&vma->mm->pt, vma->start, vma->end, change_extent, &c);
+	pt_walk_huge(&vma->mm->pt, vma->start, vma->end, change_extent, change_huge, &c);
 	if (c.start < c.end)
 		SYNC_POINT("clear-before-flush");
 	if (c.start < c.end && !MUTATION(1))
@@ -111,32 +138,34 @@ static void protect_vma(struct vma *vma, unsigned prot, bool default_only)
 
 bool mprotect_strict;
 
-/* Does every vma of the range allow @prot? => the range is covered */
+/* Is all of the range mapped, and does every vma allow @prot?  What is wrong first decides. */
 static int judge(struct mm *mm, vaddr_t start, vaddr_t end, unsigned prot)
 {
+	vaddr_t covered = start;
 	struct vma *vma;
 
 	for_each_vma_in(vma, mm, start, end) {
+		if (vma->start > covered)
+			return -ENOMEM;
+		covered = vma->end;
 		if (prot & ~(vma->flags >> 4) & VM_ACCESS)
 			return -EACCES;
 		if (READ_ONCE(mprotect_strict) && (vma->flags & VM_MANYPROTS))
 			return -EACCES;
 		if (MUTATION(17)) /* M17: only the first vma is asked */
-			break;
+			return 0;
 	}
-	return 0;
+	return covered < end ? -ENOMEM : 0;
 }
 
 static int protect_locked(struct mm *mm, vaddr_t start, vaddr_t end, unsigned prot, bool default_only)
 {
 	struct vma *vma;
-	int err;
+	int err = judge(mm, start, end, prot);
 
-	if (!vma_covers(mm, start, end))
-		return -ENOMEM;
-	err = judge(mm, start, end, prot);
-	if (!err)
-		err = vma_split_at(mm, start);
+	if (err)
+		return err;
+	err = vma_split_at(mm, start);
 	if (!err)
 		err = vma_split_at(mm, end);
 	if (!err)
@@ -149,19 +178,26 @@ static int protect_locked(struct mm *mm, vaddr_t start, vaddr_t end, unsigned pr
 int mm_mprotect(struct mm *mm, vaddr_t addr, size_t length, unsigned prot)
 {
 	bool default_only = prot & PROT_DEFAULT;
+	unsigned long locked;
 	int err;
 
 	prot &= ~PROT_DEFAULT;
-	if (!IS_ALIGNED(addr, PAGE_SIZE) || (prot & ~(unsigned)PROT_MASK))
+	if (!IS_ALIGNED(addr, PAGE_SIZE))
 		return -EINVAL;
 	if (length == 0)
 		return 0;
-	if (user_range_check(addr, &length, -ENOMEM))
+	length = ALIGN_UP(length, PAGE_SIZE);
+	if (addr + length <= addr)
 		return -ENOMEM;
+	if (prot & ~(unsigned)PROT_MASK)
+		return -EINVAL;
 	err = rwsem_write_lock_killable(&mm->lock);
 	if (err)
 		return err;
 	err = protect_locked(mm, addr, addr + length, prot, default_only);
+	locked = mm->locked_pages;
 	rwsem_write_unlock(&mm->lock);
+	if (!err && locked && prot & PROT_WRITE) /* private memory that is locked gets its own pages now */
+		mm_populate_locked(mm, addr, addr + length);
 	return err;
 }

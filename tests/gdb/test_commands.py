@@ -35,7 +35,7 @@ def stops():
     text = "".join(part("help-" + c, "help " + c) for c in COMMANDS)
     text += may_fail("pt-kernel", "pt kernel_main") + may_fail("fault-early", "fault")
     text += "hbreak stop_touch\ncontinue\n" + part("touch-pt", "pt memory") + part("touch-fault", "fault memory")
-    text += "break mm_fault\ncontinue\n" + part("read-fault", "fault") + "continue\n" + part("write-fault", "fault")
+    text += "break mm_fault_user\ncontinue\n" + part("read-fault", "fault") + "continue\n" + part("write-fault", "fault")
     text += "delete\nhbreak stop_cow\ncontinue\n" + part("cow-page", "page memory") + "break fault_cow\ncontinue\n"
     text += part("cow-fault", "fault") + part("cow-locks", "locks")
     text += "delete\nhbreak stop_store\ncontinue\n" + part("clean", "dirty") + part("store-fault", "fault memory write")
@@ -80,15 +80,15 @@ def check_stops(r, s, paging):
     paragraph("fault-early", "no fault", "fault before there is one is refused")
     r.matches(s.part("touch-pt"), r"none$|no table below", "pt of memory that was never touched")
     paragraph("touch-fault", r"private anonymous.*no entry.*page of zeros is mapped, read-only", "fault foretells a read")
-    paragraph("read-fault", rf"reads 0x.*begins here.*{x}.*fault_anon", "fault in mm_fault: a read")
-    paragraph("write-fault", r"stores to 0x.*shared page of zeros.*fault_cow", "fault in mm_fault: a store to the zero page")
+    paragraph("read-fault", rf"reads 0x.*begins here.*{x}.*fault_anon", "fault in mm_fault_user: a read")
+    paragraph("write-fault", r"stores to 0x.*shared page of zeros.*fault_cow", "fault in mm_fault_user: a store to the zero page")
     r.check(len(re.findall("mapped at .*its family", s.part("cow-page"))) == 2 and "mapcount 2" in s.part("cow-page"),
             "page after fork: two entries, found by the family", s.part("cow-page"))
     paragraph("cow-fault", r"being handled.*2 entries map the page.*copy of its own", "fault in fault_cow: a copy")
     r.matches(s.part("cow-locks"), r"MMAP .*of process (\d) walk\n  held by thread \1 \(walk\), for reading", "locks in a fault")
     r.matches(s.part("clean"), "no page is dirty", "dirty: nothing yet")
     paragraph("store-fault", r"/walk\.dat.*first since the page was clean", "fault foretells a write notice")
-    r.matches(s.part("stored"), r"^/walk\.dat, inode \d+, 16 pages cached; dirty: 1 \(pages 0\)", "dirty: the page stored to")
+    r.matches(s.part("stored"), r"^/walk\.dat, inode \d+, 16 pages cached; dirty: 1 \(page 0\)", "dirty: the page stored to")
     r.matches(s.part("mkclean-locks"), r"^PAGE .*\n  held by thread 1 .*page lock", "locks in writeback: the page's")
     r.matches(s.part("mkclean-locks"), r"^PTL .* of the entries of 0x[\s\S]*^MAPS|^MAPS[\s\S]*^PTL .* of the entries of 0x",
               "locks in writeback: the reverse links', the table's")
@@ -128,7 +128,7 @@ def check_scene(r, s, seen, paging):
     r.matches(s.part("page-file"), r"page 0 of /walk\.dat[\s\S]*linear: the object's links", "page: a file's, linear")
     r.matches(s.part("page-window"), r"page 15 of /memfd:window[\s\S]*off position: the nonlinear index", "page: off position")
     r.check("2 pins are out" in s.part("pins") and s.part("pins").count("pinned: 1 for writing") == 2, "pins", s.part("pins"))
-    r.matches(s.part("dirty"), r"^/walk\.dat, .*dirty: 1 \(pages 1\)", "dirty")
+    r.matches(s.part("dirty"), r"^/walk\.dat, .*dirty: 1 \(page 1\)", "dirty")
     r.matches(s.part("trace"), rf"flush .*{seen['file']['addr']:#x}-", "trace: a flush")
     r.matches(s.part("trace"), rf"mkclean +1 walk +{seen['file']['addr']:#x} page .* WAD- => page .* -A--\n.*verdict .*clean",
               "trace: writeback's steps in order")

@@ -116,8 +116,7 @@ TEST(reclaim_cold, "RECLAIM-01 MADV_COLD and accessed bits: counted, and nothing
 	int fd = disk_file("cold", 64);
 	u8 *w = map_shared(fd, 65, RW);
 
-	CHECK_OK(munmap(w + 64 * P, P)); /* whatever lies behind: here is nothing */
-
+	CHECK_OK(munmap(w + 64 * P, P)); /* so that nothing is there */
 	for (size_t i = 0; i < 64; i++)
 		CHECK_EQ(tag(w, i), i);
 	CHECK_OK(madvise(w, 64 * P, MADV_COLD));
