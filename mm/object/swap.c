@@ -368,5 +368,10 @@ void swap_stat(struct swap_stat *st)
 
 bool swap_has_room(void)
 {
-	return best_area(0) != NULL;
+	struct swap_area *area;
+
+	if (best_area(0))
+		return true;
+	for_each_area(area) if (READ_ONCE(area->open) && READ_ONCE(area->nr_cached)) return true;
+	return false;
 }

@@ -142,7 +142,7 @@ struct swap_stat {
 	unsigned long in, out;             /* pages read and written since boot */
 };
 void swap_stat(struct swap_stat *st);
-/* Is there any room to swap to? A hint. */
+/* Is there any room to swap to: a free slot, or one that a page in memory keeps and can go to or give up? A hint. */
 bool swap_has_room(void);
 
 /* For the auditor: how many entries the slot counts, and the cached page (not referenced; NULL). False: no such slot, or a

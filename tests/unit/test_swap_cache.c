@@ -100,7 +100,9 @@ static void full(void *arg)
 	a = enter_filled(8);
 	page_out(a, 4);
 	mm_page_out(sim_mm(), a + P(4), a + P(8));
+	CHECK(!swap_has_room());
 	CHECK(kind_at(a + P(4)) == PTE_KIND_PAGE && load_word(a) == 1 && load_word(a + P(1)) == 2);
+	CHECK(swap_has_room());
 	page_out(a + P(4), 2); /* in the slots of the two that came back */
 	for (unsigned i = 0; i < 8; i++)
 		CHECK(load_word(a + P(i)) == i + 1);
