@@ -122,6 +122,10 @@ struct mmu_gather;
  * is mapped any more; their frames go through @g. => mmap lock for writing (or the last user) */
 void pt_free_tables(struct pgtable *pt, struct mmu_gather *g, vaddr_t start, vaddr_t end, vaddr_t floor,
                     vaddr_t ceiling);
+/* A part of that work for [start, end), where something was mapped: a table below which others are left stays. What
+ * pt_free_tables() is then asked for costs less, for it searches tables below which something is. */
+void pt_free_tables_part(struct pgtable *pt, struct mmu_gather *g, vaddr_t start, vaddr_t end, vaddr_t floor,
+                         vaddr_t ceiling);
 
 /* Table pages of the tree, root included, by counting them. => the tree does not change */
 unsigned long pt_count_tables(struct pgtable *pt);
@@ -142,6 +146,23 @@ static inline void pt_extent_next(struct pt_extent *x)
 {
 	x->va += PAGE_SIZE;
 	x->hw = hw_pte_next(x->hw);
+}
+
+/* Go to the first entry from here on that says something; returns its value, or none at the end of the extent. */
+static inline pte_t pt_extent_skip_none(struct pt_extent *x)
+{
+	struct hw_pte *hw = x->hw;
+	pte_t pte = pte_none();
+	vaddr_t va = x->va;
+
+	for (; va < x->end; va += PAGE_SIZE, hw = hw_pte_next(hw)) {
+		pte = hw_pte_get(hw);
+		if (!pte_is_none(pte))
+			break;
+	}
+	x->va = va;
+	x->hw = hw;
+	return pte;
 }
 
 #endif
