@@ -102,18 +102,6 @@ static enum fault_result map_page(struct fault *f, pte_t seen, struct page *page
 	return map_readable(f, seen, page, grant);
 }
 
-static enum fault_result page_error(const struct page *page)
-{
-	switch (PTR_ERR(page)) {
-	case -ENOMEM:
-		return FAULT_OOM;
-	case -EINTR:
-		return FAULT_KILLED;
-	default:
-		return FAULT_SIGBUS;
-	}
-}
-
 /* The page at @pgoff if it is there, or can be made without a device; NULL: @f->io says what to wait for. */
 static struct page *page_at_hand(struct fault *f, pgoff_t pgoff)
 {
@@ -162,7 +150,7 @@ enum fault_result fault_wait(struct fault_io *io)
 	if (io->pgoff < object_size_pages(io->object)) {
 		page = pagecache_read(io->object, io->pgoff);
 		if (IS_ERR(page))
-			result = page_error(page);
+			result = fault_error(PTR_ERR(page));
 		else
 			page_put(page);
 	}
@@ -183,7 +171,7 @@ enum fault_result fault_file(struct fault *f, pte_t seen, pgoff_t pgoff, unsigne
 		if (!page) {
 			result = FAULT_RETRY;
 		} else if (IS_ERR(page)) {
-			result = page_error(page);
+			result = fault_error(PTR_ERR(page));
 		} else {
 			result = map_page(f, seen, page, grant);
 			page_put(page);
