@@ -40,7 +40,7 @@ NM := $(CROSS)nm
 WARN := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wundef
 INCLUDE := -iquote . -I arch/include -I arch/x86/include
 # Generic code has entries of FORMAT; the machine's own files have hardware's, but for those that read generic tables.
-READS_GENERIC := arch/x86/mm/pte_view.c arch/x86/mm/shadow_walk.c
+READS_GENERIC := arch/x86/mm/pte_view.c arch/x86/mm/pte_format.c arch/x86/mm/shadow_walk.c
 format_of = -DPTE_FORMAT_$(if $(filter $(READS_GENERIC),$(1)),$(FORMAT),$(if $(filter arch/% boot/%,$(1)),$(HARDWARE),$(FORMAT)))=1
 DEFS := -DBITS=$(BITS) -DPTERON_CONFIG=\"$(CONFIG)\" $(if $(filter scrambled,$(FORMAT)),-DPTE_SHADOW=1) $(if $(RAW),-DPTE_RAW=1)
 # What debug builds check: undefined behaviour (kernel/lib/ubsan.c), overwritten stacks (kernel/lib/stack_guard.c).
@@ -72,7 +72,7 @@ $(addprefix $(OUT)/,mm/space/nonlinear.o mm/space/nonlinear_exchange.o mm/rmap/n
 endif
 
 # Every .c and .S below these folders is part of the kernel; the width's own folders are chosen by ARCH.
-KDIRS := boot kernel mm arch/x86/mm arch/x86/cpu arch/x86/io arch/x86/$(BITS) tests/contract
+KDIRS := boot kernel mm arch/x86/mm arch/x86/cpu arch/x86/io arch/x86/debug arch/x86/$(BITS) tests/contract
 KDIRS += $(if $(filter 64,$(BITS)),arch/x86/virt)
 KSRC := $(sort $(shell find $(KDIRS) -name '*.c' -o -name '*.S'))
 ifneq ($(BUILD),debug)
@@ -135,7 +135,7 @@ UOBJ := $(OUT)/user-obj
 UFLAGS := -std=gnu11 -O1 -g -pthread -Wall -Wextra -Werror -iquote . -D_FILE_OFFSET_BITS=64
 UMK := $(addprefix $(UOBJ)/user/,umk_window.o umk_mmu.o umk_guest.o umk_run.o kmem.o)
 SUITE := $(patsubst %.c,$(UOBJ)/%.o,$(filter-out tests/user/bigfile.c,$(sort $(wildcard tests/user/*.c)))) $(UMK)
-UPROGRAMS := $(addprefix $(OUT)/user/,init sh demo suite reverse64m bench umk poweroff reboot)
+UPROGRAMS := $(addprefix $(OUT)/user/,init sh demo suite reverse64m bench umk walk poweroff reboot)
 
 user: $(UPROGRAMS)
 
@@ -151,11 +151,12 @@ $(OUT)/user/init: $(UOBJ)/user/init.o
 $(OUT)/user/poweroff: $(UOBJ)/user/poweroff.o
 $(OUT)/user/reboot: $(UOBJ)/user/poweroff.o
 $(OUT)/user/sh: $(addprefix $(UOBJ)/user/,sh.o applets.o)
-$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o demo_steps.o demo_guest.o guest.o guest_code.o ptes.o kmem.o)
-$(OUT)/user/bench: $(patsubst %.c,$(UOBJ)/%.o,$(sort $(wildcard user/bench*.c)) user/kmem.c) $(UMK)
+$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o demo_steps.o demo_guest.o demo_collect.o demo_migrate.o collector.o uffd.o guest.o guest_code.o ptes.o kmem.o)
+$(OUT)/user/bench: $(patsubst %.c,$(UOBJ)/%.o,$(sort $(wildcard user/bench*.c)) user/kmem.c user/uffd.c) $(UMK)
 $(OUT)/user/umk: $(UOBJ)/user/umk.o $(UMK)
+$(OUT)/user/walk: $(UOBJ)/user/walk.o
 $(OUT)/user/reverse64m: $(UOBJ)/tests/user/bigfile.o
-$(OUT)/user/suite: $(SUITE) $(addprefix $(UOBJ)/user/,guest.o guest_code.o)
+$(OUT)/user/suite: $(SUITE) $(addprefix $(UOBJ)/user/,guest.o guest_code.o collector.o uffd.o)
 $(UPROGRAMS):
 	@mkdir -p $(@D)
 	$(CC) -static -pthread $^ -o $@

@@ -15,8 +15,8 @@ class Row:
     limit: int = 0       # ours at most; 0: none
 
 
-# Groups of benchmarks that run on both kernels, and those that need the disk.
-GROUPS = "null signal pipe futex fork anon fixed mprotect file cow mosaic notify"
+# Groups of benchmarks that run on both kernels, each string in a machine of its own; and those that need the disk.
+GROUPS = ("null signal pipe futex fork anon fixed mprotect file cow mosaic notify", "uffd")
 DISK_GROUPS = "msync cache swap"
 
 REMAP = 20
@@ -67,6 +67,13 @@ ROWS = {
         Row("mosaic_fork_per_page", "fork of that mosaic, per page"),
         Row("mosaic_munmap_per_page", "munmap of it, per page"),
         Row("mosaic_kernel_bytes_per_page", "kernel bytes a page of it, page tables apart", GOAL, 48),
+    ],
+    "Faults answered by a program (userfaultfd)": [
+        Row("uffd_missing_copy", "missing page, another thread answers by COPY"),
+        Row("uffd_missing_zeropage", "by ZEROPAGE"),
+        Row("uffd_missing_move", "by MOVE"),
+        Row("uffd_move_one_page", "UFFDIO_MOVE of one page"),
+        Row("uffd_move_page_of_512", "of 512, per page"),
     ],
     "Files and the disk": [
         Row("msync_per_dirty_page", "msync of 256 dirty pages, per page"),

@@ -50,9 +50,12 @@ VARIANTS = {
 FILES = ["kernel/fs/*.c", "kernel/fs/ext2/*.c", "kernel/dev/block.c", "kernel/dev/stable.c",
          "kernel/dev/random.c", "arch/host/disk/*.c"]  # with: files
 COMMON = ["kernel/lib/*.c", "kernel/sync/*.c", "kernel/main/panic.c", "arch/host/os/*.c"]  # know no entries
-SOURCES = ["mm/*/*.c", "arch/host/*.c", "arch/host/sim/*.c", "arch/x86/mm/pte_view.c", "tests/contract/*.c"]
+SOURCES = ["mm/*/*.c", "arch/host/*.c", "arch/host/sim/*.c", "arch/x86/mm/pte_view.c",
+           "arch/x86/mm/pte_format.c", "tests/contract/*.c"]
 LEFT_OUT = ["mm/debug/kasan.c", "kernel/lib/ubsan.c", "kernel/lib/ksyms.c", "kernel/lib/stack_guard.c", "kernel/lib/tap.c",
-            "kernel/fs/dev_edu.c", "kernel/fs/dev_mirror.c", "kernel/fs/dev_mm.c", "kernel/fs/dev_vmm.c"]
+            "kernel/fs/dev_dma.c", "kernel/fs/gup_test.c", "kernel/fs/user_pins.c",
+            "kernel/fs/dev_edu.c", "kernel/fs/dev_mirror.c", "kernel/fs/dev_mm.c", "kernel/fs/dev_vmm.c",
+            "kernel/fs/userfaultfd.c", "kernel/fs/uffd_ioctl.c"]
 # Compiled faster than they run: nothing waits for these.
 QUICK = ("tests/unit/", "kernel/fs/", "kernel/dev/", "arch/host/disk/")
 COVERED = 90  # per cent of the lines of each file of mm/, at least

@@ -129,6 +129,9 @@ MUTATIONS = (
     ("M4", "T0-18s", FORMATS),
     ("M5", "T0-18t", FORMATS),
     ("M10", "T3-04a", FORMATS),
+    ("M11", "T1-16s", FORMATS),
+    ("M12", "T1-17", FORMATS),
+    ("M13", "T1-06s", FORMATS),
     ("M14", "T0-09*", (AMD64, PAE)),        # there is no NX in the third
     ("M15", "T0-06*", (AMD64, TWO_LEVEL)),  # no offset is too large for PAE
     ("M16", "T0-07*", FORMATS),
@@ -145,6 +148,10 @@ MUTATIONS = (
     ("M134", "T3-I05", (AMD64,)),           # the IOTLB is not flushed
     ("M19", "RECLAIM-02", FORMATS),
     ("M101", "T1-11", FORMATS),             # no copy of a page under a write pin
+    ("M6", "T2-18", (AMD64,)),
+    ("M7", "T2-04", (PAE,)),
+    ("M9", "T2-20", (TWO_LEVEL,)),
+    ("M160", "T2-24", (AMD64,)),            # a fault is queued for its program and not looked at again
 )
 
 
@@ -206,11 +213,9 @@ def lanes():
     ]
     for arch, paging in FORMATS:
         out.append(bigfile_lane(arch, paging))
-        # Memory at its end (RECLAIM-20 to 25) with LONG=1 only: see "What is not right yet" in docs/reclaim.md.
-        out.append(guest_lane(machine(arch, paging, smp=4, mem="32"), "T0-12*,T4-12*,T1-07,RECLAIM-0*,mlock*,SWAP-0*"
-                              + (",RECLAIM-2*" if LONG else ""),
-                              900 if LONG else 300, f"reclaim-{arch}-{paging}",
-                              ("suite.storm=60", "suite.cycles=10000") if LONG else ()))
+        out.append(guest_lane(machine(arch, paging, smp=4, mem="32"), "T0-12*,T4-12*,T1-07,RECLAIM-*,mlock*,SWAP-0*",
+                              1800 if LONG else 300, f"reclaim-{arch}-{paging}",
+                              ("suite.storm=60", "suite.cycles=10000") if LONG else ("suite.storm=2", "suite.cycles=100")))
     for arch, paging in FORMATS[:2]:
         out.append(guest_lane(machine(arch, paging, smp=4, disk="nvme"), ON_NVME, 240, f"nvme-{arch}-{paging}"))
     out.append(guest_lane(machine("i386", "pae", mem="6144"), "mm*,T0-01*,T1-01*,SWAP-0*", 200, "guest-i386-pae-6G"))
@@ -221,7 +226,13 @@ def lanes():
     for arch, paging in FORMATS:
         out.append(command_lane(f"gdb-{arch}-{paging}", [sys.executable, "tests/gdb/run.py", arch, paging], 180,
                                 f"make test LANES=gdb-{arch}-{paging}"))
+    for arch, paging in (*FORMATS, SCRAMBLED):
+        out.append(command_lane(f"gdb-commands-{arch}-{paging}", [sys.executable, "tests/gdb/test_commands.py", arch, paging], 240,
+                                f"make test LANES=gdb-commands-{arch}-{paging}"))
     if LONG:
+        for arch, paging in FORMATS: # ten minutes: no store of a device is lost
+            out.append(guest_lane(machine(arch, paging, smp=4), "T1-15,T1-06,X-06", 1500, f"pins-{arch}-{paging}",
+                                  ("suite.dma=600",)))
         out.append(command_lane("hardening", [sys.executable, "tests/host/test_crash.py"], 600, "make test LANES=hardening"))
         out.append(guest_lane(machine("x86_64", "4level", san="kasan", mem="1024"), "*", 900, "guest-kasan"))
     out.append(command_lane("exec", [sys.executable, "tests/host/test_exec.py"], 240, "make test LANES=exec"))

@@ -82,5 +82,6 @@ void bench_faults(void);
 void bench_locks(void);
 void bench_umk(void);
 void bench_notify(void);
+void bench_uffd(void);
 
 #endif

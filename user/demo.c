@@ -12,6 +12,8 @@ static const struct {
 	const char *what;
 } demos[] = {
 	{"mosaic", demo_mosaic, "65,536 pages of one file, permuted, with mixed protections, in one vma"},
+	{"collect", demo_collect, "a heap that is compacted while its program runs, by copying and by moving pages"},
+	{"migrate", demo_migrate, "a program goes on in another process before its memory has come there"},
 	{"guest", demo_guest, "a virtual machine whose memory is taken away under it, and comes back"},
 };
 #define NDEMOS (sizeof(demos) / sizeof(*demos))

@@ -19,7 +19,7 @@
 static bool may_change(const struct page *page)
 {
 	/* M101: pinned pages are written as they are */
-	return __atomic_load_n(&page->pins_w, __ATOMIC_SEQ_CST) > 0 && !MUTATION(101);
+	return page_write_pinned(page) && !MUTATION(101);
 }
 
 static void drop_copies(struct bio *bio)

@@ -153,6 +153,14 @@ void dentry_put(struct dentry *d)
 		dentry_free(d);
 }
 
+/* => dentry_lock held */
+static void take_out(struct dentry *d)
+{
+	list_del_init(&d->unused_link);
+	list_del_init(&d->hash_link);
+	nr_unused--;
+}
+
 /* The oldest unused dentry of @sb or below @parent (both NULL: of all, if there are more than @most), taken out of the
  * cache, or NULL. */
 static struct dentry *take_unused(struct super *sb, struct dentry *parent, unsigned most)
@@ -165,9 +173,7 @@ static struct dentry *take_unused(struct super *sb, struct dentry *parent, unsig
 			if ((sb && d->super != sb) || (parent && d->parent != parent))
 				continue;
 			found = d;
-			list_del_init(&d->unused_link);
-			list_del_init(&d->hash_link);
-			nr_unused--;
+			take_out(d);
 			break;
 		}
 	}
@@ -191,13 +197,39 @@ void dentry_prune_below(struct dentry *dir)
 		dentry_free(d);
 }
 
+/* Its file's pages would go with it, all of them, used lately or not: their own age decides, and the name goes after them. */
+static bool keeps_pages(const struct dentry *d)
+{
+	return d->inode && READ_ONCE(d->inode->obj.nr_pages);
+}
+
+/* The oldest unused name that keeps no pages, among the *@nr oldest; those looked at and left become the youngest. */
+static struct dentry *take_bare(unsigned long *nr)
+{
+	struct dentry *d, *found = NULL;
+
+	spin_lock(&dentry_lock);
+	while (!found && *nr && !list_empty(&unused)) {
+		d = list_first_entry(&unused, struct dentry, unused_link);
+		--*nr;
+		if (keeps_pages(d)) {
+			list_move_tail(&d->unused_link, &unused);
+			continue;
+		}
+		found = d;
+		take_out(d);
+	}
+	spin_unlock(&dentry_lock);
+	return found;
+}
+
 /* Memory is short: the oldest go, and with them the inodes that only they held. */
 static unsigned long dentry_shrink(unsigned long nr)
 {
 	unsigned long n = 0;
 	struct dentry *d;
 
-	for (; n < nr && (d = take_unused(NULL, NULL, 0)); n++)
+	for (; (d = take_bare(&nr)); n++)
 		dentry_free(d);
 	return n;
 }

@@ -54,7 +54,7 @@ static struct mm *current_mm(void)
 
 static unsigned pin_flags(const struct chunk *c)
 {
-	return c->write ? 0 : PIN_WRITE; /* a read from the file stores into memory */
+	return c->write ? 0 : FOLL_WRITE; /* a read from the file stores into memory */
 }
 
 /* Pin at most @n bytes at @user: 0, or an error if not even a sector's worth could be pinned. */
@@ -64,8 +64,8 @@ static int chunk_pin(struct chunk *c, const char *user, size_t n)
 
 	c->head = (unsigned)((uintptr_t)user & (PAGE_SIZE - 1));
 	c->bytes = min(n, (size_t)(CHUNK_PAGES * PAGE_SIZE - c->head));
-	got = pin_user_pages(current_mm(), (vaddr_t)user, (c->head + c->bytes + PAGE_SIZE - 1) >> PAGE_SHIFT, pin_flags(c),
-	                     c->pages);
+	got = pin_user_pages_fast(current_mm(), (vaddr_t)user, (c->head + c->bytes + PAGE_SIZE - 1) >> PAGE_SHIFT,
+	                          pin_flags(c), c->pages);
 	if (got < 0)
 		return (int)got;
 	c->nr = (unsigned long)got;

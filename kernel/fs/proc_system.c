@@ -262,5 +262,6 @@ void procfs_register_system(void)
 	proc_register("stat", stat_show);
 	proc_register("cpuinfo", cpuinfo_show);
 	procfs_register_vm();
+	procfs_register_pin();
 	swapfile_init();
 }

@@ -123,6 +123,7 @@ const struct file_ops *inode_default_fops(u32 mode); /* for special files */
 void procfs_init(void);
 void procfs_register_system(void);
 void procfs_register_vm(void);
+void procfs_register_pin(void);
 void vfs_drop_pages(void); /* inodes_shed_pages() of every file system on a device */
 void vfs_drop_names(void); /* dentry_prune() of every file system on a device */
 void mounts_show_each(void (*show)(void *ctx, const char *source, const char *target, const struct super *sb),

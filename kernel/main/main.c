@@ -10,6 +10,8 @@
  *   init=PATH         another process 1
  *   mprotect=strict-2007   refuse it where pages have protections of their own (mm/space/protect.c)
  *   mutate=Mn         debug builds: behave wrongly as mutation n says (kernel/lib/mutation.h)
+ *   pins=linux-compat no long-term write pins of files' pages (mm/service/pin.h)
+ *   gdb=on|wait|panic the debugger at the second serial port (kernel/debug/debug.h)
  *   crash=NAME        debug builds: commit the planted bug of that name (crash.c)
  * The rest is read by init (user/init.c).
  */
@@ -19,6 +21,7 @@
 #include <arch/smp.h>
 #include <arch/upcall.h>
 
+#include "kernel/debug/debug.h"
 #include "kernel/dev/block.h"
 #include "kernel/dev/iommu.h"
 #include "kernel/dev/nvme.h"
@@ -26,6 +29,7 @@
 #include "kernel/dev/ramdisk.h"
 #include "kernel/dev/virtio_blk.h"
 #include "kernel/fs/dev_block.h"
+#include "kernel/fs/dev_dma.h"
 #include "kernel/fs/dev_edu.h"
 #include "kernel/fs/dev_mirror.h"
 #include "kernel/fs/dev_mm.h"
@@ -33,7 +37,6 @@
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/err.h"
-#include "mm/space/mm.h"
 #include "kernel/lib/mutation.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
@@ -44,8 +47,11 @@
 #include "kernel/proc/tty_file.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
+#include "mm/object/background.h"
 #include "mm/service/mirror.h"
+#include "mm/service/pin.h"
 #include "mm/service/reclaim.h"
+#include "mm/space/mm.h"
 
 #define FLUSHER_META_NS (5 * NSEC_PER_SEC) /* how often metadata is written */
 
@@ -55,11 +61,13 @@ static void flusher_thread(void *arg)
 
 	for (;;) {
 		flusher_wait();
+		background_begin();
 		flusher_round();
-		if (clock_ns() < meta_due)
-			continue;
-		vfs_flush_round();
-		meta_due = clock_ns() + FLUSHER_META_NS;
+		if (clock_ns() >= meta_due) {
+			vfs_flush_round();
+			meta_due = clock_ns() + FLUSHER_META_NS;
+		}
+		background_end();
 	}
 }
 
@@ -68,7 +76,9 @@ static void kswapd_thread(void *arg)
 {
 	for (;;) {
 		reclaim_wait();
+		background_begin();
 		reclaim_round();
+		background_end();
 	}
 }
 
@@ -83,6 +93,7 @@ static void devices_init(void)
 	tty_file_init();
 	dev_block_init();
 	dev_edu_init();
+	dev_dma_init();
 	dev_mirror_init();
 	dev_vmm_init();
 	if (DEBUG)
@@ -95,6 +106,22 @@ static void choose_mprotect(void)
 	char text[16];
 
 	mprotect_strict = option_value("mprotect", text, sizeof(text)) && !strcmp(text, "strict-2007");
+}
+
+/* pins=linux-compat: as /proc/sys/vm/pin_longterm. */
+static void choose_pins(void)
+{
+	char text[16];
+
+	pin_linux_compat = option_value("pins", text, sizeof(text)) && !strcmp(text, "linux-compat");
+}
+
+static void choose_debugger(void)
+{
+	char words[32];
+
+	if (option_value("gdb", words, sizeof(words)))
+		debugger_init(words);
 }
 
 /* mutate=M2: the kernel gets that bug. */
@@ -148,11 +175,13 @@ static void boot_thread(void *arg)
 	char init[64];
 	int err;
 
+	debugger_start();
 	crash_if_asked();
 	vfs_init();
 	process_subsystem_init();
 	choose_mutation();
 	choose_mprotect();
+	choose_pins();
 	devices_init();
 	machine_stop_hook = stop_machine;
 	if (option_present("tests"))
@@ -171,8 +200,10 @@ static void boot_thread(void *arg)
 void kernel_main(void)
 {
 	printk("Pteron, %s, booted by %s\n", PTERON_CONFIG, boot_info.loader);
+	choose_debugger();
 	phys_init();
 	arch_init();
+	debugger_listen();
 	sched_init();
 	mm_init_subsystem();
 	mirror_init_subsystem();

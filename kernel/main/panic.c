@@ -6,17 +6,23 @@
 #include <arch/debug.h>
 #include <arch/smp.h>
 #include "kernel/lib/assert.h"
+#include "kernel/lib/debugger.h"
 #include "kernel/lib/printk.h"
 
 /* A panic inside a panic ends at once. => any context */
 void panic(const char *fmt, ...)
 {
 	static bool panicking;
+	bool debugger = debugger_wanted(); /* it will show what the other CPUs did */
 	va_list ap;
 
-	ipi_stop_others(); /* of two CPUs that panic at once, one goes on */
-	if (__atomic_exchange_n(&panicking, true, __ATOMIC_SEQ_CST))
+	if (!debugger)
+		ipi_stop_others(); /* of two CPUs that panic at once, one goes on */
+	if (__atomic_exchange_n(&panicking, true, __ATOMIC_SEQ_CST)) {
+		while (debugger)
+			cpu_relax();
 		cpu_exit(EXIT_PANIC);
+	}
 	printk_force();
 	printk("\nPANIC: ");
 	va_start(ap, fmt);
@@ -26,5 +32,7 @@ void panic(const char *fmt, ...)
 	       this_cpu()->preempt_count, this_cpu()->irq_depth);
 	arch_dump_here();
 	arch_backtrace();
+	if (debugger)
+		debugger_hooks->panic();
 	cpu_exit(EXIT_PANIC);
 }

@@ -36,6 +36,19 @@ struct file *file_arg(int fd, enum file_need need)
 	return f;
 }
 
+struct inode *file_arg_inode(int fd, enum file_need need)
+{
+	struct file *f = file_arg(fd, need);
+	struct inode *inode;
+
+	if (!f)
+		return ERR_PTR(-EBADF);
+	inode = f->inode;
+	inode_get(inode);
+	file_put(f);
+	return inode;
+}
+
 bool file_seekable(struct file *f)
 {
 	return S_ISREG(f->inode->mode) || file_llseek(f, 0, SEEK_CUR) != -ESPIPE;

@@ -21,6 +21,8 @@ enum file_need {
 
 /* The file of current's descriptor @fd with a reference, or NULL: -EBADF. */
 struct file *file_arg(int fd, enum file_need need);
+/* Its inode, with a reference; ERR_PTR(-EBADF). */
+struct inode *file_arg_inode(int fd, enum file_need need);
 /* May it be used with explicit positions? */
 bool file_seekable(struct file *f);
 

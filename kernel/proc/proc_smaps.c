@@ -50,10 +50,10 @@ static void print_flags(struct proc_buf *b, unsigned flags)
 		unsigned flag;
 		char name[3];
 	} names[] = {
-		{VM_READ, "rd"},      {VM_WRITE, "wr"},     {VM_EXEC, "ex"},      {VM_MAYSHARE, "sh"},
-		{VM_MAYREAD, "mr"},   {VM_MAYWRITE, "mw"},  {VM_MAYEXEC, "me"},   {VM_SHARED, "ms"},
-		{VM_GROWSDOWN, "gd"}, {VM_LOCKED, "lo"},    {VM_SEQ_READ, "sr"},  {VM_RAND_READ, "rr"},
-		{VM_DONTCOPY, "dc"},  {VM_NORESERVE, "nr"}, {VM_NONLINEAR, "nl"}, {VM_MANYPROTS, "mp"},
+		{VM_READ, "rd"},      {VM_WRITE, "wr"},        {VM_EXEC, "ex"},     {VM_MAYSHARE, "sh"},   {VM_MAYREAD, "mr"},
+		{VM_MAYWRITE, "mw"},  {VM_MAYEXEC, "me"},      {VM_SHARED, "ms"},   {VM_GROWSDOWN, "gd"},  {VM_LOCKED, "lo"},
+		{VM_SEQ_READ, "sr"},  {VM_RAND_READ, "rr"},    {VM_DONTCOPY, "dc"}, {VM_NORESERVE, "nr"},  {VM_NONLINEAR, "nl"},
+		{VM_MANYPROTS, "mp"}, {VM_UFFD_MISSING, "um"}, {VM_UFFD_WP, "uw"},  {VM_UFFD_MINOR, "ui"},
 	};
 
 	proc_printf(b, "VmFlags: ");

@@ -39,6 +39,7 @@ void process_subsystem_init(void)
 	slab_cache_init(&process_cache, "process", sizeof(struct process));
 	futex_init();
 	proc_pid_init();
+	process_uffd_init();
 }
 
 void process_get(struct process *p)

@@ -127,6 +127,7 @@ static inline struct thread_signals *current_signals(void)
 	return current_thread()->signals;
 }
 
+void process_uffd_init(void);      /* sys_uffd.c; called by: */
 void process_subsystem_init(void); /* slabs, hashes; hooks of /proc. => after vfs_init() */
 
 void process_get(struct process *p);

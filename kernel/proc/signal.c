@@ -309,14 +309,14 @@ void signal_send_current(int signo)
 	signal_send_thread(current_thread(), signo, &info);
 }
 
-int signal_send_group(int pgid, int signo, const struct siginfo *info)
+int signal_send_where(bool (*meant)(const struct process *p, int arg), int arg, int signo, const struct siginfo *info)
 {
 	struct process *p;
 	int ret = -ESRCH;
 
 	spin_lock(&process_lock);
 	list_for_each_entry(p, &process_list, all_link) {
-		if (p->pgid != pgid)
+		if (!meant(p, arg))
 			continue;
 		ret = 0;
 		if (!signo)
@@ -326,6 +326,16 @@ int signal_send_group(int pgid, int signo, const struct siginfo *info)
 	}
 	spin_unlock(&process_lock);
 	return ret;
+}
+
+static bool in_group(const struct process *p, int pgid)
+{
+	return p->pgid == pgid;
+}
+
+int signal_send_group(int pgid, int signo, const struct siginfo *info)
+{
+	return signal_send_where(in_group, pgid, signo, info);
 }
 
 /* -- exceptions ------------------------------------------------------------------------------------------------------ */

@@ -86,6 +86,7 @@ enum signal_number {
 #define SEGV_ACCERR 2
 #define BUS_ADRALN 1
 #define BUS_ADRERR 2
+#define BUS_MCEERR_AR 4
 #define FPE_INTDIV 1
 #define ILL_ILLOPN 2
 #define TRAP_BRKPT 1
@@ -151,7 +152,8 @@ struct thread_signals {
 /* -- sending: 0, or -EAGAIN (no memory for a queued one). An ignored signal is dropped: 0. => any context -- */
 int signal_send(struct process *p, int signo, const struct siginfo *info); /* info NULL: from the kernel */
 int signal_send_thread(struct thread *t, int signo, const struct siginfo *info);
-/* All processes of the group; -ESRCH if there are none. => thread context */
+/* All processes that are meant, or of the group; with @signo 0 to none. -ESRCH if there are none. => thread context */
+int signal_send_where(bool (*meant)(const struct process *p, int arg), int arg, int signo, const struct siginfo *info);
 int signal_send_group(int pgid, int signo, const struct siginfo *info);
 /* To the current thread; a blocked or ignored one kills. The signal of an exception. */
 void signal_force_fault(int signo, int code, vaddr_t addr, u32 trapno, u32 error_code);

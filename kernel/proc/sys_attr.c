@@ -10,19 +10,6 @@
 #include "kernel/uapi/fcntl.h"
 #include "kernel/uapi/stat.h"
 
-static struct inode *inode_of_file(int fd, enum file_need need)
-{
-	struct file *f = file_arg(fd, need);
-	struct inode *inode;
-
-	if (!f)
-		return ERR_PTR(-EBADF);
-	inode = f->inode;
-	inode_get(inode);
-	file_put(f);
-	return inode;
-}
-
 /* -- mode and owner ----------------------------------------------------------------------------------------------------- */
 
 /* These consume the reference; @inode may be an error: it is returned. */
@@ -60,7 +47,7 @@ long sys_chmod(const char *path, unsigned mode)
 
 long sys_fchmod(int fd, unsigned mode)
 {
-	return change_mode(inode_of_file(fd, FILE_OPEN), mode);
+	return change_mode(file_arg_inode(fd, FILE_OPEN), mode);
 }
 
 long sys_fchownat(int dfd, const char *path, u32 uid, u32 gid, int flags)
@@ -82,7 +69,7 @@ long sys_lchown(const char *path, u32 uid, u32 gid)
 
 long sys_fchown(int fd, u32 uid, u32 gid)
 {
-	return change_owner(inode_of_file(fd, FILE_OPEN), uid, gid);
+	return change_owner(file_arg_inode(fd, FILE_OPEN), uid, gid);
 }
 
 /* -- times --------------------------------------------------------------------------------------------------------------- */
@@ -123,7 +110,7 @@ static long set_times(int dfd, const char *path, struct timespec64 *times, int f
 			return 0;
 	}
 	if (!path && dfd != AT_FDCWD)
-		return flags ? -EINVAL : change_times(inode_of_file(dfd, FILE_OPEN), atime, mtime);
+		return flags ? -EINVAL : change_times(file_arg_inode(dfd, FILE_OPEN), atime, mtime);
 	return change_times(inode_arg(dfd, path, (unsigned)flags), atime, mtime);
 }
 

@@ -32,23 +32,10 @@ static int kill_process(int pid, int signo, const struct siginfo *info)
 	return ret;
 }
 
-static int kill_all(int signo, const struct siginfo *info)
+/* kill(-1): everybody but init and the caller. */
+static bool is_another(const struct process *p, int unused)
 {
-	struct process *p;
-	int ret = -ESRCH;
-
-	spin_lock(&process_lock);
-	list_for_each_entry(p, &process_list, all_link) {
-		if (p->is_init || p == current_process())
-			continue;
-		ret = 0;
-		if (!signo)
-			continue;
-		p->group_signals++;
-		signal_send(p, signo, info);
-	}
-	spin_unlock(&process_lock);
-	return ret;
+	return !p->is_init && p != current_process();
 }
 
 long sys_kill(int pid, int signo)
@@ -61,7 +48,7 @@ long sys_kill(int pid, int signo)
 	if (pid > 0)
 		return kill_process(pid, signo, &info);
 	if (pid == -1)
-		return kill_all(signo, &info);
+		return signal_send_where(is_another, 0, signo, &info);
 	if (pid == (int)0x80000000)
 		return -ESRCH;
 	return signal_send_group(pid ? -pid : current_process()->pgid, signo, &info);

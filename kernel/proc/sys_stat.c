@@ -167,19 +167,6 @@ static long statfs_inode(struct inode *inode, struct statfs_values *out)
 	return err;
 }
 
-static struct inode *inode_of_file(int fd)
-{
-	struct file *f = file_arg(fd, FILE_ANY);
-	struct inode *inode;
-
-	if (!f)
-		return ERR_PTR(-EBADF);
-	inode = f->inode;
-	inode_get(inode);
-	file_put(f);
-	return inode;
-}
-
 static long statfs_out(struct inode *inode, struct abi_statfs *user)
 {
 	struct statfs_values st;
@@ -209,7 +196,7 @@ long sys_statfs(const char *path, struct abi_statfs *user)
 
 long sys_fstatfs(int fd, struct abi_statfs *user)
 {
-	return statfs_out(inode_of_file(fd), user);
+	return statfs_out(file_arg_inode(fd, FILE_ANY), user);
 }
 
 long sys_statfs64(const char *path, size_t size, struct abi_statfs64 *user)
@@ -223,5 +210,5 @@ long sys_fstatfs64(int fd, size_t size, struct abi_statfs64 *user)
 {
 	if (size != sizeof(*user))
 		return -EINVAL;
-	return statfs64_out(inode_of_file(fd), user);
+	return statfs64_out(file_arg_inode(fd, FILE_ANY), user);
 }

@@ -144,6 +144,7 @@ SYSCALL(12, 45, brk)
 SYSCALL(216, 257, remap_file_pages)
 SYSCALL(NR_remap_vector, NR_remap_vector, remap_vector)
 SYSCALL(319, 356, memfd_create)
+SYSCALL(323, 374, userfaultfd)
 SYSCALL(310, 347, process_vm_readv)
 SYSCALL(311, 348, process_vm_writev)
 

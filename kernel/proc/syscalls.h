@@ -57,6 +57,7 @@ long sys_pselect6(int n, void *in, void *out, void *ex, const struct abi_timespe
 long sys_pselect6_time64(int n, void *in, void *out, void *ex, const struct abi_timespec64 *ts, const void *sig);
 long sys_eventfd(unsigned count);
 long sys_eventfd2(unsigned count, int flags);
+long sys_userfaultfd(int flags);
 long sys_close_range(unsigned first, unsigned last, unsigned flags);
 long sys_fadvise64(int fd, long off, long len, int advice);
 long sys_fadvise64_32(int fd, u32 off_lo, u32 off_hi, u32 len, int advice);

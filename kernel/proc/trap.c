@@ -4,7 +4,7 @@
  *
  *	fault from          address           outcome
  *	ring 3              user, resolved    again
- *	ring 3              user, no          SIGSEGV MAPERR or ACCERR, SIGBUS ADRERR, or nothing (no memory: oom.c)
+ *	ring 3              user, no          SIGSEGV MAPERR or ACCERR, SIGBUS ADRERR or MCEERR_AR, or nothing (no memory: oom.c)
  *	ring 3              kernel            SIGSEGV MAPERR
  *	kernel, user copy   user, resolved    again
  *	kernel, user copy   user, no; or inside pagefault_disable()    false: the exception table's turn
@@ -33,6 +33,9 @@ static void fault_signal(const struct fault_cause *cause, enum fault_result resu
 	case FAULT_SIGBUS:
 		signal_force_fault(SIGBUS, BUS_ADRERR, cause->addr, ABI_TRAP_PAGE_FAULT, err);
 		break;
+	case FAULT_POISON:
+		signal_force_fault(SIGBUS, BUS_MCEERR_AR, cause->addr, ABI_TRAP_PAGE_FAULT, err);
+		break;
 	case FAULT_OOM:
 		oom_resolve(cause->addr); /* the access is tried again, unless we were chosen */
 		break;
@@ -50,7 +53,7 @@ static bool user_fault(const struct fault_cause *cause)
 		fault_signal(cause, FAULT_MAPERR);
 		return true;
 	}
-	fault_signal(cause, mm_fault(p->mm, cause->addr, cause->access));
+	fault_signal(cause, mm_fault_user(p->mm, cause->addr, cause->access));
 	return true;
 }
 

@@ -36,6 +36,11 @@ bool sync_fatal_pending(void)
 	return READ_ONCE(current_thread()->work) & THREAD_WORK_KILL;
 }
 
+int sync_thread_id(void)
+{
+	return current_thread()->tid;
+}
+
 unsigned *sync_memory_rights(void)
 {
 	return &current_thread()->memory_rights;

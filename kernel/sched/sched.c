@@ -6,23 +6,15 @@
  */
 #include "kernel/sched/sched.h"
 #include <arch/smp.h>
-#include <arch/upcall.h>
 #include "kernel/lib/assert.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/bitops.h"
-#include "kernel/lib/err.h"
-#include "kernel/lib/string.h"
+#include "kernel/lib/errno.h"
 #include "kernel/sched/timer.h"
 #include "kernel/sync/rcu.h"
 #include "mm/pgtable/pgtable.h"
 
 struct run_queue run_queues[MAX_CPUS];
-static struct thread idle_threads[MAX_CPUS];
-
-static struct run_queue *my_queue(void)
-{
-	return &run_queues[this_cpu()->id];
-}
 
 /* -- the queue: all => rq->lock ------------------------------------------------------------------------------ */
 
@@ -389,169 +381,4 @@ void thread_set_pgtable(struct pgtable *pt)
 	current_thread()->pt = pt;
 	pgtable_load(pt);
 	irq_restore(flags);
-}
-
-/* -- time ------------------------------------------------------------------------------------------------------------ */
-
-/* The time since the last tick to whom this one finds. => rq->lock */
-static void charge_tick(struct run_queue *rq, struct thread *t, u64 now, bool from_user)
-{
-	u64 tick = min(now - rq->last_tick, NSEC_PER_SEC / 10); /* the first one, or the emulator was stopped */
-
-	rq->last_tick = now;
-	rq->ticks++;
-	if (from_user) {
-		t->utime += tick;
-		rq->user_ns += tick;
-	} else {
-		t->stime += tick;
-		if (t != rq->idle)
-			rq->system_ns += tick;
-	}
-	if (rq->nr_queued && (t == rq->idle || t->slice_ns - (s64)(now - t->run_since) <= 0))
-		this_cpu()->need_resched = true;
-}
-
-void sched_tick(bool from_user)
-{
-	struct run_queue *rq = my_queue();
-	u64 now = clock_ns();
-
-	if (!rq->idle)
-		return;
-	spin_lock(&rq->lock);
-	charge_tick(rq, rq->current, now, from_user);
-	spin_unlock(&rq->lock);
-	sched_balance_tick(rq, now);
-}
-
-/* => rq->lock */
-static u64 runtime_now(const struct run_queue *rq, const struct thread *t)
-{
-	s64 turn = rq->current == t ? (s64)(clock_ns() - t->run_since) : 0;
-
-	return t->runtime + (u64)max(turn, (s64)0);
-}
-
-u64 thread_runtime(struct thread *t)
-{
-	unsigned long flags;
-	struct run_queue *rq = sched_lock_queue(t, &flags);
-	u64 ns = runtime_now(rq, t);
-
-	spin_unlock_irqrestore(&rq->lock, flags);
-	return ns;
-}
-
-void thread_times(struct thread *t, u64 *user, u64 *system)
-{
-	unsigned long flags;
-	struct run_queue *rq = sched_lock_queue(t, &flags);
-
-	*user = t->utime;
-	*system = t->stime;
-	spin_unlock_irqrestore(&rq->lock, flags);
-}
-
-bool sched_cpu_stat(unsigned cpu, struct sched_cpu_stat *st)
-{
-	struct run_queue *rq;
-	unsigned long flags;
-
-	if (cpu >= MAX_CPUS || !(atomic_read(&sched_cpus) & BIT(cpu)))
-		return false;
-	rq = queue_of_cpu(cpu);
-	flags = spin_lock_irqsave(&rq->lock);
-	*st = (struct sched_cpu_stat){
-		.user_ns = rq->user_ns,
-		.system_ns = rq->system_ns,
-		.idle_ns = runtime_now(rq, rq->idle),
-		.switches = rq->switches,
-		.ticks = rq->ticks,
-		.taken = rq->taken,
-		.running = queue_load(rq),
-	};
-	spin_unlock_irqrestore(&rq->lock, flags);
-	return true;
-}
-
-void sched_stat(struct sched_stat *st)
-{
-	struct sched_cpu_stat cpu;
-
-	*st = (struct sched_stat){.threads = thread_count()};
-	for (unsigned i = 0; i < MAX_CPUS; i++) {
-		if (!sched_cpu_stat(i, &cpu))
-			continue;
-		st->idle_ns += cpu.idle_ns;
-		st->switches += cpu.switches;
-		st->ticks += cpu.ticks;
-		st->running += cpu.running;
-	}
-}
-
-/* -- start-up ---------------------------------------------------------------------------------------------------------- */
-/* What runs on this CPU now, on whatever stack, becomes its idle thread. => interrupts off */
-static void idle_adopt(void)
-{
-	struct cpu *cpu = this_cpu();
-	struct run_queue *rq = my_queue();
-	struct thread *idle = &idle_threads[cpu->id];
-	char name[16];
-
-	snprintf(name, sizeof(name), "idle/%u", cpu->id);
-	thread_init_fields(idle, name);
-	idle->tid = 0;
-	idle->state = THREAD_RUNNING;
-	idle->on_rq = true;
-	idle->cpu = cpu->id;
-	idle->allowed = BIT(cpu->id);
-	idle->run_since = rq->last_tick = clock_ns();
-	idle->locks.any_irq_state = true;
-	idle->ctx = *cpu->ctx; /* what the boot code has in use */
-	cpu->ctx = &idle->ctx;
-	cpu->current = idle;
-	rq->current = idle;
-	rq->idle = idle;
-	rcu_cpu_online();
-	atomic_or(&sched_cpus, BIT(cpu->id));
-}
-
-void sched_init(void)
-{
-	struct thread *t;
-
-	lock_assert_none_held("sched_init");
-	thread_init_subsystem();
-	for (unsigned i = 0; i < MAX_CPUS; i++) {
-		spin_init(&run_queues[i].lock, LOCK_RUNQ);
-		list_init(&run_queues[i].queues[0]);
-		list_init(&run_queues[i].queues[1]);
-	}
-	idle_adopt();
-	t = thread_create_kernel("rcu", rcu_main, NULL);
-	if (IS_ERR(t))
-		panic("sched: no memory for the first thread\n");
-}
-
-__noreturn void upcall_cpu_start(void)
-{
-	idle_adopt();
-	sched_idle();
-}
-
-__noreturn void sched_idle(void)
-{
-	struct run_queue *rq = my_queue();
-
-	lock_assert_none_held("sched_idle");
-	schedule(); /* a CPU that just arrived has no mark as idle yet */
-	for (;;) {
-		irq_disable();
-		if (READ_ONCE(rq->nr_queued) || this_cpu()->need_resched)
-			schedule();
-		else
-			cpu_idle();
-		irq_enable();
-	}
 }

@@ -48,6 +48,12 @@ static inline struct run_queue *queue_of_cpu(unsigned cpu)
 	return &run_queues[cpu];
 }
 
+/* => preemption off, or the thread stays on this CPU */
+static inline struct run_queue *my_queue(void)
+{
+	return queue_of_cpu(this_cpu()->id);
+}
+
 static inline unsigned queue_cpu(const struct run_queue *rq)
 {
 	return (unsigned)(rq - run_queues);

@@ -2,6 +2,7 @@
  * thread.c - a thread's life: made, started, ended, freed.  Layer 8 (kernel/sched).
  */
 #include "kernel/sched/thread.h"
+#include <arch/debug.h>
 #include "kernel/lib/assert.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/err.h"
@@ -146,6 +147,16 @@ void thread_for_each(void (*fn)(struct thread *t, void *ctx), void *ctx)
 	list_for_each_entry(t, &threads, all_link)
 		fn(t, ctx);
 	spin_unlock_irqrestore(&threads_lock, flags);
+}
+
+/* Pointers are looked at before they are followed: the machine may have stopped in the middle of list_add(). */
+struct thread *thread_next_unlocked(const struct thread *t)
+{
+	const struct list *link = t ? &t->all_link : &threads, *next;
+
+	if (!arch_probe_read(&next, &link->next, sizeof(next)) || !next || next == &threads)
+		return NULL;
+	return list_entry(next, struct thread, all_link);
 }
 
 unsigned long thread_count(void)

@@ -154,6 +154,8 @@ void sched_tick(bool from_user);
 /* -- looking at them ---------------------------------------------------------------------------------------------- */
 /* Calls @fn for every thread (idle ones included) with the list locked: it must not sleep. */
 void thread_for_each(void (*fn)(struct thread *t, void *ctx), void *ctx);
+/* The one after @t, NULL: the first; NULL when there are no more. => nothing else runs (kernel/debug) */
+struct thread *thread_next_unlocked(const struct thread *t);
 
 struct sched_stat {
 	unsigned long switches; /* context switches since boot */

@@ -32,6 +32,7 @@ bool sync_wake(struct thread *thread);
 
 bool sync_signal_pending(void); /* current: a signal wants to be delivered */
 bool sync_fatal_pending(void);  /* current: it is being killed */
+int sync_thread_id(void);       /* current: what gettid(2) says; of a kernel thread: below 0 */
 
 /* What the current thread may do for memory: a word of its own, of SYNC_MEMORY_* bits. */
 enum sync_memory {

@@ -48,6 +48,7 @@
 	RANK(DEVICE, "a driver's own state")                                       \
 	RANK(BLOCK, "block request queues")                                        \
 	RANK(FUTEX, "one bucket of waiting futexes")                               \
+	RANK(UFFD, "who waits on a userfaultfd; whose address space it is")        \
 	RANK(SIGNAL, "pending signals and handlers")                               \
 	RANK(THREADS, "the list of all threads")                                   \
 	RANK(TIMER, "the timer tree")                                              \
@@ -66,7 +67,7 @@ enum lock_rank { LOCK_RANKS(LOCK_RANK_ENUM) LOCK_RANK_COUNT };
 /* "LOCK_MMAP" */
 const char *lock_rank_name(enum lock_rank rank);
 
-#define LOCK_HELD_MAX 24
+#define LOCK_HELD_MAX 40
 
 struct lock_held {
 	const void *lock;

@@ -74,6 +74,14 @@ static inline void spin_lock_nested(spinlock_t *l)
 	spin_raw_lock(l);
 }
 
+/* The same, and the order is that of their addresses: this one has the greater. */
+static inline void spin_lock_ascending(spinlock_t *l)
+{
+	this_cpu()->preempt_count++;
+	lock_acquire(l, l->rank, LOCK_HOW_SPIN | LOCK_HOW_ASCENDING);
+	spin_raw_lock(l);
+}
+
 static inline bool spin_trylock(spinlock_t *l)
 {
 	this_cpu()->preempt_count++;

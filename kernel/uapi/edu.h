@@ -29,7 +29,15 @@ struct edu_factorial {
 	uint64_t result; /* out: n! modulo 2^32 */
 };
 
-enum { EDU_PIN_WRITE = 1, EDU_PIN_LONGTERM = 2 };
+/* What an open device that does DMA (/dev/edu, /dev/dma) has in common: PIN, UNPIN, STAT. */
+enum {
+	EDU_PIN_WRITE = 1,
+	EDU_PIN_LONGTERM = 2,
+	EDU_PIN_FAST = 4,      /* without a lock, as far as that goes */
+	EDU_PIN_FAST_ONLY = 8, /* no further: npages may be 0 */
+	EDU_PIN_FORCE = 16,    /* whatever the protection, in private mappings */
+	EDU_PIN_FLAGS = 31
+};
 struct edu_pin {
 	uint64_t addr, len; /* in: any alignment */
 	uint64_t flags;     /* in: EDU_PIN_* */

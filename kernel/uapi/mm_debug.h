@@ -40,12 +40,18 @@ struct mm_audit {
  *   fault-mapped         a fault has found its page and is about to lock the entry
  *   swap-found           a fault has looked into the swap cache, and has locked no page yet
  *   swapoff-mm           swapoff is through with one address space
+ *   mkclean-begins       writeback is about to go over a page's entries
  *   mkclean-before-pin   writeback: every entry is clean and flushed, the pin count not yet looked at
  *   notify-started       subscribers know of a range that is going to change, nothing was changed yet
  *   flush-before-notify  the TLBs were flushed, the subscribers of the range not yet
  *   mirror-got-page      a mirror's fill has its page and has not installed it yet
+ *   uffd-queued          a fault waits for a program, and has not looked again whether it still has to
+ *   move-judged          UFFDIO_MOVE has read its source's entries and is about to empty them
+ *   move-cleared         UFFDIO_MOVE has emptied and flushed its source, the destination is still empty
  *   page-locked          the page lock was taken, page->object not yet looked at
- *   pin-counted          a pin was counted, its entry not yet looked at again
+ *   pin-counted          a pin was counted under the entry's lock
+ *   pin-fast-seen        a lockless pin has seen an entry that will do, and counted nothing yet (interrupts are off)
+ *   pin-fast-counted     it is counted, the entry not yet looked at again (interrupts are off)
  *   young-seen           an accessed bit was seen set and is about to be cleared
  *   access-held          a page of another address space is about to be copied from or to
  *   reclaim-verdict      reclaim has unmapped a file's page and is about to judge its references

@@ -12,7 +12,7 @@ struct audit {
 	struct mm_audit *out;
 	bool loud;   /* print the violations */
 	bool leaks;  /* judge references that nobody accounts for */
-	u32 **tally; /* how many entries were found for each frame; chunks of TALLY_CHUNK */
+	u32 **tally; /* how many entries were found for each frame; chunks of TALLY_CHUNK; top bit: audit_lru.c */
 	unsigned long chunks;
 	const void **seen;    /* objects already looked at; a hash table of SEEN_SIZE */
 	unsigned long tables; /* table pages found */

@@ -153,6 +153,9 @@ static void check_entry(struct walk *w, vaddr_t va, pte_t pte)
 		check_file_entry(w, va, pte);
 	else if (pte_is_swap(pte))
 		check_swap_entry(w, va, pte);
+	if (w->vma && pte_uffd_wp(pte) && !(w->vma->flags & VM_UFFD_WP))
+		entry_error(w, va, "write-protected by userfaultfd (%s) in a vma that is not: flags %x",
+		            pte_kind_name(pte_decode(pte, 0).kind), w->vma->flags);
 }
 
 /* -- the walk ------------------------------------------------------------------------------------------------------------ */

@@ -7,6 +7,21 @@
 #include "mm/debug/audit.h"
 #include "mm/phys/lru.h"
 
+#define LISTED (1u << 31) /* in a frame's tally: it was met on a list */
+
+/* False: it has been met before; its links cannot be followed any more. */
+static bool meet(struct audit *a, const struct page *page)
+{
+	u32 *tally = audit_tally(a, page_to_pfn(page));
+
+	if (*tally & LISTED) {
+		audit_error(a, "page %lx is twice on lists by age: flags %lx", page_to_pfn(page), page->flags);
+		return false;
+	}
+	*tally |= LISTED;
+	return true;
+}
+
 /* => lru->lock */
 static void check_page(struct audit *a, const struct page *page, const struct lru *lru, enum lru_list list)
 {
@@ -18,28 +33,28 @@ static void check_page(struct audit *a, const struct page *page, const struct lr
 		audit_error(a, "page %lx is on a list by age, but no page in use: flags %lx", page_to_pfn(page), flags);
 }
 
-static unsigned long check_list(struct audit *a, const struct lru *lru, enum lru_list list)
+static void check_list(struct audit *a, const struct lru *lru, enum lru_list list)
 {
 	const struct page *page;
 	unsigned long n = 0;
 
 	list_for_each_entry(page, &lru->lists[list], link) {
 		check_page(a, page, lru, list);
+		if (!meet(a, page))
+			return;
 		n++;
 	}
 	if (n != lru->nr[list])
 		audit_error(a, "list %d by age counts %lu pages and has %lu", list, lru->nr[list], n);
-	return n;
 }
 
-static unsigned long check_lists(struct audit *a, struct lru *lru)
+static void check_lists(struct audit *a, struct lru *lru)
 {
-	unsigned long flags = spin_lock_irqsave(&lru->lock), n = 0;
+	unsigned long flags = spin_lock_irqsave(&lru->lock);
 
 	for (unsigned list = 0; list < LRU_LISTS; list++)
-		n += check_list(a, lru, (enum lru_list)list);
+		check_list(a, lru, (enum lru_list)list);
 	spin_unlock_irqrestore(&lru->lock, flags);
-	return n;
 }
 
 /* Is it a page that belongs on a list? */
@@ -52,19 +67,23 @@ static bool wants_list(const struct page *page)
 	return flags & BIT(PG_ANON) || page->object;
 }
 
+/* One that came onto a list since we looked there would be taken for lost: => nothing runs */
+static void check_frame(struct audit *a, const struct page *page)
+{
+	pfn_t pfn = page_to_pfn(page);
+
+	if (wants_list(page) && !page_test(page, PG_LRU))
+		audit_error(a, "page %lx is on no list by age: flags %lx refs %d", pfn, page->flags, page->refs);
+	if (page_test(page, PG_LRU) && !(*audit_tally(a, pfn) & LISTED))
+		audit_error(a, "page %lx says that it is on a list by age, and is on none: flags %lx refs %d", pfn, page->flags,
+		            page->refs);
+}
+
 void audit_lists(struct audit *a)
 {
-	unsigned long listed = 0, marked = 0;
 	struct lru *lru;
 
-	for_each_lru(lru) listed += check_lists(a, lru);
-	for (pfn_t pfn = 0; pfn < max_pfn; pfn++) {
-		const struct page *page = pfn_to_page(pfn);
-
-		marked += page_test(page, PG_LRU);
-		if (a->leaks && wants_list(page) && !page_test(page, PG_LRU))
-			audit_error(a, "page %lx is on no list by age: flags %lx refs %d", pfn, page->flags, page->refs);
-	}
-	if (a->leaks && marked != listed)
-		audit_error(a, "%lu pages say that they are on a list by age, the lists have %lu", marked, listed);
+	for_each_lru(lru) check_lists(a, lru);
+	for (pfn_t pfn = 0; a->leaks && pfn < max_pfn; pfn++)
+		check_frame(a, pfn_to_page(pfn));
 }

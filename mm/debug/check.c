@@ -2,14 +2,15 @@
  * check.c - the auditor: everything that is written down twice must agree (H.4).
  *
  * Layer 8 (mm/debug).  Interface: debug.h.
- * Lock order: mm_list_lock, every mm->lock (write) from the oldest to the youngest, then as everybody.
+ * Lock order: (background_stop()), mm_list_lock, every mm->lock (write) from the oldest to the youngest, then as everybody.
  *
  * The world stands still as far as it must: no address space can change while its mmap lock is held for writing, and a
  * thread that holds none of these locks is not in the middle of a change to entries.  (CPUs stopped by an interrupt
  * would be: in the middle of anything.)  What still runs are other objects' users, above all writeback, truncation and
  * read(2): they make counts differ for a moment.  So a pass that finds something is repeated, and only what the last of
  * several passes finds counts.  References that nobody accounts for (leaks) can only be judged when no system call holds
- * any; the caller says so with MM_AUDIT_LEAKS.
+ * any; the caller says so with MM_AUDIT_LEAKS.  Then the threads of the background, which hold pages, too, stand still for
+ * the length of a pass: kswapd that gets rid of a big file's pages would outlast any number of passes.
  *
  * The mmap locks are taken without telling the validator: its order within one rank is "one at a time, or parent and
  * child", and it can note only so many.  Two may be held in this order because fork, the only other one to hold two,
@@ -21,6 +22,7 @@
 #include "kernel/sync/mutex.h"
 #include "kernel/sync/wait.h"
 #include "mm/debug/audit.h"
+#include "mm/object/background.h"
 #include "mm/phys/slab.h"
 
 #define PASSES 5
@@ -122,6 +124,8 @@ static void audit_pass(struct audit *a)
 	struct mm *mm;
 
 	forget(a);
+	if (a->leaks)
+		background_stop();
 	freeze_all();
 	list_for_each_entry(mm, &mm_list, all_link) {
 		a->out->processes++;
@@ -134,6 +138,8 @@ static void audit_pass(struct audit *a)
 	audit_swap(a);
 	audit_memory(a);
 	thaw_all();
+	if (a->leaks)
+		background_go();
 }
 
 /* Let others finish what they are doing. */

@@ -161,7 +161,7 @@ static bool clean_page(struct vm_object *obj, struct page *page)
 
 	page_lock(page);
 	if (page->object == obj) {
-		dirty = rmap_mkclean(&obj->maps, page);
+		dirty = rmap_mkclean(&obj->maps, page, NULL);
 		if (dirty)
 			pagecache_set_dirty(page);
 	}

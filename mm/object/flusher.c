@@ -7,9 +7,12 @@
 #include <arch/irq.h>
 
 #include "kernel/lib/assert.h"
+#include "mm/object/background.h"
 #include "mm/object/dirty.h"
 #include "mm/object/object.h"
 #include "mm/object/pagecache.h"
+
+struct rwsem background_rounds = RWSEM_INIT(background_rounds, LOCK_NONE);
 
 static void write_objects(struct dirty_walk *w, bool wait)
 {

@@ -171,7 +171,7 @@ static bool any_write_pin(struct vm_object *obj, pgoff_t first, pgoff_t last)
 	bool found = false;
 
 	for (; !found && (page = radix_next(&obj->pages, &index)) && index <= last; index++) {
-		found = __atomic_load_n(&page->pins_w, __ATOMIC_SEQ_CST) > 0;
+		found = page_write_pinned(page);
 		if (index == last)
 			break;
 	}

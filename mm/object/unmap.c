@@ -5,7 +5,8 @@
  *
  * One entry, under its PTL:
  *
- *   1. empty it, flush: from here on no CPU can use the page through it, and the returned value is final
+ *   1. empty it, flush: from here on no CPU can use the page through it.  The flush may be owed (mm/pgtable/debt.h): then
+ *      some may until it is paid, but the returned value is final: what is clean cannot become dirty any more
  *   2. a pin that came before step 1 is in the count now; one that comes after it finds the entry empty.  So if there
  *      is none, none can be: else the old entry is put back (A1 to A4 of the exclusive flag's protocol)
  *   3. dirty goes to the page
@@ -21,17 +22,14 @@
 #include "mm/pgtable/notifier.h"
 #include "mm/pgtable/pte_swap.h"
 #include "mm/pgtable/pte_trace.h"
+#include "mm/pgtable/pte_uffd.h"
 #include "mm/rmap/anon.h"
 
 struct unmap {
 	struct page *page;
+	struct tlb_debt *debt; /* NULL: every entry is flushed at once */
 	enum unmap_result result;
 };
-
-static bool pinned(const struct page *page)
-{
-	return __atomic_load_n(&page->pins_w, __ATOMIC_SEQ_CST) || __atomic_load_n(&page->pins_r, __ATOMIC_SEQ_CST);
-}
 
 /* False: the reverse map is locked. */
 static bool walk(struct page *page, enum rmap_intent intent, rmap_visit_t *visit, void *ctx)
@@ -70,6 +68,8 @@ static bool anon_leaves(struct page *page, pte_t old, pte_t *leaves)
 	if (!swap_dup(entry))
 		return false;
 	*leaves = pte_mk_swap(entry.v, pte_grant(old), page_test(page, PG_ANON_EXCLUSIVE));
+	if (unlikely(pte_uffd_wp(old)))
+		*leaves = pte_set_uffd_wp(*leaves, true);
 	page_clear(page, PG_ANON_EXCLUSIVE); /* the entry knows it now */
 	return true;
 }
@@ -78,7 +78,10 @@ static bool leaves(const struct rmap_hit *hit, struct page *page, pte_t old, pte
 {
 	if (page_test(page, PG_ANON))
 		return anon_leaves(page, old, entry);
-	*entry = hit->flags & RMAP_KEEP_GRANTS ? pte_mk_file(page->index, pte_grant(old)) : pte_none();
+	if (hit->flags & RMAP_KEEP_GRANTS)
+		*entry = pte_leave_file(old, page->index);
+	else
+		*entry = pte_uffd_wp(old) ? pte_mk_uffd_note(pte_grant(old)) : pte_none();
 	return true;
 }
 
@@ -89,12 +92,21 @@ static bool may_unmap(struct unmap *u, const struct rmap_hit *hit)
 
 	if (hit->flags & RMAP_LOCKED)
 		u->result = UNMAP_LOCKED;
-	else if (pinned(page) ||
+	else if (page_pinned(page) ||
 	         (page_test(page, PG_ANON) && !page_test(page, PG_SWAPCACHE) && page_test(page, PG_SWAPBACKED)))
 		u->result = UNMAP_MAPPED;
 	else
 		return true;
 	return false;
+}
+
+/* A page without a slot that was given up is judged here and now; and the next fault takes another frame. */
+static void flush_or_owe(const struct unmap *u, const struct rmap_hit *hit)
+{
+	bool kept = !page_test(u->page, PG_ANON) || page_test(u->page, PG_SWAPCACHE);
+
+	if (!u->debt || !kept || !tlb_debt_add(u->debt, hit->pt))
+		pgtable_flush_page(hit->pt, hit->va);
 }
 
 static bool unmap_entry(const struct rmap_hit *hit, void *ctx)
@@ -107,8 +119,8 @@ static bool unmap_entry(const struct rmap_hit *hit, void *ctx)
 		return false;
 	old = hw_pte_get_and_clear(hit->hw);
 	SYNC_POINT("clear-before-flush");
-	pgtable_flush_page(hit->pt, hit->va);
-	if (pinned(page) || !leaves(hit, page, old, &new)) {
+	flush_or_owe(u, hit);
+	if (page_pinned(page) || !leaves(hit, page, old, &new)) {
 		hw_pte_set(hit->hw, old);
 		u->result = UNMAP_MAPPED;
 		return false;
@@ -125,9 +137,9 @@ static bool unmap_entry(const struct rmap_hit *hit, void *ctx)
 	return true;
 }
 
-enum unmap_result page_unmap(struct page *page)
+enum unmap_result page_unmap(struct page *page, struct tlb_debt *debt)
 {
-	struct unmap u = {.page = page, .result = UNMAP_DONE};
+	struct unmap u = {.page = page, .debt = debt, .result = UNMAP_DONE};
 
 	ASSERT(page_test(page, PG_LOCKED));
 	if (!walk(page, RMAP_CHANGES, unmap_entry, &u))

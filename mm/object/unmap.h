@@ -9,13 +9,14 @@
  *   anonymous, in the swap cache           a swap entry: slot, grants, exclusive bit
  *   anonymous, freed by MADV_FREE, clean   nothing
  *
- * A dirty bit goes from the entry's last value to the page.  Every TLB has forgotten the entries when the function
- * returns: what follows may write the page, free it or give it up.
+ * A dirty bit goes from the entry's last value to the page.  When the function returns every TLB has forgotten the entries,
+ * or, with a debt, will have when that is paid: only then may the page be unlocked, written, freed or given up.
  */
 #ifndef MM_OBJECT_UNMAP_H
 #define MM_OBJECT_UNMAP_H
 
 #include "mm/object/object.h"
+#include "mm/pgtable/debt.h"
 
 enum unmap_result {
 	UNMAP_DONE,   /* no entry maps it, and until the page lock is given back none will */
@@ -29,8 +30,9 @@ enum unmap_result {
  * A page under a DMA pin stays mapped where it is.  An anonymous page must be in the swap cache (swap_add()), or
  * PG_SWAPBACKED must be clear (MADV_FREE): then the caller has isolated it from its list, UNMAP_DONE also says that it is
  * clean and may be thrown away, and UNMAP_MAPPED may have set the flag again, so that it goes back where it belongs.
+ * @debt: flushes may be put off; NULL: none is.
  */
-enum unmap_result page_unmap(struct page *page);
+enum unmap_result page_unmap(struct page *page, struct tlb_debt *debt);
 
 /* How many entries map the page and were used since the last call: their accessed bits are cleared, without a flush.
  * Sets *@locked if an mlocked range maps it. 1 if the reverse map is locked. => page locked; sleeps for nothing */

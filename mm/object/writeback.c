@@ -15,27 +15,53 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/err.h"
+#include "kernel/lib/mutation.h"
 #include "kernel/lib/syncpoint.h"
 #include "kernel/lib/trace.h"
 #include "mm/object/dirty.h"
 #include "mm/object/pagecache.h"
+#include "mm/object/pin_witness.h"
 
 #define WRITE_BATCH 64
+
+/* Step 3: may a device store into the page?  The Dekker pair of page_pinned(): every entry was cleared and flushed in
+ * step 1, and a pin counts itself before it looks at the entry again.  So a pin that is not seen here finds no writable
+ * entry, and comes through page_mkwrite, after the clearing of PG_DIRTY (R1.2): the page lock is ours until then. */
+static bool stays_dirty(const struct page *page)
+{
+	SYNC_POINT("mkclean-before-pin");
+	return page_write_pinned(page);
+}
+
+/* Step 1; debug builds: with the witness, who says what a verdict from mapcounts would be. */
+static bool clean_entries(struct vm_object *obj, struct page *page, struct pin_witness *w, unsigned *entries)
+{
+	if (!DEBUG)
+		return rmap_mkclean(&obj->maps, page, NULL);
+	pin_witness_begin(w, page);
+	SYNC_POINT("mkclean-begins");
+	return rmap_mkclean(&obj->maps, page, entries);
+}
 
 /* Steps 1 to 3: is there anything to write? => page locked, not under writeback */
 static bool clear_dirty_for_io(struct vm_object *obj, struct page *page)
 {
-	if (rmap_mkclean(&obj->maps, page))
+	bool leased = MUTATION(12) && stays_dirty(page), counted, dirty; /* M12: the pins first, and then the entries */
+	struct pin_witness witness;
+	unsigned entries;
+
+	if (clean_entries(obj, page, &witness, &entries))
 		pagecache_set_dirty(page);
-	if (!page_test_and_clear(page, PG_DIRTY))
-		return false;
-	SYNC_POINT("mkclean-before-pin");
-	/* Pairs with the pin path: it counts first and looks at the entry again; we cleared the entry first and
-	 * look at the count now.  One of the two sees the other. */
-	if (__atomic_load_n(&page->pins_w, __ATOMIC_SEQ_CST))
+	dirty = page_test_and_clear(page, PG_DIRTY);
+	if (dirty && !MUTATION(12))
+		leased = stays_dirty(page);
+	counted = DEBUG && pin_witness_end(&witness, entries);
+	if (MUTATION(11)) /* M11: the verdict from mapcounts */
+		leased = counted;
+	if (dirty && leased)
 		page_set(page, PG_DIRTY);
-	TRACE(TRACE_VERDICT, NULL, 0, page_to_pfn(page), (unsigned)page->pins_w, page_test(page, PG_DIRTY));
-	return true;
+	TRACE(TRACE_VERDICT, NULL, 0, page_to_pfn(page), (unsigned)page->pins_w, leased);
+	return dirty;
 }
 
 /* Step 4's bookkeeping. */

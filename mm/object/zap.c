@@ -9,7 +9,9 @@
  *   zero page          none                           none
  *   private copy       none; off position: node freed as a cached page (stays, with keep_copies; see below)
  *   swap, marker       the same, and the slot is counted down
- *   cached page        none; off position: node freed off position or own grants: file entry; else none
+ *   cached page        none; off position: node freed off position or own grants: file entry; else none, or a
+ *                                                     note if it was write-protected by userfaultfd
+ *   such a note        none                           stays in mappings of files
  *
  * A private copy that stands in for a page off position is not touched by a truncate of what lies at its linear position
  * (keep_strangers), nor by one of that page: only who drops the address drops it.
@@ -21,8 +23,10 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/mutation.h"
 #include "mm/object/pagecache.h"
+#include "mm/object/pin_witness.h"
 #include "mm/object/swap.h"
 #include "mm/pgtable/pte_trace.h"
+#include "mm/pgtable/pte_uffd.h"
 #include "mm/phys/lru.h"
 
 /* The entry at @va no longer stands for @pgoff. */
@@ -68,10 +72,15 @@ static void zap_cached(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t old, 
 	if (pte_dirty(old))
 		pagecache_dirty_from_pte(page);
 	z->lost_writer |= pte_hw_write(old);
+	if (DEBUG && pte_hw_write(old))
+		pin_witness_zapped(page);
 	if (z->mode == ZAP_UNMAP)
 		forget_offset(z, va, page->index);
 	else if (z->keep_grants || (z->index && page->index != zap_linear_pgoff(z, va)))
-		hw_pte_set(hw, pte_mk_file(page->index, pte_grant(old) & ~(MUTATION(14) ? GRANT_X : 0u))); /* M14: drop X */
+		hw_pte_set(hw, MUTATION(14) ? pte_mk_file(page->index, pte_grant(old) & ~GRANT_X) /* M14: drop X */
+		                            : pte_leave_file(old, page->index));
+	else if (unlikely(pte_uffd_wp(old)))
+		hw_pte_set(hw, pte_mk_uffd_note(pte_grant(old)));
 }
 
 static void zap_page(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
@@ -105,7 +114,7 @@ static void zap_page(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
 /* A private page in a slot, or a note about a lost one. */
 static void zap_soft(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
 {
-	if (keeps_copy(z, va))
+	if (keeps_copy(z, va) || (z->mode == ZAP_DROP && z->maps && pte_is_uffd_note(pte)))
 		return;
 	hw_pte_set(hw, pte_none());
 	if (z->index)

@@ -141,6 +141,8 @@ void mmu_gather_finish(struct mmu_gather *g)
 	flush_before_release(g);
 	if (__atomic_load_n(&g->pt->gathers, __ATOMIC_SEQ_CST) > 1)
 		pgtable_flush_all(g->pt);
+	else
+		pgtable_settle(g->pt);
 	__atomic_fetch_sub(&g->pt->gathers, 1, __ATOMIC_SEQ_CST);
 	mmu_notify_end(&g->range);
 	release(g);

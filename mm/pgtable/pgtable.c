@@ -39,6 +39,7 @@ int pgtable_init(struct pgtable *pt)
 	spin_init(&pt->lock, LOCK_PT_UPPER);
 	pt->cpu_mask = 0;
 	pt->gathers = 0;
+	pt->owed = pt->settled = 0;
 	pt->notifiers = NULL;
 	pt->nr_tables = 1;
 	pt->nr_pages = 0;

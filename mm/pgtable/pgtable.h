@@ -19,6 +19,7 @@ struct pgtable {
 	paddr_t root_pa;
 	spinlock_t lock;                 /* guards non-leaf entries; rank LOCK_PT_UPPER */
 	unsigned long cpu_mask;          /* CPUs that may hold translations; atomic */
+	unsigned owed, settled;          /* flushes put off by reclaim (debt.h); atomic */
 	unsigned gathers;                /* under way: entries are clear whose translations may still be used; atomic */
 	unsigned long nr_tables;         /* table pages, root included */
 	unsigned long nr_pages;          /* accounted pages mapped (RSS); atomic */
@@ -49,6 +50,14 @@ void pgtable_flush_page(struct pgtable *pt, vaddr_t va);
 void pgtable_flush_all(struct pgtable *pt);
 /* The CPUs alone: for accessed bits, and for who tells the subscribers himself. */
 void pgtable_flush_cpus(struct pgtable *pt, vaddr_t start, vaddr_t end);
+/* What reclaim has emptied and not flushed yet (debt.h) is forgotten when it returns. => the entries looked at, under their
+ * PTL; and as for a flush */
+void pgtable_settle_slow(struct pgtable *pt);
+static inline void pgtable_settle(struct pgtable *pt)
+{
+	if (unlikely(__atomic_load_n(&pt->owed, __ATOMIC_SEQ_CST) != READ_ONCE(pt->settled)))
+		pgtable_settle_slow(pt);
+}
 /* What M1 does instead, before the entry is cleared; the sync point is between the two steps, in whatever order. */
 static inline void pgtable_flush_early(struct pgtable *pt, vaddr_t va)
 {
@@ -103,6 +112,13 @@ static inline void pt_lock_found(struct pt_slot slot)
 }
 /* The same for a second address space while one PTL is held (fork: parent before child). */
 struct pt_slot pt_lock_nested(struct pgtable *pt, vaddr_t va);
+/* Two entries, each with its table locked; perhaps of one table, perhaps of two trees. */
+struct pt_two {
+	struct pt_slot a, b;
+};
+/* Find and lock both, the table with the lower address first; false, and nothing is locked: one has no table. */
+bool pt_lock_two(struct pgtable *pt_a, vaddr_t a, struct pgtable *pt_b, vaddr_t b, struct pt_two *two);
+void pt_unlock_two(const struct pt_two *two);
 /* Find and lock the entry of @va while the lock of table @held is held: the same table is not locked twice.
  * Two movers cannot meet crosswise: both hold the mmap lock for writing. */
 struct pt_slot pt_lock_pair(struct pgtable *pt, vaddr_t va, struct page *held);

@@ -5,6 +5,7 @@
  * levels, wide or narrow, are the same code.
  */
 #include "kernel/lib/assert.h"
+#include "kernel/lib/mutation.h"
 #include "mm/pgtable/pgtable.h"
 
 /* Where a descent ended: a leaf table, or the level whose entry was empty. */
@@ -73,6 +74,34 @@ struct pt_slot pt_lock_nested(struct pgtable *pt, vaddr_t va)
 		return (struct pt_slot){NULL, NULL};
 	spin_lock_nested(&table->ptl);
 	return (struct pt_slot){leaf_entry(table, va), table};
+}
+
+static void lock_tables(struct page *low, struct page *high)
+{
+	spin_lock(&low->ptl);
+	if (high != low)
+		spin_lock_ascending(&high->ptl);
+}
+
+bool pt_lock_two(struct pgtable *pt_a, vaddr_t a, struct pgtable *pt_b, vaddr_t b, struct pt_two *two)
+{
+	struct page *ta = descend(pt_a, a).table, *tb = descend(pt_b, b).table;
+
+	if (!ta || !tb)
+		return false;
+	if (ta < tb || MUTATION(9)) /* M9: in whatever order they come */
+		lock_tables(ta, tb);
+	else
+		lock_tables(tb, ta);
+	*two = (struct pt_two){{leaf_entry(ta, a), ta}, {leaf_entry(tb, b), tb}};
+	return true;
+}
+
+void pt_unlock_two(const struct pt_two *two)
+{
+	spin_unlock(&two->a.table->ptl);
+	if (two->a.table != two->b.table)
+		spin_unlock(&two->b.table->ptl);
 }
 
 struct pt_slot pt_lock_pair(struct pgtable *pt, vaddr_t va, struct page *held)

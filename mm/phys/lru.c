@@ -52,7 +52,8 @@ struct lru *lru_of(const struct page *page)
 
 /* -- one list: => lru->lock ---------------------------------------------------------------------------------------- */
 
-static void join(struct lru *lru, struct page *page, unsigned long flags, bool tail)
+static inline __attribute__((always_inline)) void join(struct lru *lru, struct page *page, unsigned long flags,
+                                                       bool tail)
 {
 	enum lru_list list = lru_list_of(flags);
 

@@ -12,6 +12,7 @@
  *   object     page lock or PTL      page lock                page cache: owner
  *   family     page lock             page lock, or new page   anonymous: whose reverse links to follow while mapped
  *   index      page lock             page lock                offset in the object, or linear index of the address
+ *   (both, of a mapped anonymous page: also written without it, under its family's lock: anon_page_move())
  *   link       owner of the page     owner of the page        buddy, slab, gather; list by age (its lock)
  */
 #ifndef MM_PHYS_PAGE_H
@@ -43,10 +44,11 @@ enum page_flag {
 	PG_SWAPCACHE,      /* anonymous, has a slot: private = which */
 	PG_TABLE,          /* holds page-table entries */
 	PG_SLAB,
-	PG_BUDDY,    /* first page of a free block; private = its order */
-	PG_RESERVED, /* not RAM, or used before the allocator existed */
-	PG_LEASED,   /* file page under a write pin: block reserved, standing page_mkwrite */
-	PG_FROZEN,   /* only with mutation M131: secondary MMUs may not have it */
+	PG_BUDDY,      /* first page of a free block; private = its order */
+	PG_RESERVED,   /* not RAM, or used before the allocator existed */
+	PG_STACKED,    /* with PG_BUDDY: free, in a CPU's own stock (page_alloc.c) */
+	PG_DMA_PINNED, /* debug: pinned since writeback last found it unpinned (pin_witness.h) */
+	PG_FROZEN,     /* only with mutation M131: secondary MMUs may not have it */
 	PG_FLAG_COUNT,
 };
 /* The top four bits of the flags: whose list it is on (lru.c). */
@@ -146,6 +148,26 @@ static inline bool page_try_get(struct page *page)
 }
 
 void page_free_last(struct page *page); /* refs just became 0 */
+
+/*
+ * Does a device use the page?  Exact: nothing but pins counts (R1.1); a lockless pin that is about to be taken back may be
+ * seen for a moment.  Who is going to believe "no" has first taken away what a pin needs, so that the next one must fault:
+ *
+ *	pin (mm/service/pin_fast.c)              writeback, reclaim, fork, ... (they ask here)
+ *	  count it (full barrier)                  clear the entry, or its RW (full barrier); mostly flush, too
+ *	  look at the entry again                  page_pinned()?
+ *
+ * One of the two sees the other.
+ */
+static inline bool page_write_pinned(const struct page *page)
+{
+	return __atomic_load_n(&page->pins_w, __ATOMIC_SEQ_CST) > 0;
+}
+
+static inline bool page_pinned(const struct page *page)
+{
+	return page_write_pinned(page) || __atomic_load_n(&page->pins_r, __ATOMIC_SEQ_CST) > 0;
+}
 
 /* Before the last reference of a page table goes: its frame will not be filled as others are (debug builds). */
 #define PAGE_WAS_TABLE (~(pgoff_t)0 - 1)

@@ -32,7 +32,7 @@
  * Flags of a page on a CPU's stack.  Not PG_BUDDY alone: another CPU that frees the neighbour looks at flags and order
  * of this page, under a zone's lock that we do not hold, to see if the two can merge.
  */
-#define ON_STACK (BIT(PG_BUDDY) | BIT(PG_LEASED))
+#define ON_STACK (BIT(PG_BUDDY) | BIT(PG_STACKED))
 #define RECLAIM_TRIES 4
 
 struct page_stack {
@@ -161,7 +161,7 @@ static void unpoison(struct page *page, unsigned order)
 static void check_free(const struct page *page)
 {
 	const unsigned long wrong = BIT(PG_LOCKED) | BIT(PG_WRITEBACK) | BIT(PG_LRU) | BIT(PG_SLAB) | BIT(PG_TABLE) |
-	                            BIT(PG_BUDDY) | BIT(PG_RESERVED) | BIT(PG_LEASED) | BIT(PG_SWAPCACHE);
+	                            BIT(PG_BUDDY) | BIT(PG_RESERVED) | BIT(PG_STACKED) | BIT(PG_SWAPCACHE);
 
 	if (!(page->flags & wrong) && !page->mapcount && !page->pins_w && !page->pins_r && page->refs == 0)
 		return;
@@ -252,7 +252,8 @@ static void drain_cpu(void *unused)
 	drain_stacks();
 }
 
-/* What each CPU keeps may be all that there is. => may sleep, interrupts on (boot code: only its own) */
+/* What each CPU keeps may be all that there is. => may sleep, interrupts on (boot code: only its own). It interrupts every CPU, so
+ * with memory short for long it is for who gets nothing otherwise */
 static void drain_all(void)
 {
 	drain_cpu(NULL);
@@ -295,11 +296,14 @@ static __attribute__((noinline)) struct page *alloc_hard(unsigned order, enum gf
 		drain_stacks();
 		page = alloc_once(order, gfp);
 	}
+	/* Single pages are sooner had from reclaim than from what the others keep; but before it is given up, from them. */
+	if (!page && patient && !order)
+		page = reclaim_and_alloc(order, gfp);
 	if (!page && !(gfp & GFP_ATOMIC)) {
 		drain_all();
 		page = alloc_once(order, gfp);
 	}
-	if (!page && patient)
+	if (!page && patient && order)
 		page = reclaim_and_alloc(order, gfp);
 	if (!page && !(gfp & GFP_NOWARN) && !atomic_xchg(&warned, true))
 		printk("phys: out of memory (order %u, gfp %x); not repeated\n", order, (unsigned)gfp);

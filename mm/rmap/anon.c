@@ -6,7 +6,9 @@
  * Why a page may name its family without holding a reference: while an entry maps the page, the entry's range is a
  * member, and members hold one.  A walk looks at the family within an RCU section, only while the page's mapcount is not
  * zero, and takes a reference of its own before it leaves the section.  The page lock keeps the page from being given
- * another family meanwhile (it gets one when it is made, and again when it is mapped out of the swap cache).
+ * another family meanwhile (it gets one when it is made, and again when it is mapped out of the swap cache); but for
+ * UFFDIO_MOVE, which gives a mapped page another place and family under the lock of the old family's trees, held for
+ * writing (anon_page_move()).  So a walk that has that lock looks again whether the page is still of that family.
  */
 #include "mm/rmap/anon.h"
 
@@ -313,6 +315,15 @@ int anon_range_prepare(struct anon_range *r, const struct anon_range *neighbour,
 	return 0;
 }
 
+/* -- a page that is moved -------------------------------------------------------------------------------------------- */
+
+void anon_page_move(struct page *page, struct anon_family *to, pgoff_t index)
+{
+	ASSERT(rwsem_write_held(&page->family->root->lock));
+	page->index = index;
+	__atomic_store_n(&page->family, to, __ATOMIC_RELEASE); /* whoever finds the new family finds the new index */
+}
+
 /* -- the walk ---------------------------------------------------------------------------------------------------------- */
 
 /* The page's family with a reference; NULL: no entry maps the page. => page locked */
@@ -332,18 +343,22 @@ static struct anon_family *family_of(const struct page *page)
 
 bool rmap_try_walk_anon(struct page *page, enum rmap_intent intent, rmap_visit_t *visit, void *ctx)
 {
-	struct anon_family *f = family_of(page);
 	struct rmap_walk w = {.page = page, .intent = intent, .visit = visit, .ctx = ctx};
-	bool locked;
+	struct anon_family *f;
+	bool locked, stale;
 
 	ASSERT(page_test(page, PG_LOCKED) && page_test(page, PG_ANON));
-	if (!f)
-		return true;
-	locked = rwsem_read_trylock(&f->root->lock);
-	if (locked) {
-		rmap_walk_links(&w, &f->tree, page->index);
-		rwsem_read_unlock(&f->root->lock);
-	}
-	family_put(f);
+	do {
+		f = family_of(page);
+		if (!f)
+			return true;
+		locked = rwsem_read_trylock(&f->root->lock);
+		stale = locked && READ_ONCE(page->family) != f; /* it was moved before we had the lock */
+		if (locked && !stale)
+			rmap_walk_links(&w, &f->tree, page->index);
+		if (locked)
+			rwsem_read_unlock(&f->root->lock);
+		family_put(f);
+	} while (stale);
 	return locked;
 }

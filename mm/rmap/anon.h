@@ -81,6 +81,10 @@ bool anon_range_mergeable(const struct anon_range *a, const struct anon_range *b
 /* @to takes over @from's chain if that is the longer one; @from is empty afterwards. => both in no tree, mergeable */
 void anon_range_merge(struct anon_range *to, struct anon_range *from);
 
+/* @page, mapped by one entry only, is going to be mapped at linear index @index of a range that is a member of @to.
+ * => anon_range_lock() of a range that its family is a member of; the PTLs of both entries */
+void anon_page_move(struct page *page, struct anon_family *to, pgoff_t index);
+
 /* The family that every range which may map a shared page of @r belongs to. => not empty */
 struct anon_family *anon_range_root(const struct anon_range *r);
 bool anon_range_has(const struct anon_range *r, const struct anon_family *family);

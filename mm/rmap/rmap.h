@@ -191,7 +191,7 @@ struct rmap_walk {
 bool rmap_walk_links(const struct rmap_walk *w, const struct itree_root *tree, pgoff_t index);
 
 /* Write-protect and clean every mapping of @page, flush; returns true if any entry was dirty or writable.
- * => page locked */
-bool rmap_mkclean(struct object_maps *maps, struct page *page);
+ * *@entries: how many map it (may be NULL). => page locked */
+bool rmap_mkclean(struct object_maps *maps, struct page *page, unsigned *entries);
 
 #endif

@@ -122,15 +122,21 @@ bool rmap_try_walk_file(struct object_maps *maps, struct page *page, enum rmap_i
 	return true;
 }
 
+struct mkclean {
+	bool was_dirty;
+	unsigned entries;
+};
+
 /*
  * Clear, flush, set again without RW and D: between the clear and the set no CPU can store, so the dirty bit
  * of the returned value is final.
  */
 static bool clean_entry(const struct rmap_hit *hit, void *ctx)
 {
-	bool *was_dirty = ctx;
+	struct mkclean *m = ctx;
 	pte_t pte;
 
+	m->entries++;
 	if (!pte_dirty(hit->pte) && !pte_hw_write(hit->pte))
 		return true;
 	if (MUTATION(1)) /* M1: flush before clear */
@@ -141,18 +147,20 @@ static bool clean_entry(const struct rmap_hit *hit, void *ctx)
 		pgtable_flush_page(hit->pt, hit->va);
 	hw_pte_set(hit->hw, pte_mkclean(pte_wrprotect(pte)));
 	TRACE(TRACE_MKCLEAN, hit->pt, hit->va, pte_pfn(pte), pte_trace(pte), pte_trace(pte_mkclean(pte_wrprotect(pte))));
-	*was_dirty = true;
+	m->was_dirty = true;
 	return true;
 }
 
-bool rmap_mkclean(struct object_maps *maps, struct page *page)
+bool rmap_mkclean(struct object_maps *maps, struct page *page, unsigned *entries)
 {
-	bool was_dirty = false;
+	struct mkclean m = {.was_dirty = false};
 
 	/*
 	 * Also if no entry maps the page any more (mapcount == 0): the last one may just have been emptied, and a CPU store
 	 * through what it remembers of it.  Whoever empties one flushes under the lock that the walk takes.
 	 */
-	rmap_walk_file(maps, page, RMAP_CHANGES, clean_entry, &was_dirty);
-	return was_dirty;
+	rmap_walk_file(maps, page, RMAP_CHANGES, clean_entry, &m);
+	if (entries)
+		*entries = m.entries;
+	return m.was_dirty;
 }

@@ -12,6 +12,7 @@
  *   4. dirty file page           written first (background, MADV_PAGEOUT); it comes by again
  *   5. anonymous: a slot         none left: active
  *   6. unmapped                  somebody holds on to it: active; mlocked: unevictable
+ *      ... some pages wait here, locked, until every TLB is flushed once for all of them (mm/pgtable/debt.h)
  *   7. pinned?                   now nobody can pin it any more who had not done so before
  *   8. dirty anonymous page      written; it comes by again
  *   9. references looked at, then PG_DIRTY: only cache and we refer to it, and what was stored is in its file: freed
@@ -30,19 +31,17 @@
 #include "mm/object/unmap.h"
 #include "mm/phys/vmstat.h"
 
+#define UNMAPPED_MAX 16 /* pages locked at once: each is a lock that the validator keeps book of */
+
 enum verdict {
 	FREE,        /* the caller's reference is the last */
 	KEEP,        /* inactive, young end */
 	ACTIVATE,    /* active */
 	UNEVICTABLE, /* an mlocked range maps it */
 	WRITE,       /* a dirty file page: to be written first */
+	UNMAPPED,    /* its flush is owed: it waits, locked */
 	SENT,        /* on its way to swap; unlocked already */
 };
-
-static bool pinned(const struct page *page)
-{
-	return __atomic_load_n(&page->pins_w, __ATOMIC_SEQ_CST) || __atomic_load_n(&page->pins_r, __ATOMIC_SEQ_CST);
-}
 
 static bool only_ours(const struct page *page)
 {
@@ -70,20 +69,39 @@ static enum verdict judge_use(const struct evict *e, struct page *page)
 	return seen_before || used > 1 || is_anon(page) ? ACTIVATE : KEEP;
 }
 
-/* Steps 5 to 8 of an anonymous page. FREE: it is on its way to nowhere: lazily freed, or its slot has it all. */
+/* Step 6. What was emptied of a page that stays is flushed before anybody else can lock it. */
+static enum verdict unmap(struct evict *e, struct page *page)
+{
+	enum unmap_result result = page_unmap(page, &e->debt);
+
+	if (result == UNMAP_DONE)
+		return UNMAPPED;
+	tlb_debt_pay(&e->debt);
+	return result == UNMAP_LOCKED ? UNEVICTABLE : ACTIVATE;
+}
+
+/* Steps 5 and 6 of an anonymous page. */
 static enum verdict push_anon(struct evict *e, struct page *page)
 {
 	bool lazy = !page_test(page, PG_SWAPBACKED);
-	enum unmap_result unmapped;
+	enum verdict v;
 
 	if (!page_test(page, PG_SWAPCACHE) && only_ours(page))
 		return FREE; /* its last entry went while it was isolated */
 	if (!lazy && !page_test(page, PG_SWAPCACHE) && !swap_add(page))
 		return ACTIVATE;
-	unmapped = page_unmap(page);
-	if (unmapped != UNMAP_DONE || pinned(page)) {
+	v = unmap(e, page);
+	if (v != UNMAPPED)
 		(void)swap_try_free(page);
-		return unmapped == UNMAP_LOCKED ? UNEVICTABLE : ACTIVATE;
+	return v;
+}
+
+/* Steps 7 and 8. FREE: it is on its way to nowhere: lazily freed, or its slot has it all. */
+static enum verdict finish_anon(struct evict *e, struct page *page)
+{
+	if (page_pinned(page)) {
+		(void)swap_try_free(page);
+		return ACTIVATE;
 	}
 	if (page_test(page, PG_SWAPCACHE)) {
 		if (!page_test(page, PG_DIRTY))
@@ -97,27 +115,25 @@ static enum verdict push_anon(struct evict *e, struct page *page)
 	}
 	if (!only_ours(page))
 		return KEEP;
-	vm_count(VM_PGLAZYFREED, lazy);
+	vm_count(VM_PGLAZYFREED, !page_test(page, PG_SWAPBACKED));
 	return FREE;
 }
 
-/* Steps 4, 6, 7, 9 of a page of an object. */
-static enum verdict push_cached(const struct evict *e, struct page *page)
+/* Steps 4 and 6 of a page of an object. */
+static enum verdict push_cached(struct evict *e, struct page *page)
+{
+	if (page->object->tracks_dirty && page_test(page, PG_DIRTY))
+		return e->background ? WRITE : KEEP;
+	return unmap(e, page);
+}
+
+/* Steps 7 and 9. */
+static enum verdict finish_cached(struct page *page)
 {
 	struct vm_object *obj = page->object;
 	bool clean;
 
-	if (obj->tracks_dirty && page_test(page, PG_DIRTY))
-		return e->background ? WRITE : KEEP;
-	switch (page_unmap(page)) {
-	case UNMAP_LOCKED:
-		return UNEVICTABLE;
-	case UNMAP_MAPPED:
-		return ACTIVATE;
-	default:
-		break;
-	}
-	if (pinned(page))
+	if (page_pinned(page))
 		return ACTIVATE;
 	if (!obj->tracks_dirty)
 		return UNEVICTABLE; /* its content is nowhere else */
@@ -127,6 +143,8 @@ static enum verdict push_cached(const struct evict *e, struct page *page)
 	                                                    : KEEP; /* M19: dirty was looked at before the references */
 }
 
+static void finish_unmapped(struct evict *e);
+
 static enum verdict judge_locked(struct evict *e, struct page *page)
 {
 	enum verdict v;
@@ -134,11 +152,12 @@ static enum verdict judge_locked(struct evict *e, struct page *page)
 	if (page_test(page, PG_WRITEBACK)) {
 		if (!e->wait)
 			return KEEP;
+		finish_unmapped(e); /* nobody waits for them while we do */
 		page_wait_writeback(page);
 	}
 	if (!is_anon(page) && !page->object)
 		return KEEP; /* truncated: whoever still holds it will free it */
-	if (pinned(page))
+	if (page_pinned(page))
 		return ACTIVATE;
 	v = judge_use(e, page);
 	if (v != FREE)
@@ -202,6 +221,46 @@ static int write_around(struct evict *e, struct page *page)
 	return err;
 }
 
+/* => page locked */
+static void conclude(struct evict *e, struct page *page, enum verdict v)
+{
+	if (v != FREE) {
+		put_back(e, page, v);
+		return;
+	}
+	page_unlock(page);
+	page_put(page);
+	e->freed++;
+}
+
+/* Those whose flush is owed: it is made, and they go the rest of their way. */
+static void finish_unmapped(struct evict *e)
+{
+	if (!MUTATION(161)) { /* M161: written and freed first, flushed afterwards */
+		SYNC_POINT("unmap-owed");
+		tlb_debt_pay(&e->debt);
+	}
+	while (!list_empty(&e->unmapped)) {
+		struct page *page = list_first_entry(&e->unmapped, struct page, link);
+
+		list_del(&page->link);
+		conclude(e, page, is_anon(page) ? finish_anon(e, page) : finish_cached(page));
+	}
+	e->nr_unmapped = 0;
+	if (MUTATION(161)) {
+		swap_submit(&e->swap);
+		SYNC_POINT("unmap-owed");
+		tlb_debt_pay(&e->debt);
+	}
+}
+
+static void park(struct evict *e, struct page *page)
+{
+	list_add_tail(&page->link, &e->unmapped);
+	if (++e->nr_unmapped == UNMAPPED_MAX)
+		finish_unmapped(e);
+}
+
 static void evict_one(struct evict *e, struct page *page)
 {
 	bool may_write = true;
@@ -216,6 +275,7 @@ static void evict_one(struct evict *e, struct page *page)
 		v = judge_locked(e, page);
 		if (v != WRITE)
 			break;
+		finish_unmapped(e); /* what writes locks pages */
 		if (!may_write || write_around(e, page) || !e->wait) {
 			if (!may_write)
 				page_unlock(page);
@@ -225,13 +285,10 @@ static void evict_one(struct evict *e, struct page *page)
 		}
 		may_write = false; /* once: somebody may go on storing into it */
 	}
-	if (v != FREE) {
-		put_back(e, page, v);
-		return;
-	}
-	page_unlock(page);
-	page_put(page);
-	e->freed++;
+	if (v == UNMAPPED)
+		park(e, page);
+	else
+		conclude(e, page, v);
 }
 
 static void evict_each(struct evict *e, struct list *pages)
@@ -242,6 +299,7 @@ static void evict_each(struct evict *e, struct list *pages)
 		list_del(&page->link);
 		evict_one(e, page);
 	}
+	finish_unmapped(e);
 	swap_submit(&e->swap);
 }
 
@@ -264,6 +322,9 @@ static void evict_sent(struct evict *e)
 void evict_pages(struct evict *e, struct list *pages)
 {
 	list_init(&e->sent);
+	list_init(&e->unmapped);
+	e->nr_unmapped = 0;
+	e->debt = (struct tlb_debt){.cpus = 0};
 	swap_io_init(&e->swap);
 	evict_each(e, pages);
 	if (e->wait)

@@ -26,11 +26,31 @@ static int drop_pages(struct mm *mm, vaddr_t start, vaddr_t end)
 	return 0;
 }
 
+/* Nobody is told of what is going to be refused. */
+static int may_drop(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	struct vma *vma;
+	int err = 0;
+
+	if (likely(list_empty(&mm->uffds)))
+		return 0;
+	rwsem_read_lock(&mm->lock);
+	for_each_vma_in(vma, mm, start, end)
+		if (vma->flags & VM_LOCKED)
+			err = -EINVAL;
+	rwsem_read_unlock(&mm->lock);
+	return err;
+}
+
 static int madvise_dontneed(struct mm *mm, vaddr_t start, vaddr_t end)
 {
 	bool covered;
-	int err;
+	int err = may_drop(mm, start, end);
 
+	if (!err)
+		err = uffd_tell_remove(mm, start, end);
+	if (err)
+		return err;
 	rwsem_read_lock(&mm->lock);
 	covered = vma_covers(mm, start, end);
 	err = drop_pages(mm, start, end);
@@ -81,6 +101,16 @@ static int madvise_each(struct mm *mm, vaddr_t start, vaddr_t end, unsigned with
 
 static void nothing(struct vma *vma, vaddr_t start, vaddr_t end)
 {
+}
+
+/* Who answers the range's faults may have to hear of it first; but not of what is refused. */
+static int madvise_free(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	int err = list_empty(&mm->uffds) ? 0 : madvise_each(mm, start, end, VM_LOCKED, true, nothing);
+
+	if (err != -EINVAL && !list_empty(&mm->uffds))
+		err = uffd_tell_remove(mm, start, end);
+	return err ? err : madvise_each(mm, start, end, VM_LOCKED, true, vma_free_lazily);
 }
 
 static int madvise_pageout(struct mm *mm, vaddr_t start, vaddr_t end)
@@ -181,7 +211,7 @@ int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice)
 	case MADV_DOFORK:
 		return madvise_flags(mm, addr, end, 0, VM_DONTCOPY);
 	case MADV_FREE:
-		return madvise_each(mm, addr, end, VM_LOCKED, true, vma_free_lazily);
+		return madvise_free(mm, addr, end);
 	case MADV_COLD:
 		return madvise_each(mm, addr, end, VM_LOCKED, false, vma_cool);
 	case MADV_PAGEOUT:

@@ -13,6 +13,7 @@
 #define MM_SERVICE_RECLAIM_H
 
 #include "mm/object/swap.h"
+#include "mm/pgtable/debt.h"
 #include "mm/phys/lru.h"
 
 /* -- reclaim.c ------------------------------------------------------------------------------------------------------ */
@@ -39,9 +40,12 @@ struct evict {
 	bool wait;       /* and waited for */
 	bool force;      /* recently used or not (a page that others map, too, is asked nevertheless) */
 	unsigned long freed, written, kept;
-	struct swap_io swap; /* anonymous pages on their way to the device */
-	struct list sent;    /* @wait: those that are; ... */
-	bool written_once;   /* ... they have been, and are looked at again */
+	struct swap_io swap;  /* anonymous pages on their way to the device */
+	struct tlb_debt debt; /* entries of these are empty, and not flushed: ... */
+	struct list unmapped; /* ... locked, in the order in which they came */
+	unsigned nr_unmapped;
+	struct list sent;  /* @wait: those that are; ... */
+	bool written_once; /* ... they have been, and are looked at again */
 };
 /* Every page of @pages (isolated, linked by page->link) is freed or put back. The list is empty afterwards. */
 void evict_pages(struct evict *e, struct list *pages);

@@ -41,10 +41,9 @@ static struct page *mapped_page(struct mm *mm, vaddr_t va, unsigned how, bool fo
 	return page;
 }
 
-static bool may_force(const struct vma *vma, unsigned how)
+bool vma_may_force(const struct vma *vma, bool write)
 {
-	return (how & MM_ACCESS_FORCE) && vma_private(vma) &&
-	       (vma->flags & (how & MM_ACCESS_WRITE ? VM_MAYWRITE : VM_MAYREAD));
+	return vma_private(vma) && (vma->flags & (write ? VM_MAYWRITE : VM_MAYREAD));
 }
 
 /* One try: *@page stays NULL if what is mapped is not fit yet. */
@@ -58,7 +57,7 @@ static enum fault_result try_page(struct mm *mm, vaddr_t va, unsigned how, struc
 	rwsem_read_lock(&mm->lock);
 	vma = vma_find(mm, va);
 	if (vma && vma->start <= va) {
-		forced = may_force(vma, how);
+		forced = (how & MM_ACCESS_FORCE) && vma_may_force(vma, write);
 		result = forced ? vma_fault_forced(vma, va, write, io)
 		                : vma_fault(vma, va, write ? FAULT_WRITE : FAULT_READ, false, io);
 		if (result == FAULT_OK)

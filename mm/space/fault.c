@@ -14,8 +14,13 @@
  *   swap           E                             (not made)              E, then as a page
  *   page, RW=0     nothing to do                 C mkwrite               D copy, or reuse an exclusive page
  *   page, RW=1     nothing to do                 nothing to do           nothing to do
+ *   uffd-wp page   nothing to do                 F                       F
+ *   note           as none                       as none                 as none
+ *   poison         BUS_MCEERR_AR
  *
- *   A fault_anon.c   B fault_file.c   C fault_file.c   D fault_cow.c   E fault_swap.c
+ *   A fault_anon.c   B fault_file.c   C fault_file.c   D fault_cow.c   E fault_swap.c   F fault_uffd.c
+ *
+ * In a range that is registered with userfaultfd, none, note and file may lead to F as well (A and B ask).
  */
 #include "mm/space/fault.h"
 
@@ -44,7 +49,7 @@ static enum fault_result fault_missing(struct fault *f, pte_t seen, pgoff_t pgof
 {
 	if (!allowed(f, grant))
 		return FAULT_ACCERR;
-	return f->vma->object ? fault_file(f, seen, pgoff, grant) : fault_anon(f);
+	return f->vma->object ? fault_file(f, seen, pgoff, grant) : fault_anon(f, seen);
 }
 
 /* A page is mapped. => nothing locked; @pte was read under the PTL */
@@ -52,6 +57,8 @@ static enum fault_result fault_present(struct fault *f, pte_t pte, unsigned gran
 {
 	if (!allowed(f, grant))
 		return FAULT_ACCERR;
+	if (unlikely(pte_uffd_wp(pte)) && (f->access == FAULT_WRITE || (f->forced && f->unshare)))
+		return fault_protected(f, pte);
 	if (f->unshare || (f->access == FAULT_WRITE && !pte_hw_write(pte)))
 		return vma_private(f->vma) ? fault_cow(f, pte) : fault_mkwrite(f, pte);
 	if (MUTATION(5) && this_cpu()->loaded == f->pt) /* M5: a fault that another CPU resolved is a violation */
@@ -87,6 +94,7 @@ static enum fault_result fault_entry(struct fault *f)
 	pte = hw_pte_get(f->slot.hw);
 	pt_unlock(f->slot);
 	SYNC_POINT("fault-snapshot");
+	f->wp = fault_is_wp(f->vma, pte);
 	if (pte_is_none(pte))
 		return fault_missing(f, pte, vma_pgoff(f->vma, f->va), vma_grants);
 	if (pte_has_page(pte))
@@ -95,7 +103,18 @@ static enum fault_result fault_entry(struct fault *f)
 		return fault_missing(f, pte, pte_file_pgoff(pte), own_grants ? pte_grant(pte) : vma_grants);
 	if (pte_is_swap(pte))
 		return permits(own_grants ? pte_grant(pte) : vma_grants, f->access) ? fault_swap(f, pte) : FAULT_ACCERR;
-	return FAULT_SIGBUS;
+	if (pte_is_uffd_note(pte))
+		return fault_missing(f, pte, vma_pgoff(f->vma, f->va), own_grants ? pte_grant(pte) : vma_grants);
+	return pte_is_marker(pte) ? FAULT_POISON : FAULT_SIGBUS;
+}
+
+static inline __attribute__((always_inline)) enum fault_result fault_checked(struct fault *f)
+{
+	ASSERT(rwsem_held(&f->vma->mm->lock));
+	/* M16: the vma's permission is tested first, although the entries have their own */
+	if ((MUTATION(16) || !(f->vma->flags & VM_MANYPROTS)) && !permits(vma_grant(f->vma), f->access))
+		return FAULT_ACCERR;
+	return fault_entry(f);
 }
 
 enum fault_result vma_fault(struct vma *vma, vaddr_t addr, enum fault_access access, bool unshare, struct fault_io *io)
@@ -103,15 +122,12 @@ enum fault_result vma_fault(struct vma *vma, vaddr_t addr, enum fault_access acc
 	struct fault f = {.vma = vma,
 	                  .pt = &vma->mm->pt,
 	                  .va = ALIGN_DOWN(addr, PAGE_SIZE),
+	                  .address = addr,
 	                  .access = access,
 	                  .io = io,
 	                  .unshare = unshare};
 
-	ASSERT(rwsem_held(&vma->mm->lock));
-	/* M16: the vma's permission is tested first, although the entries have their own */
-	if ((MUTATION(16) || !(vma->flags & VM_MANYPROTS)) && !permits(vma_grant(vma), access))
-		return FAULT_ACCERR;
-	return fault_entry(&f);
+	return fault_checked(&f);
 }
 
 enum fault_result vma_fault_forced(struct vma *vma, vaddr_t addr, bool own, struct fault_io *io)
@@ -119,6 +135,7 @@ enum fault_result vma_fault_forced(struct vma *vma, vaddr_t addr, bool own, stru
 	struct fault f = {.vma = vma,
 	                  .pt = &vma->mm->pt,
 	                  .va = ALIGN_DOWN(addr, PAGE_SIZE),
+	                  .address = addr,
 	                  .access = FAULT_READ,
 	                  .io = io,
 	                  .unshare = own,
@@ -129,23 +146,32 @@ enum fault_result vma_fault_forced(struct vma *vma, vaddr_t addr, bool own, stru
 }
 
 /* One try: FAULT_RETRY when @io must be waited for. */
-static inline __attribute__((always_inline)) enum fault_result try_fault(struct mm *mm, vaddr_t addr,
-                                                                         enum fault_access access, struct fault_io *io)
+static inline __attribute__((always_inline)) enum fault_result
+try_fault(struct mm *mm, vaddr_t addr, enum fault_access access, bool user, struct fault_io *io)
 {
 	enum fault_result result = FAULT_MAPERR;
 	struct vma *vma;
 
 	rwsem_read_lock(&mm->lock);
 	vma = vma_find(mm, addr);
-	if (vma && vma->start <= addr)
-		result = vma_fault(vma, addr, access, false, io);
+	if (vma && vma->start <= addr) {
+		struct fault f = {.vma = vma,
+		                  .pt = &mm->pt,
+		                  .va = ALIGN_DOWN(addr, PAGE_SIZE),
+		                  .address = addr,
+		                  .access = access,
+		                  .io = io,
+		                  .user = user};
+
+		result = fault_checked(&f);
+	}
 	rwsem_read_unlock(&mm->lock);
 	return result;
 }
 
 /* The page must be waited for, perhaps several times: a major fault. */
 static __attribute__((noinline)) enum fault_result fault_major(struct mm *mm, vaddr_t addr, enum fault_access access,
-                                                               struct fault_io *io)
+                                                               bool user, struct fault_io *io)
 {
 	enum fault_result result;
 
@@ -153,23 +179,24 @@ static __attribute__((noinline)) enum fault_result fault_major(struct mm *mm, va
 		result = fault_wait(io);
 		if (result != FAULT_OK)
 			break;
-		result = try_fault(mm, addr, access, io);
+		result = try_fault(mm, addr, access, user, io);
 	} while (result == FAULT_RETRY);
 	__atomic_fetch_add(&mm->major_faults, 1, __ATOMIC_RELAXED);
 	this_cpu()->major_faults++;
 	return result;
 }
 
-enum fault_result mm_fault(struct mm *mm, vaddr_t addr, enum fault_access access)
+static inline __attribute__((always_inline)) enum fault_result resolve(struct mm *mm, vaddr_t addr,
+                                                                       enum fault_access access, bool user)
 {
 	enum fault_result result;
 	struct fault_io io;
 
 	SYNC_POINT("fault-entry");
 	TRACE(TRACE_FAULT, &mm->pt, addr, 0, access, 0);
-	result = try_fault(mm, addr, access, &io);
+	result = try_fault(mm, addr, access, user, &io);
 	if (unlikely(result == FAULT_RETRY))
-		result = fault_major(mm, addr, access, &io);
+		result = fault_major(mm, addr, access, user, &io);
 	else
 		__atomic_fetch_add(&mm->minor_faults, 1, __ATOMIC_RELAXED);
 	this_cpu()->faults++;
@@ -177,6 +204,16 @@ enum fault_result mm_fault(struct mm *mm, vaddr_t addr, enum fault_access access
 	if (access == FAULT_WRITE)
 		dirty_throttle(); /* a store that makes a file's page dirty is held back like a write(2) */
 	return result;
+}
+
+enum fault_result mm_fault(struct mm *mm, vaddr_t addr, enum fault_access access)
+{
+	return resolve(mm, addr, access, false);
+}
+
+enum fault_result mm_fault_user(struct mm *mm, vaddr_t addr, enum fault_access access)
+{
+	return resolve(mm, addr, access, true);
 }
 
 void mm_fault_counts(unsigned long *all, unsigned long *major)

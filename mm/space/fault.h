@@ -7,6 +7,7 @@
 #include "kernel/lib/mutation.h"
 #include "kernel/lib/syncpoint.h"
 #include "mm/pgtable/pte_trace.h"
+#include "mm/pgtable/pte_uffd.h"
 #include "mm/phys/lru.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
@@ -21,14 +22,21 @@ struct fault {
 	struct fault_io *io; /* filled in with FAULT_RETRY */
 	bool unshare;        /* a pin wants the page for itself, but only to read it */
 	bool forced;         /* whatever the permissions (vma_fault_forced()) */
+	bool user;           /* ring 3 made the access itself */
+	bool wp;             /* the entry is write-protected by userfaultfd, and so is what replaces it */
+	vaddr_t address;     /* all of it */
 };
 
 /* Each of these resolves one case; FAULT_OK also when the entry changed meanwhile: the access is tried again. */
-enum fault_result fault_anon(struct fault *f);
+enum fault_result fault_anon(struct fault *f, pte_t seen);
 enum fault_result fault_file(struct fault *f, pte_t seen, pgoff_t pgoff, unsigned grant);
 enum fault_result fault_cow(struct fault *f, pte_t seen);
 enum fault_result fault_mkwrite(struct fault *f, pte_t seen);
 enum fault_result fault_swap(struct fault *f, pte_t seen);
+/* Ask the program that answers for the range: FAULT_RETRY, or FAULT_SIGBUS. @reason: 0 (missing), UFFDX_FAULT_MINOR or _WP */
+enum fault_result fault_uffd(struct fault *f, pte_t seen, unsigned reason);
+/* A store to a page with the uffd-wp bit. */
+enum fault_result fault_protected(struct fault *f, pte_t seen);
 /* FAULT_RETRY's other half, for a slot. => no locks held, may sleep */
 enum fault_result fault_wait_swap(const struct fault_io *io);
 
@@ -43,6 +51,18 @@ static inline enum fault_result fault_error(long err)
 	default:
 		return FAULT_SIGBUS;
 	}
+}
+
+/* Is the entry protected, and does anybody care? */
+static inline bool fault_is_wp(const struct vma *vma, pte_t pte)
+{
+	return unlikely(vma->flags & VM_UFFD_WP) && !pte_is_none(pte) && pte_uffd_wp(pte);
+}
+
+/* What is going to be set in place of an entry with the uffd-wp bit. */
+static inline pte_t fault_keep_wp(const struct fault *f, pte_t pte)
+{
+	return unlikely(f->wp) ? pte_set_uffd_wp(pte, true) : pte;
 }
 
 /* Lock the entry if it still is @seen; else returns a slot without entry. */

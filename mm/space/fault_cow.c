@@ -44,6 +44,7 @@ static void replace(struct fault *f, struct pt_slot slot, pte_t seen, struct pag
 
 	if (f->access == FAULT_WRITE)
 		pte = pte_mkdirty(pte_mkwrite(pte));
+	pte = fault_keep_wp(f, pte);
 	if (MUTATION(1)) /* M1: flush before clear */
 		pgtable_flush_early(f->pt, f->va);
 	hw_pte_get_and_clear(slot.hw);

@@ -18,7 +18,7 @@ static pte_t make_entry(const struct fault *f, struct page *page, unsigned grant
 
 	if (writable && (grant & GRANT_W))
 		pte = pte_mkwrite(pte);
-	return f->access == FAULT_WRITE && writable ? pte_mkdirty(pte) : pte;
+	return fault_keep_wp(f, f->access == FAULT_WRITE && writable ? pte_mkdirty(pte) : pte);
 }
 
 /* Replace @seen (no page) by an entry for @page; the entry takes over one reference if it is set. */
@@ -85,6 +85,8 @@ static enum fault_result map_copy(struct fault *f, pte_t seen, struct page *page
 
 	if (f->access == FAULT_WRITE)
 		pte = pte_mkdirty(pte_mkwrite(pte));
+	pte = fault_keep_wp(f, pte);
+	pgtable_settle(f->pt); /* nobody goes on reading the file's page beside the copy */
 	hw_pte_set(slot.hw, pte);
 	lru_add(copy);
 	TRACE(TRACE_SET, f->pt, f->va, pte_pfn(pte), pte_trace(seen), pte_trace(pte));
@@ -138,11 +140,21 @@ static void read_ahead(const struct fault_io *io)
 	*ra = own;
 }
 
+void fault_abandon(struct fault_io *io)
+{
+	if (unlikely(io->uffd.uffd))
+		uffd_unqueue(&io->uffd);
+	else if (!io->swap)
+		mm_file_ops->put(io->file);
+}
+
 enum fault_result fault_wait(struct fault_io *io)
 {
 	enum fault_result result = FAULT_OK;
 	struct page *page;
 
+	if (unlikely(io->uffd.uffd))
+		return uffd_wait(&io->uffd);
 	if (io->swap)
 		return fault_wait_swap(io);
 	read_ahead(io);
@@ -159,14 +171,39 @@ enum fault_result fault_wait(struct fault_io *io)
 	return result;
 }
 
+/*
+ * Does a program answer for page @pgoff of a file in memory?  Then *@reason says what is asked.  What a private entry off
+ * position stands for is not: no answer could put a page there.  => invalidate_lock
+ */
+static bool asks(const struct fault *f, pte_t seen, pgoff_t pgoff, unsigned *reason)
+{
+	struct vm_object *obj = f->vma->object;
+	struct page *page;
+
+	if (likely(!(f->vma->flags & (VM_UFFD_MISSING | VM_UFFD_MINOR))) || obj->tracks_dirty)
+		return false;
+	if (vma_private(f->vma) && pte_is_file(seen))
+		return false;
+	page = pagecache_find(obj, pgoff);
+	*reason = page ? UFFDX_FAULT_MINOR : 0;
+	if (page)
+		page_put(page);
+	return f->vma->flags & (page ? VM_UFFD_MINOR : VM_UFFD_MISSING);
+}
+
 enum fault_result fault_file(struct fault *f, pte_t seen, pgoff_t pgoff, unsigned grant)
 {
 	struct vm_object *obj = f->vma->object;
-	enum fault_result result = FAULT_SIGBUS;
+	enum fault_result result;
 	struct page *page;
+	unsigned reason;
 
 	rwsem_read_lock(&obj->invalidate_lock);
-	if (pgoff < object_size_pages(obj)) {
+	if (pgoff >= object_size_pages(obj)) {
+		result = FAULT_SIGBUS;
+	} else if (unlikely(asks(f, seen, pgoff, &reason))) {
+		result = fault_uffd(f, seen, reason);
+	} else {
 		page = page_at_hand(f, pgoff);
 		if (!page) {
 			result = FAULT_RETRY;

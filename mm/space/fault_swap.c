@@ -39,7 +39,9 @@ static pte_t make_entry(const struct fault *f, const struct page *page, pte_t se
 	unsigned grant = f->vma->flags & VM_MANYPROTS ? pte_grant(seen) : vma_grant(f->vma);
 	pte_t pte = pte_mk_page(page_to_pfn(page), grant);
 
-	return exclusive && f->access == FAULT_WRITE && (grant & GRANT_W) ? pte_mkdirty(pte_mkwrite(pte)) : pte;
+	if (exclusive && f->access == FAULT_WRITE && (grant & GRANT_W))
+		pte = pte_mkdirty(pte_mkwrite(pte));
+	return fault_keep_wp(f, pte);
 }
 
 /* => page locked, in the cache for this entry */
@@ -127,6 +129,7 @@ enum fault_result vma_unswap(struct vma *vma, vaddr_t va, unsigned type, struct 
 	pte_t pte = entry_of_area(pt, va, type);
 
 	ASSERT(rwsem_held(&vma->mm->lock));
+	f.wp = fault_is_wp(vma, pte);
 	return pte_is_none(pte) ? FAULT_OK : fault_swap(&f, pte);
 }
 

@@ -11,6 +11,7 @@
  *   zero page                          -                    the same
  *   swap entry                         shared from now on   the same; the slot counts one more
  *   note about a lost page             -                    the same
+ *   write-protected by userfaultfd     stays so             stays so if the child is registered too (UFFDX_EVENT_FORK)
  *   file entry, page of a nonlinear    -                    verbatim, with a node of its own if off position
  *   page of a linear file mapping      -                    nothing: faults refill it
  *
@@ -19,6 +20,7 @@
 #include "kernel/lib/assert.h"
 #include "mm/object/swap.h"
 #include "mm/pgtable/notifier.h"
+#include "mm/pgtable/pte_uffd.h"
 #include "mm/phys/lru.h"
 #include "mm/phys/slab.h"
 #include "mm/space/space.h"
@@ -32,6 +34,7 @@ struct copy {
 	vaddr_t at;           /* where it stopped */
 	bool write_protected; /* the parent needs a flush */
 	bool overflow;        /* a slot cannot count one more entry */
+	bool drop_wp;         /* the parent is write-protected by userfaultfd, the child is not */
 };
 
 /* As many as the parent's index holds: more than this vma needs if it is only a part of the mapping. */
@@ -79,9 +82,9 @@ static void note_copy(struct copy *c, vaddr_t va)
 		nonlinear_index_to_copy(c->to->link.nonlinear, pgoff, va);
 }
 
-static bool page_pinned(const struct page *page)
+static pte_t like_wp(pte_t from, pte_t pte)
 {
-	return __atomic_load_n(&page->pins_w, __ATOMIC_SEQ_CST) || __atomic_load_n(&page->pins_r, __ATOMIC_SEQ_CST);
+	return unlikely(pte_uffd_wp(from)) ? pte_set_uffd_wp(pte, true) : pte;
 }
 
 /* The pinned page stays the parent's; the child gets the spare, filled. */
@@ -94,8 +97,36 @@ static void copy_pinned(struct copy *c, struct hw_pte *to, vaddr_t va, struct pa
 	copy->flags |= BIT(PG_ANON) | BIT(PG_ANON_EXCLUSIVE) | BIT(PG_SWAPBACKED) | BIT(PG_UPTODATE);
 	copy->family = anon_range_root(&c->to->anon); /* the child has no family of its own yet */
 	copy->index = vma_pgoff(c->to, va);
-	child_gets(c, to, copy, pte_mkdirty(pte_mk_page(page_to_pfn(copy), pte_grant(pte))));
+	child_gets(c, to, copy, like_wp(pte, pte_mkdirty(pte_mk_page(page_to_pfn(copy), pte_grant(pte)))));
 	lru_add(copy);
+}
+
+/*
+ * The parent's page is no longer its alone, unless a device has it: then nothing has changed and the answer is no.
+ *
+ *   A1 empty the entry       a lockless pin (mm/service/pin_fast.c) counts itself before it looks at the entry again, and
+ *   A2 (barrier) pinned?     at the flag after that: so either it is seen here, or it finds the entry empty, or, when A4
+ *   A3 clear the flag        has brought the very same entry back (it was read-only before), the flag cleared
+ *   A4 (barrier) set it read-only
+ *
+ * => parent's PTL
+ */
+static bool share_page(struct copy *c, struct hw_pte *from, struct page *page, pte_t *pte)
+{
+	pte_t old;
+
+	if (!page_test(page, PG_ANON_EXCLUSIVE))
+		return true;
+	old = hw_pte_get_and_clear(from);
+	if (page_pinned(page)) {
+		hw_pte_set(from, old);
+		return false;
+	}
+	page_clear(page, PG_ANON_EXCLUSIVE);
+	*pte = pte_wrprotect(old);
+	hw_pte_set(from, *pte);
+	c->write_protected |= pte_hw_write(old);
+	return true;
 }
 
 /* Share the page read-only; returns false if a spare page is needed first. */
@@ -103,21 +134,14 @@ static bool copy_anon(struct copy *c, struct hw_pte *from, struct hw_pte *to, va
 {
 	struct page *page = pfn_to_page(pte_pfn(pte));
 
-	if (page_test(page, PG_ANON_EXCLUSIVE) && page_pinned(page)) {
+	if (share_page(c, from, page, &pte)) {
+		page_get(page);
+		child_gets(c, to, page, pte);
+	} else {
 		if (!c->spare)
 			return false;
 		copy_pinned(c, to, va, page, pte);
-		note_copy(c, va);
-		return true;
 	}
-	page_clear(page, PG_ANON_EXCLUSIVE);
-	if (pte_hw_write(pte)) {
-		pte = pte_wrprotect(hw_pte_get_and_clear(from));
-		hw_pte_set(from, pte);
-		c->write_protected = true;
-	}
-	page_get(page);
-	child_gets(c, to, page, pte);
 	note_copy(c, va);
 	return true;
 }
@@ -126,7 +150,7 @@ static void copy_cached(struct copy *c, struct hw_pte *to, vaddr_t va, pte_t pte
 {
 	struct page *page = pfn_to_page(pte_pfn(pte));
 
-	if (!c->to->link.nonlinear && !(c->to->flags & VM_MANYPROTS))
+	if (!c->to->link.nonlinear && !(c->to->flags & (VM_MANYPROTS | VM_UFFD_WP)))
 		return;
 	page_get(page);
 	child_gets(c, to, page, vma_notifies_writes(c->to) ? pte_mkclean(pte_wrprotect(pte)) : pte);
@@ -175,6 +199,18 @@ static bool copy_entry(struct copy *c, struct hw_pte *from, struct hw_pte *to, v
 	return true;
 }
 
+/* The child is not registered: what was copied for it says nothing of the parent's write protection. => its PTL */
+static void drop_wp(struct hw_pte *to)
+{
+	pte_t pte = hw_pte_get(to);
+
+	if (pte_is_none(pte) || !pte_uffd_wp(pte))
+		return;
+	hw_pte_get_and_clear(to);
+	if (!pte_is_uffd_note(pte))
+		hw_pte_set(to, pte_set_uffd_wp(pte, false));
+}
+
 /* -- one leaf table, one vma, all --------------------------------------------------------------------------------- */
 
 static int copy_extent(struct pt_extent *x, void *ctx)
@@ -188,6 +224,8 @@ static int copy_extent(struct pt_extent *x, void *ctx)
 			c->need_spare = !c->overflow;
 			break;
 		}
+		if (unlikely(c->drop_wp))
+			drop_wp(to.hw);
 	}
 	c->at = x->va;
 	pt_unlock(to);
@@ -228,12 +266,30 @@ static int copy_entries(struct copy *c)
 }
 
 /* Shared linear mappings are refilled by faults; everything else has something only its entries know. */
-static bool needs_copy(const struct vma *vma)
+static bool needs_copy(const struct vma *from, const struct vma *to)
 {
-	return vma_private(vma) || (vma->flags & (VM_NONLINEAR | VM_MANYPROTS));
+	return vma_private(from) || (from->flags & (VM_NONLINEAR | VM_MANYPROTS)) || (to->flags & VM_UFFD_WP);
 }
 
-static int copy_vma(struct mm *child, struct vma *from)
+/* Who answers the parent's faults answers the child's only if it wants to know of it. 0 or -ENOMEM. */
+static int copy_uffd(struct copy *c, struct list *events)
+{
+	struct vma *from = c->from, *to = c->to;
+	struct uffd *u = NULL;
+
+	if (uffd_wants(from->uffd, UFFDX_EVENT_FORK)) {
+		u = uffd_prepare_fork(from->uffd, to->mm, events);
+		if (IS_ERR(u))
+			return (int)PTR_ERR(u);
+	}
+	to->uffd = u;
+	if (!u)
+		to->flags &= ~(unsigned)VM_UFFD;
+	c->drop_wp = (from->flags ^ to->flags) & VM_UFFD_WP;
+	return 0;
+}
+
+static int copy_vma(struct mm *child, struct vma *from, struct list *events)
 {
 	struct copy c = {.from = from};
 	struct vma *to = vma_alloc(child, from->start, from->end, from->flags & ~(unsigned)(VM_LOCKED | VM_LOCKONFAULT));
@@ -248,9 +304,11 @@ static int copy_vma(struct mm *child, struct vma *from)
 		return -ENOMEM;
 	}
 	to->anon.own = NULL; /* what the child makes is its own */
+	if (unlikely(from->uffd))
+		err = copy_uffd(&c, events);
 	to->name = from->name;
 	vma_set_object(to, from->object, from->file, from->pgoff);
-	if (from->link.nonlinear) {
+	if (!err && from->link.nonlinear) {
 		to->link.nonlinear = nonlinear_index_get(&from->object->maps, &child->pt);
 		if (IS_ERR(to->link.nonlinear)) {
 			err = (int)PTR_ERR(to->link.nonlinear);
@@ -265,7 +323,7 @@ static int copy_vma(struct mm *child, struct vma *from)
 		return err;
 	}
 	vma_attach(to);
-	if (needs_copy(from)) {
+	if (needs_copy(from, to)) {
 		mmu_notify_start(&range, &from->mm->pt, from->start, from->end, MMU_PROTECT_PAGE);
 		if (from->link.nonlinear)
 			rwsem_write_lock(&from->object->maps.lock);
@@ -274,16 +332,18 @@ static int copy_vma(struct mm *child, struct vma *from)
 			rwsem_write_unlock(&from->object->maps.lock);
 		if (c.write_protected)
 			pgtable_flush_range(&from->mm->pt, from->start, from->end);
+		else
+			pgtable_settle(&from->mm->pt); /* a slot that both refer to now must not change any more */
 		mmu_notify_end(&range);
 	}
 	discard_spares(&c);
 	return err;
 }
 
-static int copy_all(struct mm *parent, struct mm *child)
+static int copy_all(struct mm *parent, struct mm *child, struct list *events)
 {
 	for (struct vma *vma = vma_first(parent); vma; vma = vma_next(vma)) {
-		int err = vma->flags & VM_DONTCOPY ? 0 : copy_vma(child, vma);
+		int err = vma->flags & VM_DONTCOPY ? 0 : copy_vma(child, vma, events);
 
 		if (err)
 			return err;
@@ -308,6 +368,7 @@ static void copy_layout(const struct mm *parent, struct mm *child)
 struct mm *mm_fork(struct mm *parent)
 {
 	struct mm *child = mm_create();
+	struct list events;
 	int err;
 
 	if (IS_ERR(child))
@@ -316,9 +377,14 @@ struct mm *mm_fork(struct mm *parent)
 	if (!err) {
 		rwsem_write_lock_nested(&child->lock);
 		copy_layout(parent, child);
-		err = copy_all(parent, child);
+		list_init(&events);
+		err = copy_all(parent, child, &events);
 		rwsem_write_unlock(&child->lock);
-		rwsem_write_unlock(&parent->lock);
+		if (err)
+			uffd_events_drop(&events);
+		else
+			uffd_events_add(parent, &events);
+		mm_unlock_changed(parent);
 	}
 	if (!err)
 		return child;

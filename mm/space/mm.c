@@ -61,6 +61,8 @@ struct mm *mm_create(void)
 	mutex_init(&mm->anon_first, LOCK_ANON_FIRST);
 	mm->users = 1;
 	mm->lock_limit = ~0ul;
+	list_init(&mm->uffds);
+	list_init(&mm->uffd_events);
 	list_join(mm);
 	return mm;
 }
@@ -83,13 +85,14 @@ bool mm_try_get(struct mm *mm)
 /* Unmap all, free the tables, then flush and free, then close the files (RF.42). */
 static void mm_destroy(struct mm *mm)
 {
+	uffd_mm_gone(mm);
 	mmu_notifiers_release(&mm->pt);
 	if (mm->nr_vmas) {
 		rwsem_write_lock(&mm->lock);
 		munmap_locked(mm, 0, USER_END);
 		rwsem_write_unlock(&mm->lock);
 	}
-	ASSERT(mm->nr_vmas == 0 && mm->total_pages == 0);
+	ASSERT(mm->nr_vmas == 0 && mm->total_pages == 0 && list_empty(&mm->uffd_events));
 	list_leave(mm);
 	pgtable_destroy(&mm->pt);
 	if (mm->exe)

@@ -18,6 +18,7 @@
 #include "mm/rmap/rmap.h"
 
 struct file;
+struct uffd;
 
 /* prot and flag numbers of the ABI */
 enum {
@@ -71,6 +72,9 @@ enum vma_flag {
 	VM_MAYEXEC = 0x40,
 	VM_MAYSHARE = 0x80,
 	VM_GROWSDOWN = 0x100,
+	VM_UFFD_MISSING = 0x200, /* faults that a program answers (uffd.h) */
+	VM_UFFD_MINOR = 0x800,
+	VM_UFFD_WP = 0x1000,
 	VM_LOCKED = 0x2000,
 	VM_SEQ_READ = 0x8000, /* MADV_SEQUENTIAL, MADV_RANDOM */
 	VM_RAND_READ = 0x10000,
@@ -93,6 +97,7 @@ struct vma {
 	struct rmap_link link;    /* in the object's tree while object != NULL; link.nonlinear while VM_NONLINEAR */
 	struct anon_range anon;   /* families of its anonymous pages */
 	const char *name;         /* "[heap]", "[stack]" or NULL */
+	struct uffd *uffd;        /* who answers its faults: a reference; NULL without VM_UFFD_* */
 };
 
 struct mm {
@@ -113,6 +118,8 @@ struct mm {
 	struct file *exe;           /* /proc/self/exe */
 	unsigned long minor_faults, major_faults; /* atomic */
 	struct list all_link;                     /* mm_list */
+	struct list uffds;                        /* contexts for this address space; attach_lock (uffd.c) */
+	struct list uffd_events;                  /* to be told when the lock is given back; mm->lock for writing */
 	unsigned long serial;                     /* grows along mm_list */
 };
 
@@ -181,8 +188,12 @@ enum fault_result {
 	FAULT_OOM,
 	FAULT_RETRY,  /* inside mm: a page must be read first, without mm->lock (fault_wait()) */
 	FAULT_KILLED, /* a fatal signal arrived while waiting */
+	FAULT_SIGNAL, /* a program was asked, and a signal came first: deliver it, then the access is tried again */
+	FAULT_POISON, /* the page is lost: SIGBUS / BUS_MCEERR_AR */
 };
 enum fault_result mm_fault(struct mm *mm, vaddr_t addr, enum fault_access access);
+/* The same for an access that ring 3 made itself: what asks a program may be interrupted by any signal. */
+enum fault_result mm_fault_user(struct mm *mm, vaddr_t addr, enum fault_access access);
 /* How many there were since boot, and how many of these waited for a device. */
 void mm_fault_counts(unsigned long *all, unsigned long *major);
 

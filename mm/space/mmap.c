@@ -151,7 +151,7 @@ long mm_mmap(struct mm *mm, const struct mmap_request *req)
 	if (err)
 		return err;
 	addr = mmap_locked(mm, req, length, &touch);
-	rwsem_write_unlock(&mm->lock);
+	mm_unlock_changed(mm);
 	if (touch)
 		mm_populate_quietly(mm, (vaddr_t)addr, (vaddr_t)addr + length);
 	return addr;
@@ -195,7 +195,7 @@ long mm_brk(struct mm *mm, vaddr_t brk)
 		mm->brk = brk;
 	brk = mm->brk;
 	touch = !err && new > old && mm->future_locks == VM_LOCKED;
-	rwsem_write_unlock(&mm->lock);
+	mm_unlock_changed(mm);
 	if (touch)
 		mm_populate_quietly(mm, old, new);
 	return (long)brk;

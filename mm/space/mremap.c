@@ -4,6 +4,7 @@
  * Layer 6 (mm/space).  Interface: mm.h.  Lock order: mm->lock (write), maps.lock (write), PTL, PTL nested.
  */
 #include "kernel/lib/assert.h"
+#include "mm/pgtable/pte_uffd.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -11,6 +12,7 @@ struct move {
 	struct vma *from, *to;
 	struct mmu_gather *gather;
 	vaddr_t src, dst; /* corresponding addresses */
+	bool drop_wp;     /* the source is write-protected by userfaultfd, the destination is not registered */
 };
 
 /* The index follows an entry that has moved. => maps.lock held for writing */
@@ -35,6 +37,16 @@ static void move_node(const struct move *m, vaddr_t src, pte_t pte)
 		nonlinear_index_to_copy(idx, pgoff, dst);
 }
 
+static pte_t without_wp(const struct vma *vma, pte_t pte)
+{
+	if (!pte_uffd_wp(pte))
+		return pte;
+	if (pte_is_uffd_note(pte))
+		return pte_none();
+	pte = pte_set_uffd_wp(pte, false);
+	return pte_has_page(pte) ? vma_regrant(vma, pte, pte_grant(pte)) : pte;
+}
+
 /* The entry moves as it is; a page's dirty bit goes to the page or stays in the entry, never lost. True if there may be
  * translations of it. */
 static bool move_entry(const struct move *m, struct hw_pte *from, vaddr_t src, pte_t pte, struct hw_pte *to)
@@ -45,7 +57,7 @@ static bool move_entry(const struct move *m, struct hw_pte *from, vaddr_t src, p
 		pte = hw_pte_get_and_clear(from);
 	else
 		hw_pte_set(from, pte_none());
-	hw_pte_set(to, pte);
+	hw_pte_set(to, unlikely(m->drop_wp) ? without_wp(m->to, pte) : pte);
 	if (m->from->link.nonlinear)
 		move_node(m, src, pte);
 	return page;
@@ -95,23 +107,47 @@ static void move_entries(struct move *m, size_t length)
 		rwsem_write_unlock(&maps->lock);
 }
 
+/* A registered range has moved, and is gone where it was. 0 or -ENOMEM, with @out empty. */
+static int prepare_events(struct vma *vma, const struct move *m, size_t old_len, bool keep_old, struct list *out)
+{
+	if (uffd_wants(vma->uffd, UFFDX_EVENT_REMAP)) {
+		struct uffd_event *e = uffd_event_make(vma->uffd, UFFDX_MSG_REMAP);
+
+		if (!e)
+			return -ENOMEM;
+		e->msg.remap.from = m->src;
+		e->msg.remap.to = m->dst;
+		e->msg.remap.len = old_len;
+		list_add_tail(&e->link, out);
+	}
+	return old_len && !keep_old ? uffd_prepare_unmap(vma->mm, m->src, m->src + old_len, out) : 0;
+}
+
 /* Move [old, old + old_len) of @vma to @new; the destination is free. 0 or -ENOMEM with nothing moved. */
 static long move_vma(struct vma *vma, vaddr_t old, size_t old_len, vaddr_t new, size_t new_len, bool keep_old)
 {
 	struct mm *mm = vma->mm;
 	struct vma *to = vma_alloc(mm, new, new + new_len, vma->flags);
 	struct mmu_gather g;
+	struct list events;
 	struct move m = {.from = vma, .to = to, .gather = &g, .src = old, .dst = new};
 
 	if (!to)
 		return -ENOMEM;
 	to->name = vma->name;
+	if (uffd_wants(vma->uffd, UFFDX_EVENT_REMAP))
+		uffd_vma_inherit(to, vma);
+	else
+		to->flags &= ~(unsigned)VM_UFFD;
+	m.drop_wp = (vma->flags ^ to->flags) & VM_UFFD_WP;
 	vma_set_object(to, vma->object, vma->file, vma_pgoff(vma, old));
 	if (vma->link.nonlinear) {
 		to->link.nonlinear = vma->link.nonlinear;
 		nonlinear_index_ref(to->link.nonlinear);
 	}
-	if (anon_range_clone(&to->anon, &vma->anon) || pt_populate(&mm->pt, new, new + min(old_len, new_len))) {
+	list_init(&events);
+	if (anon_range_clone(&to->anon, &vma->anon) || pt_populate(&mm->pt, new, new + min(old_len, new_len)) ||
+	    prepare_events(vma, &m, old_len, keep_old, &events)) {
 		vma_free(to);
 		return -ENOMEM;
 	}
@@ -121,7 +157,8 @@ static long move_vma(struct vma *vma, vaddr_t old, size_t old_len, vaddr_t new, 
 		move_entries(&m, min(old_len, new_len));
 	mmu_gather_finish(&g);
 	if (old_len && !keep_old)
-		BUG_ON(munmap_locked(mm, old, old + old_len)); /* boundaries were split before: cannot fail */
+		munmap_commit(mm, old, old + old_len); /* boundaries were split before */
+	uffd_events_add(mm, &events);
 	vma_merge_range(mm, new, new + new_len);
 	return (long)new;
 }
@@ -186,6 +223,7 @@ static long grow_in_place(struct mm *mm, struct vma *vma, const struct mremap_re
 	if (!tail)
 		return -ENOMEM;
 	tail->name = vma->name;
+	uffd_vma_inherit(tail, vma);
 	vma_set_object(tail, vma->object, vma->file, vma_pgoff(vma, vma->end));
 	if (vma->link.nonlinear) {
 		tail->link.nonlinear = vma->link.nonlinear;
@@ -257,7 +295,7 @@ long mm_mremap(struct mm *mm, vaddr_t old, size_t old_len, size_t new_len, unsig
 	if (result)
 		return result;
 	result = mremap_locked(mm, &r, &touch);
-	rwsem_write_unlock(&mm->lock);
+	mm_unlock_changed(mm);
 	if (touch && !IS_ERR_VALUE((unsigned long)result))
 		mm_populate_quietly(mm, (vaddr_t)result + r.old_len, (vaddr_t)result + r.new_len);
 	return result;

@@ -85,21 +85,32 @@ static void free_tables(struct mm *mm, vaddr_t start, vaddr_t end, const struct 
 
 int munmap_locked(struct mm *mm, vaddr_t start, vaddr_t end)
 {
-	struct mmu_gather g;
-	struct vma *vma, *chain;
+	struct list events;
 	int err;
 
 	ASSERT(rwsem_write_held(&mm->lock));
+	list_init(&events);
 	err = vma_split_at(mm, start);
 	if (!err)
 		err = vma_split_at(mm, end);
+	if (!err)
+		err = uffd_prepare_unmap(mm, start, end, &events);
 	if (err) {
 		vma_merge_range(mm, start, end);
 		return err;
 	}
-	vma = vma_find(mm, start);
+	munmap_commit(mm, start, end);
+	uffd_events_add(mm, &events);
+	return 0;
+}
+
+void munmap_commit(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	struct vma *vma = vma_find(mm, start), *chain;
+	struct mmu_gather g;
+
 	if (!vma || vma->start >= end)
-		return 0;
+		return;
 	mmu_gather_begin(&g, &mm->pt, start, end, MMU_UNMAP);
 	for (; vma && vma->start < end; vma = vma_next(vma))
 		vma_zap(vma, vma->start, vma->end, ZAP_UNMAP, &g);
@@ -107,7 +118,6 @@ int munmap_locked(struct mm *mm, vaddr_t start, vaddr_t end)
 	free_tables(mm, start, end, chain, &g);
 	mmu_gather_finish(&g);
 	free_chain(chain);
-	return 0;
 }
 
 int mm_munmap(struct mm *mm, vaddr_t addr, size_t length)
@@ -120,6 +130,6 @@ int mm_munmap(struct mm *mm, vaddr_t addr, size_t length)
 	if (err)
 		return err;
 	err = munmap_locked(mm, addr, addr + length);
-	rwsem_write_unlock(&mm->lock);
+	mm_unlock_changed(mm);
 	return err;
 }

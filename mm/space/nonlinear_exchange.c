@@ -169,6 +169,7 @@ static void flush_and_release(struct exchange *x)
 		x->stale_start = ~0UL;
 		x->stale_end = 0;
 	}
+	pgtable_settle(x->pt);
 	SYNC_POINT("flush-before-free");
 	while (x->nr_displaced)
 		page_put(x->displaced[--x->nr_displaced]);

@@ -48,6 +48,8 @@ static inline bool exchange_and_flush(const struct one *o, struct page *page, st
 		SYNC_POINT("clear-before-flush");
 		if (!MUTATION(1))
 			pgtable_flush_page(&o->vma->mm->pt, o->va);
+	} else {
+		pgtable_settle(&o->vma->mm->pt);
 	}
 	rwsem_write_unlock(lock);
 	return done;

@@ -156,6 +156,7 @@ static bool try_window(struct window *w)
 		find_pages(w);
 		if (exchange(w))
 			flush(w);
+		pgtable_settle(&w->vma->mm->pt);
 	}
 	rwsem_write_unlock(&obj->maps.lock);
 	rwsem_read_unlock(&obj->invalidate_lock);

@@ -105,6 +105,7 @@ static void protect_vma(struct vma *vma, unsigned prot, bool default_only)
 		SYNC_POINT("clear-before-flush");
 	if (c.start < c.end && !MUTATION(1))
 		pgtable_flush_range(&vma->mm->pt, c.start, c.end);
+	pgtable_settle(&vma->mm->pt);
 	mmu_notify_end(&range);
 }
 

@@ -6,6 +6,7 @@
 
 #include "mm/object/zap.h"
 #include "mm/space/mm.h"
+#include "mm/space/uffd.h"
 
 extern struct page *zero_page; /* mapped special, read-only, by read faults on anonymous memory */
 
@@ -22,6 +23,8 @@ static inline int user_range_check(vaddr_t addr, size_t *length, int err)
 
 /* => mm->lock held for writing.  munmap cannot fail once the boundaries are split (0 or -ENOMEM, nothing done). */
 int munmap_locked(struct mm *mm, vaddr_t start, vaddr_t end);
+/* Its second half. => both ends are boundaries, uffd_prepare_unmap() was done */
+void munmap_commit(struct mm *mm, vaddr_t start, vaddr_t end);
 /* Drop the pages of the vma's part [start, end), keeping what nonlinear entries know. => mm->lock held */
 void vma_zap(struct vma *vma, vaddr_t start, vaddr_t end, enum zap_mode mode, struct mmu_gather *g);
 /* Map every page of [start, end) as an access of kind @access would; stops at the first failure and returns
@@ -36,8 +39,9 @@ struct fault_io {
 	struct file *file; /* referenced */
 	struct vm_object *object;
 	pgoff_t pgoff;
-	unsigned vm_flags;  /* of the vma: how it is going to be read */
-	unsigned long swap; /* not 0: instead of a file's page, that of this slot (swap_entry_t) */
+	unsigned vm_flags;       /* of the vma: how it is going to be read */
+	unsigned long swap;      /* not 0: instead of a file's page, that of this slot (swap_entry_t) */
+	struct uffd_waiter uffd; /* its uffd not NULL: queued, for a program's answer */
 };
 /*
  * Resolve one access in @vma. => mm->lock held for reading, stays held
@@ -49,6 +53,10 @@ enum fault_result vma_fault(struct vma *vma, vaddr_t addr, enum fault_access acc
 /* The kernel itself wants the page, whatever vma and entry permit: to read it, or (@own) to have it as the mapping's own
  * anonymous page.  The entry's grants stay as they are. => the same; the vma is private */
 enum fault_result vma_fault_forced(struct vma *vma, vaddr_t addr, bool own, struct fault_io *io);
+/* May it be had by force there (vma_fault_forced()), to be read or written? */
+bool vma_may_force(const struct vma *vma, bool write);
+/* Instead of fault_wait(): nobody is going to wait. => any context */
+void fault_abandon(struct fault_io *io);
 /* Read the page in. FAULT_OK: try the access again. => no locks held, may sleep */
 enum fault_result fault_wait(struct fault_io *io);
 /* For swapoff: map the page again that @va's entry has in swap area @type, whatever the vma allows; nothing to do if it has

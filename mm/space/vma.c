@@ -10,6 +10,7 @@
 
 #include "kernel/lib/string.h"
 #include "mm/phys/slab.h"
+#include "mm/space/uffd.h"
 
 static struct slab_cache vma_cache;
 
@@ -50,6 +51,8 @@ void vma_free(struct vma *vma)
 	if (vma->file)
 		mm_file_ops->put(vma->file);
 	anon_range_release(&vma->anon);
+	if (unlikely(vma->uffd))
+		uffd_put(vma->uffd);
 	slab_free(&vma_cache, vma);
 }
 
@@ -271,6 +274,7 @@ int vma_split_at(struct mm *mm, vaddr_t addr)
 		return -ENOMEM;
 	}
 	high->name = low->name;
+	uffd_vma_inherit(high, low);
 	vma_set_object(high, low->object, low->file, vma_pgoff(low, addr));
 	if (low->link.nonlinear) {
 		high->link.nonlinear = low->link.nonlinear;
@@ -290,7 +294,8 @@ static bool mergeable(const struct vma *low, const struct vma *high)
 {
 	return low->end == high->start && low->flags == high->flags && low->object == high->object &&
 	       low->file == high->file && low->link.nonlinear == high->link.nonlinear && low->name == high->name &&
-	       vma_pgoff(low, high->start) == high->pgoff && anon_range_mergeable(&low->anon, &high->anon);
+	       low->uffd == high->uffd && vma_pgoff(low, high->start) == high->pgoff &&
+	       anon_range_mergeable(&low->anon, &high->anon);
 }
 
 /* @low swallows @high. */

@@ -138,6 +138,21 @@ class Model:
     def op_store(self, op, path, offset, length):
         self._change(op, self._file(path), int(offset), int(length))
 
+    def op_dma(self, _, path, offset, length):
+        """A device is storing there: until it has stopped, the pages may hold anything, on the disk too."""
+        f, first, last = self._file(path), int(offset) // self.bs, (int(offset) + int(length)) // self.bs
+        self._touch(f, first, last)
+        for i in range(first, last):
+            f.blocks[i].append(ANYTHING)
+
+    def op_dmaend(self, _, path, offset, length, last):
+        """It has stopped, and its last store is in each u64."""
+        f, offset, length = self._file(path), int(offset), int(length)
+        self._touch(f, offset // self.bs, (offset + length) // self.bs)
+        f.now[offset:offset + length] = array.array("Q", [int(last)]).tobytes() * (length // 8)
+        for i in range(offset // self.bs, (offset + length) // self.bs):
+            f.blocks[i].append(f.block(i, self.bs))
+
     def op_truncate(self, _, path, size):
         self._resize(self._file(path), int(size))
 

@@ -61,7 +61,7 @@ class Run:
 
 def compile_writer(work):
     for arch, compiler in COMPILER.items():
-        subprocess.run([compiler, "-static", "-O1", "-Wall", "-o", f"{work}/writer-{arch}",
+        subprocess.run([compiler, "-static", "-O1", "-Wall", "-iquote", TOP, "-o", f"{work}/writer-{arch}",
                         f"{TOP}/tests/crash/writer.c"], check=True)
 
 

@@ -9,6 +9,7 @@
  * without a flush, and then printed ("ack N"): so the record of the disk's writes itself tells at which point the
  * promise had been given.
  *
+ * "dma" begins what a device does to whole pages of a file, "dmaend N ..." says what all their u64 are in the end.
  * Word w of what operation N writes is N << 16 | w's index in the file: a stale or misplaced word is told apart.
  * A static Linux program; it is on the second disk (init's exec=vdb).
  */
@@ -20,11 +21,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "kernel/uapi/dma.h"
 
 #define TOP "/mnt/"
 #define PAGE 4096u
@@ -196,6 +200,70 @@ static void do_store(int i)
 	munmap(map, SIZE_MAX_FILE);
 }
 
+/* -- a device stores (kernel/uapi/dma.h): whole pages, of which nothing is known until it has stopped --------------- */
+
+static int dma_fd = -1;
+
+static uint64_t dma_pin_range(void *p, uint32_t length)
+{
+	struct edu_pin pin = {
+		.addr = (uintptr_t)p, .len = length, .flags = EDU_PIN_WRITE | EDU_PIN_LONGTERM | EDU_PIN_FAST};
+
+	if (ioctl(dma_fd, EDU_IOC_PIN, &pin) || pin.npages != length / PAGE)
+		die("pin");
+	return pin.id;
+}
+
+/* While the device goes on: this file is synced, which promises nothing about those pages; others change. */
+static void others_change(int i, int fd)
+{
+	for (unsigned n = 1 + below(4); n; n--) {
+		int other = some_file();
+
+		if (below(3) == 0 && fsync(fd))
+			die("fsync under DMA");
+		if (other >= 0 && other != i)
+			do_write(other, 0);
+		if (other >= 0 && other != i && below(2))
+			do_fsync(other, 0);
+		usleep(1000 * below(10));
+	}
+}
+
+static void do_dma(int i)
+{
+	uint32_t pages = sizes[i] / PAGE, offset, length;
+	struct dma_start start = {.first = (uint64_t)op << 32};
+	struct dma_stop stop = {0};
+	char *map;
+	int fd;
+
+	if (!pages || dma_fd < 0)
+		return;
+	length = (1 + below(pages < 4 ? pages : 4)) * PAGE;
+	offset = below(pages - length / PAGE + 1) * PAGE;
+	fd = open_path(i, 0);
+	map = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+	if (map == MAP_FAILED)
+		die("mmap");
+	say("dma %s %u %u", paths[i], offset, length);
+	start.id = stop.id = dma_pin_range(map, length);
+	start.length = length;
+	if (below(2))
+		munmap(map, length);
+	if (ioctl(dma_fd, DMA_IOC_START, &start))
+		die("start");
+	others_change(i, fd);
+	if (ioctl(dma_fd, DMA_IOC_STOP, &stop))
+		die("stop");
+	say("dmaend %s %u %u %llu", paths[i], offset, length, (unsigned long long)stop.last);
+	if (ioctl(dma_fd, EDU_IOC_UNPIN, &(struct edu_unpin){.id = stop.id, .dirty = 1}))
+		die("unpin");
+	close(fd);
+	if (below(4))
+		do_fsync(i, below(4) == 0);
+}
+
 static void do_truncate(int i)
 {
 	uint32_t size = below(4) ? below(sizes[i] + 1) & ~3u : below(SIZE_MAX_FILE / 2) & ~3u;
@@ -330,7 +398,7 @@ static void change_file(unsigned what, int i)
 
 static void step(void)
 {
-	unsigned what = below(110);
+	unsigned what = below(114);
 	int i = some_file(), fresh = free_name();
 
 	if (what < 91 && i >= 0)
@@ -343,8 +411,10 @@ static void step(void)
 		do_sync();
 	else if (what < 109)
 		do_tree((int)below(TREES));
-	else
+	else if (what < 110)
 		usleep(1000 * below(50));
+	else if (i >= 0)
+		do_dma(i);
 }
 
 /* Short names in a; in b long ones, so that it has several blocks. */
@@ -375,6 +445,7 @@ int main(int argc, char **argv)
 	state = strtoull(argv[3], NULL, 0);
 	ops = (unsigned)atoi(argv[4]);
 	make_paths();
+	dma_fd = open("/dev/dma", O_RDWR);
 	mark_fd = open(device, O_RDWR);
 	if (mark_fd < 0 || mount(device, "/mnt", "ext2", 0, NULL))
 		die("%s", device);

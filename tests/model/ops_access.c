@@ -92,7 +92,7 @@ static unsigned free_pins(struct drive *d, struct model_pin **slots)
 void do_pin(struct drive *d, const struct op *op, unsigned space)
 {
 	bool store = op->flags & OPF_PIN_WRITE, longterm = (op->flags & OPF_PIN_LONGTERM) || d->touch.on || d->inject;
-	unsigned flags = (store ? PIN_WRITE : 0) | (longterm ? PIN_LONGTERM : 0);
+	unsigned flags = (store ? FOLL_WRITE : 0) | (longterm ? FOLL_LONGTERM : 0);
 	struct model_pin *slots[MODEL_PINS];
 	struct page *pages[MODEL_PINS];
 	unsigned nr = min(op->pages, free_pins(d, slots)), want = 0;
@@ -142,7 +142,7 @@ void do_device(struct drive *d, const struct op *op, unsigned space)
 		return;
 	cell = &d->o.content[pin->content].cell[op->cell];
 	va = page_kmap(pin->page);
-	if ((pin->flags & PIN_WRITE) && (op->flags & OPF_STORE)) {
+	if ((pin->flags & FOLL_WRITE) && (op->flags & OPF_STORE)) {
 		memcpy(va + cell_offset(op->cell), &value, sizeof(value));
 		*cell = value;
 	}

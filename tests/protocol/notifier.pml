@@ -1,5 +1,5 @@
 /*
- * notifier.pml - a secondary MMU's fill against invalidation (thread 3; R3.1, R3.2), as mm/pgtable/notifier.c has it.
+ * notifier.pml - a secondary MMU's fill against invalidation (thread 3; R3.1, R3.2), as mm/pgtable/notifier_*.c have it.
  *
  * One address with one entry, one subscriber with one spte (its own translation of that address):
  *

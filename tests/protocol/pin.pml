@@ -3,7 +3,7 @@
  *
  * One page of a file, mapped at one address.  Three CPUs:
  *
- *   pinner      counts a pin, by the fast way (no lock: to come) or the slow one (mm/service/pin.c); the device stores
+ *   pinner      counts a pin, without a lock (mm/service/pin_fast.c) or with (mm/service/pin.c); the device stores
  *   writeback   mkclean, verdict, I/O (mm/object/writeback.c, mm/rmap/walk.c)
  *   program     stores through its TLB, faults when it may not (mm/space/fault_file.c)
  *
@@ -98,7 +98,7 @@ inline fault(cpu, seen)
 	seen = 0
 }
 
-/* count_pin() */
+/* pin_count() */
 inline count_pin(cpu)
 {
 #ifdef PLAIN_COUNT
@@ -119,7 +119,7 @@ inline uncount_pin(cpu)
 	}
 }
 
-/* The fast way, as the specification has it (2d): no lock, interrupts off. */
+/* pin_entry(): no lock, interrupts off. */
 inline pin_fast(cpu, entry)
 {
 	entry = load(cpu, PTE);

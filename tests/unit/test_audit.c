@@ -10,6 +10,7 @@
 
 #include "kernel/lib/list.h"
 #include "mm/debug/debug.h"
+#include "mm/object/background.h"
 #include "mm/object/swap_area.h"
 #include "mm/phys/lru.h"
 #include "mm/phys/phys.h"
@@ -371,6 +372,35 @@ static void on_no_list(bool on)
 	}
 }
 
+/* It only says so. */
+static void falsely_on_a_list(bool on)
+{
+	static struct page *lost;
+
+	if (on) {
+		on_no_list(true);
+		lost = frame_at(anon);
+		page_set(lost, PG_LRU);
+	} else {
+		page_clear(lost, PG_LRU);
+		on_no_list(false);
+	}
+}
+
+/* The list leads back to the page that came before. */
+static void twice_on_a_list(bool on)
+{
+	static struct list *last, *next;
+
+	if (on) {
+		last = &frame_at(anon)->link;
+		next = last->next;
+		last->next = last;
+	} else {
+		last->next = next;
+	}
+}
+
 static void wrong_list(bool on)
 {
 	frame_at(anon)->flags ^= BIT(PG_ACTIVE);
@@ -445,6 +475,8 @@ static const struct lie {
 	{"a family's link says", member_elsewhere},
 	{"not in its family's tree", member_not_in_tree},
 	{"is on no list by age", on_no_list},
+	{"says that it is on a list by age, and is on none", falsely_on_a_list},
+	{"is twice on lists by age", twice_on_a_list},
 	{"by age and should not be", wrong_list},
 	{"by age counts", list_count},
 	{"locked pages and has", locked_count},
@@ -513,6 +545,34 @@ static void borrowed_references(void *arg)
 	page_get(frame_at(anon));
 	CHECK(audit(0).errors == 0 && audit(MM_AUDIT_SILENT | MM_AUDIT_LEAKS).errors == 1);
 	page_put(frame_at(anon));
+	end_world();
+}
+
+static bool round_over;
+
+/* A round of the background has a page in its hands for a while. */
+static void long_round(void *page)
+{
+	background_begin();
+	page_get(page);
+	sim_sleep(40000000);
+	page_put(page);
+	round_over = true;
+	background_end();
+}
+
+/* Judging leaks waits until the background has nothing in its hands; else it does not wait. */
+static void background_stands_still(void *arg)
+{
+	struct sim_thread *t;
+
+	make_world();
+	round_over = false;
+	t = sim_spawn(NULL, 1, long_round, frame_at(anon));
+	sim_sleep(10000000);
+	CHECK(audit(0).errors == 0 && !round_over);
+	CHECK(audit(MM_AUDIT_SILENT | MM_AUDIT_LEAKS).errors == 0 && round_over);
+	sim_join(t);
 	end_world();
 }
 
@@ -591,6 +651,7 @@ int main(int argc, char **argv)
 	CASE_CALM(every_lie_is_heard);
 	CASE_CALM(counts_what_it_sees);
 	CASE_CALM(borrowed_references);
+	CASE_CALM(background_stands_still);
 	CASE_CALM(prints_when_not_silent);
 	CASE_CALM(no_memory);
 	CASE(no_false_alarm);

@@ -129,7 +129,7 @@ static void everything_merges_again(void *arg)
 static void marked_frames_do_not_merge(void *arg)
 {
 	take();
-	block[1].flags = BIT(PG_BUDDY) | BIT(PG_LEASED);
+	block[1].flags = BIT(PG_BUDDY) | BIT(PG_STACKED);
 	buddy_free(block, 0);
 	CHECK(free_block_at(0, 0));
 	block[1].flags = 0;

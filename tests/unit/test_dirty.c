@@ -437,9 +437,9 @@ static void pins_held_back(void *arg)
 	sim_disk_delay(f, MS);
 	t = sim_spawn(NULL, 1, flusher_thread, NULL);
 	for (unsigned i = 0; i < PAGES; i++) {
-		CHECK(pin_user_pages(mm, a + P(i), 1, PIN_WRITE, &page) == 1);
+		CHECK(pin_user_pages(mm, a + P(i), 1, FOLL_WRITE, &page) == 1);
 		CHECK(dirty_stat.dirty + dirty_stat.writeback <= 8 + 1);
-		unpin_user_pages(&page, 1, PIN_WRITE, true);
+		unpin_user_pages(&page, 1, FOLL_WRITE, true);
 	}
 	CHECK(dirty_stat.throttled > 0);
 	flusher_ends(t);

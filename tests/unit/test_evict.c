@@ -93,9 +93,9 @@ static void pinned_page_stays(void *arg)
 	struct page *page;
 
 	make_world(SIM_FILE_DISK);
-	CHECK(pin_user_pages(mm, va, 1, PIN_WRITE, &page) == 1);
+	CHECK(pin_user_pages(mm, va, 1, FOLL_WRITE, &page) == 1);
 	CHECK(!evict(0, NOW) && page_test(page, PG_ACTIVE) && kind_at(va) == PTE_KIND_PAGE);
-	unpin_user_pages(&page, 1, PIN_WRITE, true);
+	unpin_user_pages(&page, 1, FOLL_WRITE, true);
 	CHECK(evict(0, NOW));
 	sim_file_put(f);
 }

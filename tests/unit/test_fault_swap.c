@@ -166,10 +166,10 @@ static void pinned(void *arg)
 	a = enter_filled(2);
 	page_out(a, 2);
 	child = mm_fork(sim_mm());
-	CHECK(pin_user_pages(sim_mm(), a, 1, PIN_LONGTERM, &page) == 1 && page_test(page, PG_ANON_EXCLUSIVE));
+	CHECK(pin_user_pages(sim_mm(), a, 1, FOLL_LONGTERM, &page) == 1 && page_test(page, PG_ANON_EXCLUSIVE));
 	mm_page_out(sim_mm(), a, a + P(1));
 	CHECK(frame_at(a) == page); /* and it stays */
-	unpin_user_pages(&page, 1, PIN_LONGTERM, false);
+	unpin_user_pages(&page, 1, FOLL_LONGTERM, false);
 	page_out(a, 1);
 	mm_put(child);
 	CHECK(!sim_swap_off(swap));

@@ -118,7 +118,7 @@ static void pinned_page(void *arg)
 	a = map_pages(2, MAP_PRIVATE, NULL, 0);
 	for (unsigned i = 0; i < 2; i++)
 		store_word(a + P(i), i + 1);
-	CHECK(pin_user_pages(parent, a, 1, PIN_WRITE, pages) == 1 &&
+	CHECK(pin_user_pages(parent, a, 1, FOLL_WRITE, pages) == 1 &&
 	      pin_user_pages(parent, a + P(1), 1, 0, pages + 1) == 1);
 	do_fork();
 	for (unsigned i = 0; i < 2; i++) {
@@ -127,7 +127,7 @@ static void pinned_page(void *arg)
 		store_word(a + P(i), 10);
 		CHECK(childs_word(a + P(i)) == i + 1);
 	}
-	unpin_user_pages(pages, 1, PIN_WRITE, true);
+	unpin_user_pages(pages, 1, FOLL_WRITE, true);
 	unpin_user_pages(pages + 1, 1, 0, false);
 	mm_put(child);
 }
@@ -243,10 +243,10 @@ static void no_memory(void *arg)
 	store_word(memory, 7);
 	store_word(memory + P(1), 8);
 	CHECK(mm_remap_file_pages(parent, window, P(1), 0, 3, 0) == 0);
-	CHECK(pin_user_pages(parent, memory + P(1), 1, PIN_WRITE, &pinned) == 1);
+	CHECK(pin_user_pages(parent, memory + P(1), 1, FOLL_WRITE, &pinned) == 1);
 	CHECK(each_fails("slab_alloc", fork_and_end, parent_as_before) >= 5); /* mm, vmas, index, node */
 	CHECK(each_fails("page_alloc", fork_and_end, parent_as_before) >= 3); /* tables, the copy */
-	unpin_user_pages(&pinned, 1, PIN_WRITE, true);
+	unpin_user_pages(&pinned, 1, FOLL_WRITE, true);
 	sim_file_put(file);
 }
 

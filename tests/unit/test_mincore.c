@@ -3,7 +3,7 @@
  *
  * machine: amd64
  */
-#include "tests/unit/sim_laws.h"
+#include "tests/unit/sim_swap.h"
 
 #define PAGES 4
 
@@ -70,6 +70,20 @@ static void files(void *arg)
 	sim_file_put(f);
 }
 
+/* What is swapped out counts while its page is in the swap cache, with its contents. */
+static void swapped(void *arg)
+{
+	struct sim_swap *swap = sim_swap_on(32, SWAP_PRIO_DEFAULT);
+	vaddr_t a = enter_filled(PAGES);
+
+	page_out(a, PAGES);
+	CHECK(answers(a) == 0);
+	CHECK(mm_madvise(sim_mm(), a, P(PAGES), MADV_WILLNEED) == 0);
+	CHECK(kind_at(a + P(1)) == PTE_KIND_SWAP && answers(a) == 1111);
+	CHECK(load_word(a + P(3)) == 4 && answers(a) == 1111);
+	CHECK(mm_munmap(sim_mm(), a, P(PAGES)) == 0 && sim_swap_off(swap) == 0);
+}
+
 /* More than is answered at a time; the result is exact to the page. */
 static void many(void *arg)
 {
@@ -105,6 +119,7 @@ int main(int argc, char **argv)
 	CASE(refuses);
 	CASE(anonymous);
 	CASE(files);
+	CASE(swapped);
 	CASE(many);
 	CASE(neighbours);
 	return sim_end();

@@ -1,5 +1,5 @@
 /*
- * test_notifier.c - mm/pgtable/notifier.c and mm/space/subscribe.c: who is told what, in which order, and what is refused.
+ * test_notifier.c - mm/pgtable/notifier*.c and mm/space/subscribe.c: who is told what, in which order, and what is refused.
  *
  * machine: amd64 pae i386 scrambled tiny2
  */

@@ -98,7 +98,7 @@ static void stacks_deal_in_batches(void *arg)
 	page_put(held[STACK]);
 	CHECK(zone - low_free() == BATCH && page_alloc_cached(false) - cached == STACK - BATCH + 1);
 	for (i = 0; i <= STACK; i++) /* on the stack, or in a block of the zone */
-		CHECK((held[i]->flags == (BIT(PG_BUDDY) | BIT(PG_LEASED))) == (i >= BATCH));
+		CHECK((held[i]->flags == (BIT(PG_BUDDY) | BIT(PG_STACKED))) == (i >= BATCH));
 	nr_held = 0;
 }
 

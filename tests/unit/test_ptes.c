@@ -106,11 +106,11 @@ static void pins(void *arg)
 	a = map_pages(PAGES, MAP_PRIVATE, NULL, 0);
 	for (unsigned i = 0; i < PAGES; i++)
 		store_word(a + P(i), i);
-	CHECK(pin_user_pages(sim_mm(), a + P(5), 3, PIN_WRITE, pages) == 3);
+	CHECK(pin_user_pages(sim_mm(), a + P(5), 3, FOLL_WRITE, pages) == 3);
 	CHECK(pin_user_pages(sim_mm(), a + P(6), 1, 0, pages + 1) == 1);
 	scan(a, PAGES);
 	CHECK(nr_seen == 5 && seen[1].pins == 1 && seen[2].pins == 2 && seen[3].pins == 1 && seen[4].pins == 0);
-	unpin_user_pages(pages, 3, PIN_WRITE, false);
+	unpin_user_pages(pages, 3, FOLL_WRITE, false);
 	unpin_user_pages(pages + 1, 1, 0, false);
 	scan(a, PAGES);
 	CHECK(nr_seen == 1);

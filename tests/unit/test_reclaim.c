@@ -83,6 +83,16 @@ static void one_round(void *arg)
 	reclaim_round();
 }
 
+static void (*wake)(void);
+static struct page_marks at_wake; /* of the users' class, when the background was woken first */
+
+static void note_marks(void)
+{
+	if (!at_wake.high)
+		page_marks(page_class(held[0]), &at_wake);
+	wake();
+}
+
 /* Below `low` the background is woken, and stops at `high`. Users' pages: where they come from, the file's pages are. */
 static void background_keeps_marks(void *arg)
 {
@@ -91,6 +101,9 @@ static void background_keeps_marks(void *arg)
 	struct sim_thread *t;
 
 	reclaim_init();
+	wake = page_reclaim_wake;
+	page_reclaim_wake = note_marks;
+	at_wake.high = 0;
 	t = sim_spawn(NULL, 1, one_round, NULL);
 	while (!vm_event_sum(VM_PAGEOUTRUN) && (held[nr_held] = page_alloc(0, GFP_USER | GFP_NORECLAIM | GFP_NOWARN))) {
 		nr_held++;
@@ -99,6 +112,8 @@ static void background_keeps_marks(void *arg)
 	sim_join(t);
 	page_marks(page_class(held[0]), &users);
 	CHECK(vm_event_sum(VM_PAGEOUTRUN) == 1 && vm_event_sum(VM_PGSTEAL_KSWAPD) > 0);
+	/* Not because an allocation failed: that wakes it, too. */
+	CHECK(at_wake.free < at_wake.low && at_wake.free > at_wake.min);
 	CHECK(users.free >= users.high && sim_file_object(f)->nr_pages > 0);
 	let_go(nr_held);
 	sim_file_put(f);

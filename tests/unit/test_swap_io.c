@@ -128,7 +128,7 @@ static void owner_goes(void *arg)
 		swap_io_init(&io);
 		page_get(page);
 		page_lock(page);
-		CHECK(swap_add(page) && page_unmap(page) == UNMAP_DONE);
+		CHECK(swap_add(page) && page_unmap(page, NULL) == UNMAP_DONE);
 		swap_write(&io, page);
 		swap_submit(&io);
 		page_put(page);

@@ -409,14 +409,14 @@ static void evict_pinned(void *arg)
 	file_mapped_twice(SIM_FILE_DISK);
 	store_word(shared + P(2), 7);
 	CHECK(load_word(shared + P(3)) == FILLED(3));
-	CHECK(pin_user_pages(mm, shared + P(2), 1, PIN_WRITE, &page) == 1);
+	CHECK(pin_user_pages(mm, shared + P(2), 1, FOLL_WRITE, &page) == 1);
 	CHECK(object_evict_begin(obj, 0, 2) == -EBUSY && still_in(7));
 	CHECK(object_evict_begin(obj, 2, ~0UL) == -EBUSY && still_in(7));
 	CHECK(object_evict_begin(obj, 0, 1) == 0);
 	object_evict_end(obj);
 	CHECK(object_evict_begin(obj, 3, ~0UL) == 0 && !cached(3));
 	object_evict_end(obj);
-	unpin_user_pages(&page, 1, PIN_WRITE, true);
+	unpin_user_pages(&page, 1, FOLL_WRITE, true);
 	CHECK(pin_user_pages(mm, shared + P(2), 1, 0, &page) == 1);
 	CHECK(object_evict_begin(obj, 2, 2) == 0 && !cached(2) && disk_word(f, 2) == 7);
 	object_evict_end(obj);

@@ -17,7 +17,7 @@ static enum unmap_result unmap(struct page *page)
 
 	CHECK(lru_isolate(page));
 	page_lock(page);
-	r = page_unmap(page);
+	r = page_unmap(page, NULL);
 	page_unlock(page);
 	lru_putback(page);
 	return r;
@@ -70,7 +70,7 @@ static void mlocked(void *arg)
 	CHECK(!mm_mlock(sim_mm(), a, P(2), true));
 	page = frame_at(a);
 	page_lock(page);
-	CHECK(swap_add(page) && page_unmap(page) == UNMAP_LOCKED && page->mapcount == 1);
+	CHECK(swap_add(page) && page_unmap(page, NULL) == UNMAP_LOCKED && page->mapcount == 1);
 	page_referenced(page, &locked);
 	CHECK(locked && swap_try_free(page));
 	page_unlock(page);
@@ -89,12 +89,12 @@ static void pinned(void *arg)
 	struct page *page;
 
 	a = enter_filled(1);
-	CHECK(pin_user_pages(sim_mm(), a, 1, PIN_WRITE, &page) == 1);
+	CHECK(pin_user_pages(sim_mm(), a, 1, FOLL_WRITE, &page) == 1);
 	page_lock(page);
-	CHECK(swap_add(page) && page_unmap(page) == UNMAP_MAPPED && swap_try_free(page));
+	CHECK(swap_add(page) && page_unmap(page, NULL) == UNMAP_MAPPED && swap_try_free(page));
 	page_unlock(page);
 	CHECK(frame_at(a) == page && page_test(page, PG_ANON_EXCLUSIVE) && sim_entry(sim_mm(), a).write);
-	unpin_user_pages(&page, 1, PIN_WRITE, true);
+	unpin_user_pages(&page, 1, FOLL_WRITE, true);
 	CHECK(!sim_swap_off(swap));
 }
 
@@ -102,7 +102,7 @@ static void pin_it(void *arg)
 {
 	struct page **page = arg;
 
-	CHECK(pin_user_pages(sim_mm(), a, 1, PIN_WRITE, page) == 1);
+	CHECK(pin_user_pages(sim_mm(), a, 1, FOLL_WRITE, page) == 1);
 }
 
 /* The pin comes while the entry is empty: it waits for the table's lock, and brings the page back. */
@@ -118,7 +118,7 @@ static void pin_against_unmap(void *arg)
 	sim_join(t);
 	mm_page_out(sim_mm(), a, a + P(1));
 	CHECK(frame_at(a) == pinned_page && load_word(a) == 1);
-	unpin_user_pages(&pinned_page, 1, PIN_WRITE, true);
+	unpin_user_pages(&pinned_page, 1, FOLL_WRITE, true);
 	CHECK(!sim_swap_off(swap));
 }
 

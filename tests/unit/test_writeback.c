@@ -180,14 +180,14 @@ static void pinned(void *arg)
 	u64 *va;
 
 	mapped_file();
-	CHECK(pin_user_pages(sim_mm(), a, 1, PIN_WRITE, &page) == 1);
+	CHECK(pin_user_pages(sim_mm(), a, 1, FOLL_WRITE, &page) == 1);
 	for (u64 i = 1; i <= 3; i++) {
 		va = page_kmap(page);
 		*va = i;
 		page_kunmap(va);
 		CHECK(sync() == 0 && sim_disk_writes(f, 0) == i && disk_word(f, 0) == i && page_test(page, PG_DIRTY));
 	}
-	unpin_user_pages(&page, 1, PIN_WRITE, false);
+	unpin_user_pages(&page, 1, FOLL_WRITE, false);
 	CHECK(sync() == 0 && sim_disk_writes(f, 0) == 4 && !page_test(page, PG_DIRTY));
 	CHECK(sync() == 0 && sim_disk_writes(f, 0) == 4);
 	sim_file_put(f);
@@ -205,7 +205,7 @@ static void pinned_and_slow(void *arg)
 	struct page *page;
 
 	mapped_file();
-	CHECK(pin_user_pages(sim_mm(), a + P(2), 1, PIN_WRITE, &page) == 1);
+	CHECK(pin_user_pages(sim_mm(), a + P(2), 1, FOLL_WRITE, &page) == 1);
 	CHECK(load_word(a) == FILLED(0) && load_word(a + P(1)) == FILLED(1));
 	sim_disk_delay(f, 1000000);
 	t = sim_spawn(NULL, 1, sync_page_2, NULL);
@@ -215,7 +215,7 @@ static void pinned_and_slow(void *arg)
 	store_word(a + P(1), 1);
 	CHECK(sync() == 0 && disk_word(f, 0) == 1 && disk_word(f, 1) == 1 && sim_disk_writes(f, 2) == 2);
 	sim_join(t);
-	unpin_user_pages(&page, 1, PIN_WRITE, false);
+	unpin_user_pages(&page, 1, FOLL_WRITE, false);
 	sim_file_put(f);
 }
 

@@ -14,15 +14,6 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-static struct mm_fail fail_arm(int mm, const char *name, u64 nth)
-{
-	struct mm_fail f = {.nth = nth};
-
-	snprintf(f.name, sizeof(f.name), "%s", name);
-	CHECK_OK(ioctl(mm, MM_IOC_FAIL_ARM, &f));
-	return f; /* of what was armed before */
-}
-
 static struct mm_fail fail_hits(int mm, const char *name)
 {
 	struct mm_fail f = {0};
@@ -43,7 +34,7 @@ TEST(harness_fail_nth, "HARNESS-03 a failpoint fails exactly the nth allocation"
 	CHECK_EQ(madvise(p + 1, P, MADV_POPULATE_WRITE), -1);
 	for (u64 nth = 0; nth <= 4; nth++) {
 		CHECK_OK(madvise(p + P, 15 * P, MADV_DONTNEED));
-		fail_arm(mm, "page_alloc", nth);
+		mm_fail_arm(mm, "page_alloc", nth);
 		for (u64 i = 1; i <= 6; i++) {
 			int r = madvise(p + i * P, P, MADV_POPULATE_WRITE);
 
@@ -56,7 +47,7 @@ TEST(harness_fail_nth, "HARNESS-03 a failpoint fails exactly the nth allocation"
 		if (nth > 0)
 			CHECK_EQ(f.hits, 6);
 	}
-	fail_arm(mm, "page_alloc", 0);
+	mm_fail_arm(mm, "page_alloc", 0);
 	mm_audit_clean(mm, "after failed allocations");
 }
 
@@ -175,12 +166,12 @@ static bool attempt_in_child(int mm, const struct attempt *a, const char *point,
 
 		if (!done)
 			FAIL("%s fails although no allocation did", a->name);
-		fail_arm(mm, point, n);
+		mm_fail_arm(mm, point, n);
 		done = a->run();
 		_exit(done ? 0 : 3);
 	}
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	*failed = fail_arm(mm, point, 0).failed;
+	*failed = mm_fail_arm(mm, point, 0).failed;
 	if (WIFSIGNALED(status) ? !*failed || WTERMSIG(status) != SIGKILL
 	                        : WEXITSTATUS(status) != 0 && (!*failed || WEXITSTATUS(status) != 3))
 		FAIL("%s, allocation %llu: wait status %x, %s", a->name, (unsigned long long)n, (unsigned)status,
@@ -238,12 +229,12 @@ TEST(harness_fail_io, "HARNESS-06 a failed write is told once and tried again")
 	CHECK_OK(fsync(fd));
 	window = map_shared(fd, 4, PROT_READ | PROT_WRITE);
 	set_tag(window, 2, 99);
-	fail_arm(mm, "block_write", 1);
+	mm_fail_arm(mm, "block_write", 1);
 	CHECK_ERRNO(msync(window, 4 * P, MS_SYNC), EIO);
-	CHECK_EQ(fail_arm(mm, "block_write", 0).failed, 1);
+	CHECK_EQ(mm_fail_arm(mm, "block_write", 0).failed, 1);
 	mm_audit_clean(mm, "after a failed write");
 	CHECK_OK(msync(window, 4 * P, MS_SYNC));
-	CHECK_EQ(fail_arm(mm, "block_write", 0).failed, 0);
+	CHECK_EQ(mm_fail_arm(mm, "block_write", 0).failed, 0);
 	CHECK_EQ(file_tag(fd, 2), 99);
 	mm_audit_clean(mm, "after the second attempt");
 }

@@ -350,6 +350,15 @@ int mm_need(void)
 	return fd;
 }
 
+struct mm_fail mm_fail_arm(int mm, const char *name, u64 nth)
+{
+	struct mm_fail f = {.nth = nth};
+
+	snprintf(f.name, sizeof(f.name), "%s", name);
+	CHECK_OK(ioctl(mm, MM_IOC_FAIL_ARM, &f));
+	return f;
+}
+
 void mm_audit_clean(int mm, const char *when)
 {
 	struct mm_audit a = {0};

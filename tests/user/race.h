@@ -90,6 +90,8 @@ void mm_await(int mm, const char *point);                          /* until it i
 void mm_release(int mm, const char *point);
 void mm_disarm(int mm, const char *point);
 struct mm_sync mm_look(int mm, const char *point); /* who was there, who is */
+/* The @nth hit of the failpoint by this process fails; 0: none does any more. What became of what was armed before. */
+struct mm_fail mm_fail_arm(int mm, const char *name, u64 nth);
 pid_t tid_now(void);
 
 #endif

@@ -31,10 +31,10 @@ void swap_header(u8 header[SWAP_HEADER_BYTES], u32 pages, const u32 *bad, u32 nr
 	memcpy(header + SWAP_HEADER_BYTES - 10, "SWAPSPACE2", 10);
 }
 
-const char *swap_file(const char *name, u32 pages)
+const char *swap_file_in(const char *dir, const char *name, u32 pages)
 {
 	static u8 block[64 * P];
-	int fd = make_file(disk_dir(), name, 0);
+	int fd = make_file(dir, name, 0);
 
 	swap_header(block, pages, NULL, 0);
 	for (u32 done = 0; done < pages;) {
@@ -45,7 +45,12 @@ const char *swap_file(const char *name, u32 pages)
 		done += n;
 	}
 	CHECK_OK(close(fd));
-	return path_in(disk_dir(), name);
+	return path_in(dir, name);
+}
+
+const char *swap_file(const char *name, u32 pages)
+{
+	return swap_file_in(disk_dir(), name, pages);
 }
 
 /* The first area's path; false: none. */

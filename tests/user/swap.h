@@ -18,7 +18,8 @@
 
 /* What mkswap(8) writes: for @pages slots, header included; @bad: @nr_bad slots not to be used. */
 void swap_header(u8 header[SWAP_HEADER_BYTES], u32 pages, const u32 *bad, u32 nr_bad);
-/* A file of so many pages with that header in the disk directory; its path (static ring). */
+/* A file of so many pages with that header in a directory, in the disk directory; its path (static ring). */
+const char *swap_file_in(const char *dir, const char *name, u32 pages);
 const char *swap_file(const char *name, u32 pages);
 /* PTERON_ONLY; every area that an earlier test left goes; then a file of @pages is in use: its path. */
 const char *swap_begin(u32 pages);

@@ -181,7 +181,7 @@ TEST(swap_io_errors, "SWAP-14 the device fails: reading is SIGBUS once, writing 
 	fail_next(mm, "block_read", 1);
 	swap_end();
 	fail_next(mm, "block_read", 0);
-	CHECK_BUS(try_read(p), p);
+	CHECK_FAULT(try_read(p), SIGBUS, BUS_MCEERR_AR, p);
 	CHECK_OK(mprotect(p, P, PROT_READ));
 	in_child((void (*)(void *))swap_end, NULL); /* fork copies the note */
 	CHECK_BUS(try_read(p), p);

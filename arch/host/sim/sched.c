@@ -236,6 +236,11 @@ bool sync_signal_pending(void)
 	return sync_fatal_pending();
 }
 
+int sync_thread_id(void)
+{
+	return current_sim()->tid;
+}
+
 unsigned *sync_memory_rights(void)
 {
 	return &current_sim()->memory_rights;

@@ -7,46 +7,101 @@
  *
  * GS base is the per-CPU area in ring 0 and the user's in ring 3.  NMI, double fault, debug and machine check
  * run on stacks of their own (IST) and may hit between SYSCALL and SWAPGS: they look at the GS base itself.
+ *
+ * The .cfi lines tell a debugger where the interrupted registers are, so that it sees through the frame.
  */
 #include <asm/offsets.h>
 #include <asm/smap.h>
 
 #define ENOSYS 38
 
+	.cfi_sections .debug_frame
+
+/* DWARF's numbers of registers that the assembler has no name for here. */
+#define CFI_RIP 16
+
+	.macro PUSH reg
+	pushq \reg
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset \reg, 0
+	.endm
+
+	.macro POP reg
+	popq \reg
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore \reg
+	.endm
+
+	.macro DROP words
+	addq $(8 * \words), %rsp
+	.cfi_adjust_cfa_offset -8 * \words
+	.endm
+
+	/* A function whose caller is what was interrupted.  At its beginning @size bytes of the frame's end are on the stack. */
+	.macro CFI_START size
+	.cfi_startproc simple
+	.cfi_signal_frame
+	.cfi_def_cfa %rsp, \size
+	.cfi_offset CFI_RIP, TF_IP - TF_SIZE
+	.cfi_offset %rsp, TF_SP - TF_SIZE
+	.endm
+
+	/* The same with a whole frame on the stack. */
+	.macro CFI_START_FRAME
+	CFI_START TF_SIZE
+	.cfi_offset %r15, 0 - TF_SIZE
+	.cfi_offset %r14, 8 - TF_SIZE
+	.cfi_offset %r13, 16 - TF_SIZE
+	.cfi_offset %r12, 24 - TF_SIZE
+	.cfi_offset %rbp, 32 - TF_SIZE
+	.cfi_offset %rbx, 40 - TF_SIZE
+	.cfi_offset %r11, 48 - TF_SIZE
+	.cfi_offset %r10, 56 - TF_SIZE
+	.cfi_offset %r9, 64 - TF_SIZE
+	.cfi_offset %r8, 72 - TF_SIZE
+	.cfi_offset %rax, 80 - TF_SIZE
+	.cfi_offset %rcx, 88 - TF_SIZE
+	.cfi_offset %rdx, 96 - TF_SIZE
+	.cfi_offset %rsi, 104 - TF_SIZE
+	.cfi_offset %rdi, 112 - TF_SIZE
+	.endm
+
 	.macro PUSH_REGS ax=%rax
-	pushq %rdi
-	pushq %rsi
-	pushq %rdx
-	pushq %rcx
+	PUSH %rdi
+	PUSH %rsi
+	PUSH %rdx
+	PUSH %rcx
 	pushq \ax
-	pushq %r8
-	pushq %r9
-	pushq %r10
-	pushq %r11
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset %rax, 0
+	PUSH %r8
+	PUSH %r9
+	PUSH %r10
+	PUSH %r11
+	PUSH %rbx
+	PUSH %rbp
+	PUSH %r12
+	PUSH %r13
+	PUSH %r14
+	PUSH %r15
 	.endm
 
 	.macro POP_REGS
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
-	popq %r11
-	popq %r10
-	popq %r9
-	popq %r8
-	popq %rax
-	popq %rcx
-	popq %rdx
-	popq %rsi
-	popq %rdi
+	POP %r15
+	POP %r14
+	POP %r13
+	POP %r12
+	POP %rbp
+	POP %rbx
+	POP %r11
+	POP %r10
+	POP %r9
+	POP %r8
+	POP %rax
+	POP %rcx
+	POP %rdx
+	POP %rsi
+	POP %rdi
 	.endm
 
 	.text
@@ -54,6 +109,10 @@
 	.globl syscall_entry
 	.type syscall_entry, @function
 syscall_entry:
+	.cfi_startproc simple
+	.cfi_signal_frame
+	.cfi_def_cfa %rsp, 0
+	.cfi_register CFI_RIP, %rcx
 	swapgs
 	movq %rsp, %gs:CPU_USER_SP
 	movq %gs:CPU_KERNEL_SP, %rsp
@@ -64,6 +123,9 @@ syscall_entry:
 	pushq %rcx
 	pushq %rax
 	pushq $VECTOR_SYSCALL
+	.cfi_def_cfa %rsp, TF_SIZE - TF_VECTOR
+	.cfi_offset CFI_RIP, TF_IP - TF_SIZE
+	.cfi_offset %rsp, TF_SP - TF_SIZE
 	PUSH_REGS $-ENOSYS
 	xorl %ebp, %ebp
 	movq %rsp, %rdi
@@ -77,30 +139,35 @@ syscall_entry:
 	cmpl $VECTOR_SYSCALL, TF_VECTOR(%rsp)
 	jne user_iret
 	/* Nobody rewrote the frame: ip is what SYSCALL saved, below USER_END, hence canonical. */
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
-	addq $8, %rsp
-	popq %r10
-	popq %r9
-	popq %r8
-	popq %rax
-	addq $8, %rsp
-	popq %rdx
-	popq %rsi
-	popq %rdi
+	POP %r15
+	POP %r14
+	POP %r13
+	POP %r12
+	POP %rbp
+	POP %rbx
+	DROP 1
+	POP %r10
+	POP %r9
+	POP %r8
+	POP %rax
+	DROP 1
+	POP %rdx
+	POP %rsi
+	POP %rdi
 	movq (TF_IP - TF_VECTOR)(%rsp), %rcx
 	movq (TF_FLAGS - TF_VECTOR)(%rsp), %r11
 	movq (TF_SP - TF_VECTOR)(%rsp), %rsp
+	.cfi_def_cfa %rsp, 0
+	.cfi_restore %rsp
+	.cfi_register CFI_RIP, %rcx
 	swapgs
 	sysretq
+	.cfi_endproc
 
 	.globl return_to_user
 	.type return_to_user, @function
 return_to_user: /* rsp: the frame */
+	CFI_START_FRAME
 	cli
 	movq %gs:CPU_CURRENT, %rax
 	movzbl %gs:CPU_NEED_RESCHED, %ecx
@@ -117,33 +184,42 @@ user_iret:
 	sarq $16, %rcx
 	cmpq %rcx, %rax
 	jne 2f
-1:	POP_REGS
-	addq $16, %rsp
+1:	.cfi_remember_state
+	POP_REGS
+	DROP 2
 	swapgs
 	iretq
+	.cfi_restore_state
 2:	movabsq $0x00007ffffffff000, %rax
 	movq %rax, TF_IP(%rsp)
 	jmp 1b
+	.cfi_endproc
 
 /* -- first run of a thread (switch.S jumps here through the prepared stack) ------------------------------- */
 	.globl user_thread_start
 	.type user_thread_start, @function
 user_thread_start: /* rsp: the frame */
+	CFI_START_FRAME
 	xorl %ebp, %ebp
 	call upcall_fork_return
 	jmp return_to_user
+	.cfi_endproc
 
 	.globl kernel_thread_start
 	.type kernel_thread_start, @function
 kernel_thread_start: /* rbx: function, r12: its argument */
+	.cfi_startproc
+	.cfi_undefined CFI_RIP
 	xorl %ebp, %ebp
 	movq %r12, %rdi
 	call *%rbx
 	ud2
+	.cfi_endproc
 
 /* -- exceptions and interrupts ---------------------------------------------------------------------------- */
 	.type trap_common, @function
 trap_common:
+	CFI_START (TF_SIZE - TF_VECTOR)
 	PUSH_REGS
 	cld
 	SMAP_CLAC
@@ -156,11 +232,15 @@ trap_common:
 	jmp return_to_user
 1:	call trap_entry
 	POP_REGS
-	addq $16, %rsp
+	DROP 2
 	iretq
+	.cfi_endproc
 
+	.globl entry_trap_start, entry_trap_end
+entry_trap_start: /* to the end of the stubs: how a debug exception comes in */
 	.type trap_ist, @function
 trap_ist:
+	CFI_START (TF_SIZE - TF_VECTOR)
 	PUSH_REGS
 	cld
 	SMAP_CLAC
@@ -178,9 +258,11 @@ trap_ist:
 	testl %ebx, %ebx
 	jz 2f
 	swapgs
-2:	POP_REGS
-	addq $16, %rsp
+2:	.cfi_remember_state
+	POP_REGS
+	DROP 2
 	iretq
+	.cfi_restore_state
 3:	/* From ring 3: go on on the thread's own stack, where one may sleep. */
 	swapgs
 	movq %gs:CPU_KERNEL_SP, %rdi
@@ -194,6 +276,7 @@ trap_ist:
 	movq %rsp, %rdi
 	call trap_entry
 	jmp return_to_user
+	.cfi_endproc
 
 	.balign 16
 	.globl vector_stubs
@@ -217,5 +300,6 @@ vector_stubs:
 	.endif
 	.set vector, vector + 1
 	.endr
+entry_trap_end:
 
 	.section .note.GNU-stack, "", @progbits

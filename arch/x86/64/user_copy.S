@@ -3,12 +3,14 @@
  */
 #include <asm/smap.h>
 
+	.cfi_sections .debug_frame
 	.text
 /* size_t user_copy(void *dst, const void *src, size_t n): bytes NOT copied.  Four bytes go in one access: other threads
  * may look at the word (thread ids, futexes). */
 	.globl user_copy
 	.type user_copy, @function
 user_copy:
+	.cfi_startproc
 	SMAP_STAC
 	movl %edx, %r8d
 	movq %rdx, %rcx
@@ -29,11 +31,13 @@ user_copy:
 	EXTABLE(1b, 4b)
 	EXTABLE(5b, 2b)
 	EXTABLE(2b, 3b)
+	.cfi_endproc
 
 /* int user_cmpxchg(u32 *user, u32 old, u32 new, u32 *found): 0, or -1 if it faults. */
 	.globl user_cmpxchg
 	.type user_cmpxchg, @function
 user_cmpxchg:
+	.cfi_startproc
 	movl %esi, %eax
 	xorl %r8d, %r8d
 	SMAP_STAC
@@ -45,11 +49,13 @@ user_cmpxchg:
 3:	movl $-1, %r8d
 	jmp 2b
 	EXTABLE(1b, 3b)
+	.cfi_endproc
 
 /* size_t user_clear(void *dst, size_t n): bytes NOT cleared. */
 	.globl user_clear
 	.type user_clear, @function
 user_clear:
+	.cfi_startproc
 	SMAP_STAC
 	movl %esi, %edx
 	movq %rsi, %rcx
@@ -66,11 +72,13 @@ user_clear:
 	jmp 2b
 	EXTABLE(1b, 4b)
 	EXTABLE(2b, 3b)
+	.cfi_endproc
 
 /* long user_string(char *dst, const char *src, size_t n): length before the NUL, n if there is none, -1: fault. */
 	.globl user_string
 	.type user_string, @function
 user_string:
+	.cfi_startproc
 	SMAP_STAC
 	xorl %eax, %eax
 	testq %rdx, %rdx
@@ -87,5 +95,6 @@ user_string:
 3:	movq $-1, %rax
 	jmp 2b
 	EXTABLE(1b, 3b)
+	.cfi_endproc
 
 	.section .note.GNU-stack, "", @progbits

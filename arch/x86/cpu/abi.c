@@ -60,6 +60,8 @@ void abi_fill_siginfo(void *to, const struct siginfo *from)
 		break;
 	case SIGINFO_FAULT:
 		si->addr = from->addr;
+		si->addr_lsb =
+			from->signo == 7 && from->code == 4 ? PAGE_SHIFT : 0; /* SIGBUS, BUS_MCEERR_AR: how much is lost */
 		break;
 	case SIGINFO_RAW:
 		memcpy(si->raw, from->raw, sizeof(from->raw));

@@ -8,6 +8,9 @@
  *   ... in the kernel elsewhere                the machine dies: nothing but listed code touches user memory
  *   other exceptions in ring 3                 upcall: a signal
  *   other exceptions in the kernel             fixup or death
+ *
+ * A debugger in the kernel sees debug exceptions, breakpoints and NMIs first, and the machine before it dies
+ * (arch/x86/debug/trap.c).
  */
 #include <arch/debug.h>
 #include <arch/pgtable.h>
@@ -18,11 +21,14 @@
 #include <asm/machine.h>
 #include <asm/msr.h>
 #include <asm/shadow.h>
+#include "arch/x86/debug/internal.h"
+#include "kernel/lib/debugger.h"
 #include "kernel/lib/ksyms.h"
 #include "kernel/lib/printk.h"
 
 #define VECTOR_DEBUG 1
 #define VECTOR_NMI 2
+#define VECTOR_BREAKPOINT 3
 #define VECTOR_DOUBLE 8
 #define VECTOR_PAGE_FAULT 14
 #define VECTOR_MACHINE_CHECK 18
@@ -78,9 +84,10 @@ void exception_die(struct trap_frame *tf, vaddr_t fault_addr, const char *why)
 {
 	static bool dying;
 	unsigned vector = tf->vector & 31;
-	bool show_walk = vector == VECTOR_PAGE_FAULT || vector == VECTOR_DOUBLE;
+	bool show_walk = vector == VECTOR_PAGE_FAULT || vector == VECTOR_DOUBLE, debugger = debugger_wanted();
 
-	ipi_stop_others();
+	if (!debugger) /* it shows what the others did */
+		ipi_stop_others();
 	printk_force();
 	if (dying) {
 		printk("(vector %u at %lx while reporting)\n", vector, (unsigned long)tf->ip);
@@ -96,6 +103,8 @@ void exception_die(struct trap_frame *tf, vaddr_t fault_addr, const char *why)
 	arch_backtrace_frame(tf);
 	if (show_walk)
 		arch_dump_walk(fault_addr);
+	if (debugger)
+		debug_dying(tf);
 	cpu_exit(vector == VECTOR_DOUBLE ? EXIT_DOUBLE : EXIT_EXCEPTION);
 }
 
@@ -159,10 +168,15 @@ static bool debug_exception(struct trap_frame *tf)
 	return true;
 }
 
-static void exception(struct trap_frame *tf)
+/* What is on the way to the debugger must not stop for it. */
+#define TO_DEBUGGER __attribute__((noinline, section(".text.to_debugger")))
+
+static TO_DEBUGGER void exception(struct trap_frame *tf)
 {
 	unsigned vector = (unsigned)tf->vector;
 
+	if ((vector == VECTOR_DEBUG || vector == VECTOR_NMI || vector == VECTOR_BREAKPOINT) && debug_trap(tf))
+		return;
 	if (vector == VECTOR_DEBUG && debug_exception(tf))
 		return;
 	if (vector == VECTOR_NMI && ipi_stopping())
@@ -178,7 +192,7 @@ static void exception(struct trap_frame *tf)
 }
 
 /* Every vector but the system call. => interrupts off; entry.S goes on to return_to_user if from ring 3 */
-void trap_entry(struct trap_frame *tf)
+TO_DEBUGGER void trap_entry(struct trap_frame *tf)
 {
 	if (likely(tf->vector == VECTOR_PAGE_FAULT))
 		page_fault(tf);

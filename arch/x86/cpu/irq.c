@@ -7,6 +7,7 @@
 #include <arch/irq.h>
 #include <arch/upcall.h>
 #include <asm/machine.h>
+#include "arch/x86/debug/internal.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/printk.h"
 
@@ -137,4 +138,6 @@ void irq_dispatch(struct trap_frame *tf)
 	end_of_interrupt(vector);
 	cpu->preempt_count--;
 	cpu->irq_depth--;
+	if (unlikely(READ_ONCE(debugger_asked)))
+		debug_interrupted(tf);
 }

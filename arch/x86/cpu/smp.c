@@ -19,6 +19,7 @@
 #include <arch/upcall.h>
 #include <asm/machine.h>
 #include <asm/msr.h>
+#include "arch/x86/debug/internal.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
@@ -75,6 +76,7 @@ void ap_main(unsigned id)
 	arch_pgtable_load(arch_pgtable_kernel_root());
 	fpu_init_cpu();
 	apic_init_cpu();
+	watch_load();
 	state_set(AP_ARRIVED);
 	state_wait(AP_COMPARE, 0);
 	clock_warp_test();

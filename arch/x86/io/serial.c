@@ -2,51 +2,27 @@
  * serial.c - the console: a 16550 on COM1.  Layer 1 (x86).
  * Output polls (printk must work anywhere); input interrupts.  One console_write() at a time.
  */
+#include <arch/debugger.h>
 #include <arch/irq.h>
 #include <arch/upcall.h>
-#include <asm/io.h>
 #include <asm/machine.h>
+#include "arch/x86/io/uart.h"
 #include "kernel/lib/printk.h"
 
-#define COM1 0x3f8
-#define COM1_LINE 4
-#define FIFO_SIZE 16
-#define SPIN_MAX 1000000 /* a port that is not there must not hang the kernel */
-
-enum { UART_DATA = 0, UART_IER = 1, UART_FCR = 2, UART_LCR = 3, UART_MCR = 4, UART_LSR = 5 };
-#define IER_RECEIVE 0x01
-#define FCR_ENABLE_CLEAR 0x07
-#define LCR_DLAB 0x80
-#define LCR_8N1 0x03
-#define MCR_DTR_RTS_OUT2 0x0b /* OUT2 connects the interrupt */
-#define LSR_DATA 0x01
-#define LSR_EMPTY 0x20
+#define DEBUG_KEY 0x1d /* Ctrl-], as good as a break: stop for the debugger, where there is one */
 
 static bool present;
 static bool output_busy; /* the lock of the output side: interrupts off, innermost */
 
 void serial_init(void)
 {
-	outb(0, COM1 + UART_IER);
-	outb(LCR_DLAB, COM1 + UART_LCR);
-	outb(1, COM1 + UART_DATA); /* 115200 */
-	outb(0, COM1 + UART_IER);
-	outb(LCR_8N1, COM1 + UART_LCR);
-	outb(FCR_ENABLE_CLEAR, COM1 + UART_FCR);
-	outb(MCR_DTR_RTS_OUT2, COM1 + UART_MCR);
-	present = inb(COM1 + UART_LSR) != 0xff;
-}
-
-static void wait_empty(void)
-{
-	for (unsigned i = 0; i < SPIN_MAX && !(inb(COM1 + UART_LSR) & LSR_EMPTY); i++)
-		cpu_relax();
+	present = uart_init(COM1);
 }
 
 /* A holder that was stopped for good, or that we interrupted to die, must not keep the last words back. */
 static bool output_lock(void)
 {
-	for (unsigned i = 0; i < SPIN_MAX; i++) {
+	for (unsigned i = 0; i < UART_SPIN_MAX; i++) {
 		if (!__atomic_exchange_n(&output_busy, true, __ATOMIC_ACQUIRE))
 			return true;
 		cpu_relax();
@@ -64,8 +40,8 @@ void console_write(const char *s, size_t n)
 	flags = irq_save();
 	locked = output_lock();
 	for (size_t i = 0; i < n; i++) {
-		if (i % FIFO_SIZE == 0)
-			wait_empty();
+		if (i % UART_FIFO == 0)
+			uart_wait_empty(COM1);
 		outb((u8)s[i], COM1 + UART_DATA);
 	}
 	if (locked)
@@ -75,8 +51,16 @@ void console_write(const char *s, size_t n)
 
 static void serial_interrupt(void *ctx)
 {
-	while (inb(COM1 + UART_LSR) & LSR_DATA)
-		upcall_console_input(inb(COM1 + UART_DATA));
+	u8 status;
+
+	while ((status = inb(COM1 + UART_LSR)) & LSR_DATA) {
+		u8 byte = inb(COM1 + UART_DATA);
+
+		if (unlikely(debugger_armed) && (byte == DEBUG_KEY || status & LSR_BREAK))
+			debugger_asked = true;
+		else
+			upcall_console_input(byte);
+	}
 }
 
 void serial_irq_init(void)

@@ -3,6 +3,7 @@
  * With PAGING=scrambled it does not: shadow.c takes the place of this file.
  */
 #include <asm/mmu.h>
+#include <arch/debugger.h>
 #include <asm/msr.h>
 
 void arch_pgtable_init_root(void *root)
@@ -13,4 +14,9 @@ void arch_pgtable_init_root(void *root)
 void arch_pgtable_load(paddr_t root)
 {
 	write_cr3((unsigned long)root);
+}
+
+paddr_t arch_debug_root(void)
+{
+	return read_cr3() & PAGE_MASK;
 }

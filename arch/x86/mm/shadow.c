@@ -6,6 +6,7 @@
  * are few of them: when they are used up, all translations are forgotten, as a small TLB would.
  */
 #include <asm/mmu.h>
+#include <arch/debugger.h>
 #include <arch/cpu.h>
 #include <arch/phys.h>
 #include <asm/machine.h>
@@ -167,4 +168,9 @@ void shadow_dump(vaddr_t va)
 {
 	if (my_shadow()->generic && va < USER_END)
 		shadow_dump_tree(my_shadow()->generic, va);
+}
+
+paddr_t arch_debug_root(void)
+{
+	return my_shadow()->generic ?: arch_pgtable_kernel_root();
 }
