@@ -181,7 +181,7 @@ iso: setup
 		print(machine.make_iso(machine.from_environment(), 'build/pteron.iso', ''))"
 
 # -- what people type ------------------------------------------------------------------------------------------
-export ARCH PAGING BUILD SAN FW DISK SMP MEM TESTS T N ACCEL ICOUNT IOMMU APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS PART DOC
+export ARCH PAGING BUILD SAN FW DISK SMP MEM TESTS T N ACCEL ICOUNT IOMMU APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS PART DOC CONSOLE PORT GDB
 
 help:
 	@echo 'make run      boot Pteron with a shell on this terminal (Ctrl-A X leaves)'
@@ -189,7 +189,9 @@ help:
 	@echo 'make check    layers, headers, -Werror builds, formatting, cppcheck'
 	@echo "make host     mm/ in an ordinary process       TESTS='test_mmap*' FORMATS='pae tiny2' LONG=1 COVERAGE=1 SEED=n"
 	@echo "make guest    the ring-3 suite on one machine  TESTS='T0-*'"
-	@echo 'make debug    QEMU halted and a gdb connected to it'
+	@echo 'make debug    a machine that waits, gdb connected  STUB=qemu|kernel  CONSOLE=tmux  PORT=n'
+	@echo 'make replay   record a test, run and debug the recording  T=name'
+	@echo 'make walk     the guided walk of docs/book     T=4'
 	@echo 'make exec     run one static Linux program     PROG=./a.out ARGS=... WITH=dir'
 	@echo 'make bench    costs, beside those of Linux     PART=compare|alone  DOC=1'
 	@echo 'make profile  hottest functions of an operation T=mosaic/remap_resident_page  N=16'
@@ -207,6 +209,10 @@ guest: setup
 	@tools/run_guest.py
 debug: setup
 	@tools/debug.py
+replay: setup
+	@tools/replay.py
+walk: setup
+	@tools/walk.py
 exec: setup
 	@tools/exec.py
 bench: BUILD := $(BENCH_BUILD)
@@ -222,4 +228,4 @@ host: setup
 clean:
 	rm -rf build
 
-.PHONY: kernel root ramdisk iso help setup run test guest debug exec bench profile check host clean user
+.PHONY: kernel root ramdisk iso help setup run test guest debug replay walk exec bench profile check host clean user

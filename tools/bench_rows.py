@@ -16,7 +16,7 @@ class Row:
 
 
 # Groups of benchmarks that run on both kernels, each string in a machine of its own; and those that need the disk.
-GROUPS = ("null signal pipe futex fork anon fixed mprotect file cow mosaic notify", "uffd")
+GROUPS = ("null signal pipe futex fork anon fixed mprotect file cow mosaic notify", "uffd", "huge")
 DISK_GROUPS = "msync cache swap"
 
 REMAP = 20
@@ -45,6 +45,13 @@ ROWS = {
         Row("mprotect_back_per_page", "and back, per touched page"),
         Row("mremap_per_page", "mremap to another place, per touched page"),
         Row("mremap_aligned", "mremap of 1,024 touched pages by 2 MiB"),
+    ],
+    "Huge pages (2 MiB, two-level tables 4 MiB)": [
+        Row("huge_write_fault", "first store: made and cleared", goal=0),
+        Row("huge_read_fault", "first load: the huge zero page", goal=0),
+        Row("huge_split", "MADV_DONTNEED of one page of it: split", goal=0),
+        Row("huge_collapse", "MADV_COLLAPSE of the same, but for that page", goal=0),
+        Row("huge_dontneed", "MADV_DONTNEED of all of it", goal=0),
     ],
     "Faults": [
         Row("anon_write_fault", "anonymous, first store (the page is cleared)", limit=1000),

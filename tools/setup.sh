@@ -22,6 +22,7 @@ needed() {
 	mke2fs                    e2fsprogs
 	debugfs                   e2fsprogs
 	mkswap                    util-linux
+	qemu-img                  qemu-utils
 	gdb                       gdb
 	cppcheck                  cppcheck
 	clang-format              clang-format

@@ -223,12 +223,18 @@ def lanes():
     for arch, paging in FORMATS:
         out.append(guest_lane(machine(arch, paging, fw="bios", smp=2), "T0-01*,T0-07*,mm*", 120))
     out.append(guest_lane(machine("x86_64", "4level", fw="uefi", mem="1024", smp=2), "T0-01*,T0-07*,mm*", 200))
+    os.environ["SEED"] = str(SEED)    # for those that choose themselves
     for arch, paging in FORMATS:
         out.append(command_lane(f"gdb-{arch}-{paging}", [sys.executable, "tests/gdb/run.py", arch, paging], 180,
                                 f"make test LANES=gdb-{arch}-{paging}"))
+        out.append(command_lane(f"gdb-stub-{arch}-{paging}", [sys.executable, "tests/gdb/test_stub.py", arch, paging], 400,
+                                f"make test LANES=gdb-stub-{arch}-{paging} SEED={SEED}"))
     for arch, paging in (*FORMATS, SCRAMBLED):
         out.append(command_lane(f"gdb-commands-{arch}-{paging}", [sys.executable, "tests/gdb/test_commands.py", arch, paging], 240,
                                 f"make test LANES=gdb-commands-{arch}-{paging}"))
+    for arch, paging in FORMATS:
+        out.append(command_lane(f"gdb-walk-{arch}-{paging}", [sys.executable, "tests/gdb/test_walk.py", arch, paging], 240,
+                                f"make test LANES=gdb-walk-{arch}-{paging}"))
     if LONG:
         for arch, paging in FORMATS: # ten minutes: no store of a device is lost
             out.append(guest_lane(machine(arch, paging, smp=4), "T1-15,T1-06,X-06", 1500, f"pins-{arch}-{paging}",
@@ -237,7 +243,6 @@ def lanes():
         out.append(guest_lane(machine("x86_64", "4level", san="kasan", mem="1024"), "*", 900, "guest-kasan"))
     out.append(command_lane("exec", [sys.executable, "tests/host/test_exec.py"], 240, "make test LANES=exec"))
     out.append(command_lane("disks", [sys.executable, "tests/host/test_disks.py"], 240, "tests/host/test_disks.py"))
-    os.environ["SEED"] = str(SEED)    # for those that choose themselves
     out.append(command_lane("cuts", [sys.executable, "tests/crash/test_cuts.py"], 3600 if LONG else 240,
                             f"make test LANES=cuts SEED={SEED}"))
     out.append(command_lane("fsx", [sys.executable, "tests/fsx/test_fsx.py"], 9000 if LONG else 400,

@@ -181,6 +181,7 @@ static const struct {
 	{"fork", bench_fork},     {"file", bench_file},        {"msync", bench_msync},       {"cache", bench_cache},
 	{"mosaic", bench_mosaic}, {"faults", bench_faults},    {"locks", bench_locks},       {"umk", bench_umk},
 	{"swap", bench_swap},     {"notify", bench_notify},    {"uffd", bench_uffd},
+	{"huge", bench_huge},
 };
 
 static bool wanted(const char *name, int argc, char **argv)

@@ -70,6 +70,7 @@ void bench_pipe(void);
 void bench_futex(void);
 void bench_fork(void);
 void bench_anon(void);
+void bench_huge(void);
 void bench_mmap_fixed(void);
 void bench_mprotect(void);
 void bench_cow(void);

@@ -47,6 +47,7 @@ STOP(forbidden)
 STOP(pin)
 STOP(shootdown)
 STOP(locks)
+STOP(after)
 STOP(scene)
 
 static void need(bool good, const char *what)
@@ -111,6 +112,7 @@ static volatile unsigned char *first_touch(void)
 	stop_touch(p);
 	(void)p[0]; /* reading: the page of zeros is enough */
 	p[0] = 1;   /* writing: a page of its own */
+	stop_after(p);
 	return p;
 }
 
@@ -137,8 +139,10 @@ static pid_t copy_on_write(volatile unsigned char *p, int *tell)
 {
 	pid_t child = sleeping_child(tell);
 
+	usleep(50000); /* now it sleeps */
 	stop_cow(p);
 	p[0] = 2;
+	stop_after(p);
 	return child;
 }
 
@@ -158,6 +162,7 @@ static volatile unsigned char *store_to_file(int *fd)
 	(void)p[0];
 	stop_store(p);
 	p[0] = 'A';
+	stop_after(p);
 	return p;
 }
 
@@ -167,6 +172,7 @@ static void write_back(volatile unsigned char *p)
 	stop_writeback(p);
 	need(!msync((void *)p, P, MS_SYNC), "msync");
 	trace(0);
+	stop_after(p);
 }
 
 static void make_swap_file(const char *path)
@@ -193,6 +199,7 @@ static volatile unsigned char *out_and_in(void)
 	need(!madvise((void *)p, 4 * P, 21), "madvise"); /* the second time they are clean, and go */
 	stop_swap(p);
 	need(p[0] == 10, "swapped page");
+	stop_after(p);
 	return p;
 }
 
@@ -222,6 +229,7 @@ static volatile unsigned char *nonlinear(void)
 	need(!madvise((void *)p, 8 * P, MADV_DONTNEED), "madvise"); /* the entries of eight keep offset and grant */
 	stop_nonlinear(p);
 	need(p[0] == 'a' + WINDOW - 1, "remapped page");
+	stop_after(p);
 	signal(SIGSEGV, on_fault);
 	if (!sigsetjmp(after_fault, 1)) {
 		stop_forbidden(p + P);
@@ -274,6 +282,7 @@ static void shootdown(void)
 	usleep(20000);
 	stop_shootdown(p);
 	need(!mprotect((void *)p, P, PROT_READ), "mprotect");
+	stop_after(p);
 	over = true;
 	pthread_join(thread, NULL);
 }

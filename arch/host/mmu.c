@@ -7,6 +7,8 @@
  *                                     -> walk: every level by its entry; the leaf's A, and D for a store, are set by
  *                                        compare and exchange, so that a software change in between is seen -> TLB
  *
+ * Of a huge page (a leaf at level 1) the TLB remembers the base pages that were used, as real ones may.
+ *
  * Entries are read with hw_pte_get_lockless() and changed with hw_pte_cmpxchg() only: other CPUs run in between, but
  * no interrupt arrives in the middle of an instruction.  That is what mm relies on when it frees a table after a flush.
  */
@@ -106,25 +108,30 @@ static pte_t upper_entry(const struct mmu *m, void *table, unsigned level, vaddr
 	return hw_pte_get_lockless(hw_pte_at(table, index));
 }
 
-/* The leaf table, or NULL. */
-static void *find_table(struct cpu *cpu, vaddr_t va)
+/* The leaf entry, and at which level; NULL: there is none. */
+static struct hw_pte *find_leaf(struct cpu *cpu, vaddr_t va, unsigned *leaf_level)
 {
 	const struct mmu *m = &mmus[cpu->id];
 	void *table = tlb_table(cpu, va);
 
+	*leaf_level = 0;
 	if (table)
-		return table;
+		return hw_pte_at(table, pt_index(0, va));
 	table = host_ram(m->root);
 	for (unsigned level = ROOT_LEVEL; level > 0; level--) {
 		pte_t entry = upper_entry(m, table, level, va);
 
+		if (level == 1 && pte_is_huge(entry, 1)) {
+			*leaf_level = 1;
+			return hw_pte_at(table, pt_index(1, va));
+		}
 		if (!pte_is_table(entry, level))
 			return NULL;
 		table = host_ram((paddr_t)pte_table_pfn(entry) << PAGE_SHIFT);
 		BUG_ON(!table); /* no RAM there: a torn or wild entry */
 	}
 	tlb_fill_table(cpu, va, table);
-	return table;
+	return hw_pte_at(table, pt_index(0, va));
 }
 
 static bool allows(bool write, bool exec, enum fault_access access)
@@ -134,13 +141,13 @@ static bool allows(bool write, bool exec, enum fault_access access)
 
 /* The leaf: true if the access may go on, with A and D set.  Hardware reads the entry at once, we perhaps in halves: what
  * was read counts if the whole is still the same, even when there is nothing to set. */
-static bool take_leaf(struct walk *w, struct hw_pte *hw)
+static bool take_leaf(struct walk *w, struct hw_pte *hw, unsigned level)
 {
 	pte_t seen, want;
 
 	do {
 		seen = want = hw_pte_get_lockless(hw);
-		w->present = pte_accessible(seen);
+		w->present = pte_accessible(seen) && !pte_is_table(seen, level); /* a huge one may just have been split */
 		if (!w->present)
 			return false;
 		w->write = pte_hw_write(seen);
@@ -151,20 +158,21 @@ static bool take_leaf(struct walk *w, struct hw_pte *hw)
 		if (w->access == FAULT_WRITE)
 			want = pte_mkdirty(want);
 	} while (!hw_pte_cmpxchg(hw, seen, want));
-	w->pfn = pte_pfn(want);
+	w->pfn = pte_pfn(want) + (level ? pt_index(0, w->va) : 0);
 	w->dirty = pte_dirty(want);
 	return true;
 }
 
 static bool walk(struct walk *w)
 {
-	void *table;
+	struct hw_pte *hw;
+	unsigned level;
 
 	w->present = false;
 	if (w->va >= USER_END)
 		return false;
-	table = find_table(w->cpu, w->va);
-	if (!table || !take_leaf(w, hw_pte_at(table, pt_index(0, w->va))))
+	hw = find_leaf(w->cpu, w->va, &level);
+	if (!hw || !take_leaf(w, hw, level))
 		return false;
 	tlb_fill(w->cpu, w->va, w->pfn, w->write, w->exec, w->dirty);
 	return true;

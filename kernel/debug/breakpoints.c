@@ -14,21 +14,20 @@
 #include <arch/pgtable.h>
 #include "kernel/debug/internal.h"
 #include "kernel/lib/errno.h"
-#include "kernel/lib/string.h"
 #include "mm/pgtable/pgtable.h"
 
 #define POINTS_MAX 64
 
+static unsigned next_free; /* slots are used in turn, so that what was cleared is remembered for long */
+
 static struct point {
 	bool used, planted;
-	vaddr_t va;
+	vaddr_t va;        /* also of one that was cleared: a CPU may be on its way from there */
 	struct page *page; /* NULL: in the kernel */
 	u8 original;
 } points[POINTS_MAX];
 
 static struct page *unused_pages[POINTS_MAX]; /* ours for nothing; w: settle and the debugger, never at once */
-
-static const struct target nobody; /* CPU 0; kernel addresses are the same for all */
 
 /* The frame that a program has at @va, if it is ordinary memory. */
 static struct page *frame_at(struct pgtable *space, vaddr_t va)
@@ -55,12 +54,9 @@ static void frame_set(struct page *page, vaddr_t va, u8 byte)
 	page_kunmap(mapped);
 }
 
-static bool get_byte(const struct point *p, u8 *byte)
+static u8 get_byte(const struct point *p)
 {
-	if (!p->page)
-		return debug_read(&nobody, p->va, byte, 1) == 1;
-	*byte = frame_byte(p->page, p->va);
-	return true;
+	return p->page ? frame_byte(p->page, p->va) : arch_debug_code(p->va);
 }
 
 static void set_byte(const struct point *p, u8 byte)
@@ -68,41 +64,57 @@ static void set_byte(const struct point *p, u8 byte)
 	if (p->page)
 		frame_set(p->page, p->va, byte);
 	else
-		debug_write(&nobody, p->va, &byte, 1);
+		arch_debug_set_code(p->va, byte);
 }
 
 void breakpoints_plant(void)
 {
 	for (struct point *p = points; p < points + POINTS_MAX; p++)
-		if (p->used && get_byte(p, &p->original)) {
-			set_byte(p, DEBUG_BREAKPOINT_INSN);
+		if (p->used) {
+			p->original = get_byte(p);
 			p->planted = true;
+			set_byte(p, DEBUG_BREAKPOINT_INSN);
 		}
 }
 
 /* Last planted first, as two may be at one place. A byte that has become another one meanwhile is let alone. */
-void breakpoints_lift(void)
+static void lift(bool in_frames)
 {
-	u8 byte;
-
 	for (struct point *p = points + POINTS_MAX; p-- > points;)
-		if (p->planted) {
-			if (get_byte(p, &byte) && byte == DEBUG_BREAKPOINT_INSN)
-				set_byte(p, p->original);
+		if (p->planted && in_frames == (p->page != NULL)) {
 			p->planted = false;
+			if (get_byte(p) == DEBUG_BREAKPOINT_INSN)
+				set_byte(p, p->original);
 		}
 }
 
-bool upcall_debugger_planted(vaddr_t ip)
+void upcall_debugger_lift(void)
+{
+	lift(false);
+}
+
+/* The kernel's first: others may be met on the way to frames. */
+void breakpoints_lift(void)
+{
+	lift(false);
+	lift(true);
+}
+
+enum debug_planted upcall_debugger_planted(vaddr_t ip)
 {
 	struct page *page = ip < USER_END ? frame_at(this_cpu()->loaded, ip) : NULL;
+	bool once = false;
 
 	if (ip < USER_END && !page)
-		return false;
+		return DEBUG_NOT_PLANTED;
 	for (const struct point *p = points; p < points + POINTS_MAX; p++)
-		if (p->planted && p->page == page && (page ? !((p->va ^ ip) & ~PAGE_MASK) : p->va == ip))
-			return true;
-	return false;
+		if (p->va && p->page == page && (page ? !((p->va ^ ip) & ~PAGE_MASK) : p->va == ip)) {
+			if (p->planted)
+				return DEBUG_PLANTED;
+			once = true;
+		}
+	return once && get_byte(&(struct point){.va = ip, .page = page}) != DEBUG_BREAKPOINT_INSN ? DEBUG_NO_LONGER
+	                                                                                          : DEBUG_NOT_PLANTED;
 }
 
 /* -- frames that are kept ------------------------------------------------------------------------------------------- */
@@ -137,9 +149,12 @@ static struct point *find(vaddr_t va)
 
 static struct point *find_free(void)
 {
-	for (struct point *p = points; p < points + POINTS_MAX; p++)
+	for (unsigned i = 0; i < POINTS_MAX; i++) {
+		struct point *p = &points[next_free++ % POINTS_MAX];
+
 		if (!p->used)
 			return p;
+	}
 	return NULL;
 }
 
@@ -147,7 +162,7 @@ static void clear(struct point *p)
 {
 	if (p->page)
 		keep_for_later(p->page);
-	memset(p, 0, sizeof(*p));
+	p->used = false;
 }
 
 int breakpoint_set(const struct target *t, vaddr_t va)

@@ -65,6 +65,7 @@ void stop_reply(struct writer *w);
 /* -- resume.c: true: the machine goes on, and the answer, if any, comes later */
 bool resume_all(struct reader *r, struct writer *w, bool step);
 bool resume_each(struct reader *r, struct writer *w); /* after "vCont" */
+void resume_ended(void);                              /* the machine stands again */
 
 /* -- describe.c: documents that gdb reads in pieces; NULL: no such one */
 const char *describe_target(size_t *length);

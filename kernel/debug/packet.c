@@ -3,6 +3,8 @@
  */
 #include "kernel/debug/packet.h"
 
+#include "kernel/debug/hex.h"
+
 #define CTRL_C 0x03
 #define ESCAPE '}'
 #define ESCAPE_XOR 0x20
@@ -14,20 +16,6 @@ static int next(struct packet_link *link)
 
 	link->pushed = 0;
 	return c ? c : link->get();
-}
-
-static int hex_value(int c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static char hex_digit(unsigned n)
-{
-	return "0123456789abcdef"[n & 15];
 }
 
 /* -- receiving ---------------------------------------------------------------------------------------------------- */

@@ -4,8 +4,10 @@
  *   c [ADDR]  s [ADDR]  C SIG[;ADDR]  S SIG[;ADDR]        signals mean nothing here
  *   vCont;ACTION[:THREAD]...                              the first that fits a CPU is its; without one it stands
  *
- * A thread that runs nowhere can only go on with everybody else.
+ * A thread that runs nowhere can only go on with everybody else.  A program's thread that makes one step may well be
+ * interrupted meanwhile, but it stays on its CPU, as that is what gdb takes it for.
  */
+#include <arch/pgtable.h>
 #include <arch/smp.h>
 #include "kernel/debug/internal.h"
 #include "kernel/lib/errno.h"
@@ -18,6 +20,32 @@ struct wish {
 	unsigned step; /* NO_CPU: none */
 };
 
+/* Whose step is under way, and where it may run otherwise. */
+static struct thread *stepper;
+static unsigned long stepper_allowed;
+
+static void keep_on_cpu(struct thread *task, unsigned cpu)
+{
+	stepper = task;
+	stepper_allowed = task->allowed;
+	task->allowed = BIT(cpu);
+}
+
+static bool exists(const struct thread *task)
+{
+	for (const struct thread *t = thread_next_unlocked(NULL); t; t = thread_next_unlocked(t))
+		if (t == task)
+			return true;
+	return false;
+}
+
+void resume_ended(void)
+{
+	if (stepper && exists(stepper))
+		stepper->allowed = stepper_allowed;
+	stepper = NULL;
+}
+
 static void carry_out(const struct wish *wish)
 {
 	unsigned long go = wish->go;
@@ -27,6 +55,8 @@ static void carry_out(const struct wish *wish)
 		struct target t = target_of_cpu(wish->step);
 		struct debug_who who = target_who(&t);
 
+		if (arch_debug_ip(&who) < USER_END)
+			keep_on_cpu(target_thread(&t), wish->step);
 		debug_read(&t, arch_debug_ip(&who), insn, sizeof(insn));
 		if (!arch_debug_step(wish->step, insn))
 			go = ~0UL;

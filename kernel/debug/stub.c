@@ -86,8 +86,10 @@ static bool verbose(struct reader *r, struct writer *w)
 		write_text(w, "vCont;c;C;s;S");
 	else if (read_word(r, "Cont"))
 		return resume_each(r, w);
-	else if (read_word(r, "Kill"))
+	else if (read_word(r, "Kill")) {
+		packet_send(&session.link, "OK", 2);
 		cpu_poweroff();
+	}
 	return false;
 }
 
@@ -196,6 +198,7 @@ static void tell(void)
 void upcall_debugger(const struct debug_stop *stop)
 {
 	breakpoints_lift();
+	resume_ended();
 	session.stop = *stop;
 	session.cpu = this_cpu()->id;
 	session.chosen = target_of_cpu(session.cpu);

@@ -3,16 +3,8 @@
  */
 #include "kernel/debug/text.h"
 
+#include "kernel/debug/hex.h"
 #include "kernel/lib/string.h"
-
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
 
 bool read_char(struct reader *r, char c)
 {
@@ -37,19 +29,19 @@ bool read_hex(struct reader *r, u64 *value)
 	const char *start = r->p;
 
 	*value = 0;
-	for (; r->p < r->end && digit(*r->p) >= 0; r->p++) {
+	for (; r->p < r->end && hex_value(*r->p) >= 0; r->p++) {
 		if (*value >> 60)
 			return false;
-		*value = *value << 4 | (u64)digit(*r->p);
+		*value = *value << 4 | (u64)hex_value(*r->p);
 	}
 	return r->p > start;
 }
 
 bool read_hex_byte(struct reader *r, u8 *byte)
 {
-	if (reader_left(r) < 2 || digit(r->p[0]) < 0 || digit(r->p[1]) < 0)
+	if (reader_left(r) < 2 || hex_value(r->p[0]) < 0 || hex_value(r->p[1]) < 0)
 		return false;
-	*byte = (u8)(digit(r->p[0]) << 4 | digit(r->p[1]));
+	*byte = (u8)(hex_value(r->p[0]) << 4 | hex_value(r->p[1]));
 	r->p += 2;
 	return true;
 }
@@ -94,8 +86,8 @@ void write_hex(struct writer *w, u64 value)
 void write_bytes(struct writer *w, const void *data, size_t n)
 {
 	for (const u8 *p = data; n > 0; p++, n--) {
-		write_char(w, "0123456789abcdef"[*p >> 4]);
-		write_char(w, "0123456789abcdef"[*p & 15]);
+		write_char(w, hex_digit(*p >> 4u));
+		write_char(w, hex_digit(*p));
 	}
 }
 

@@ -224,7 +224,7 @@ static void disk_watch(void *arg)
 	}
 	disk_interrupt(disk); /* an interrupt that was lost costs five seconds, not the system */
 	oldest = oldest_request(disk, &count);
-	if (oldest && now - max(oldest, disk->reported_ns) >= SILENCE_NS) {
+	if (oldest && (s64)(now - max(oldest, disk->reported_ns)) >= (s64)SILENCE_NS) { /* it may be newer than now */
 		disk->reported_ns = now;
 		printk("%s: no answer for %llu s, %u requests in flight\n", disk->block.name,
 		       (unsigned long long)((now - oldest) / NSEC_PER_SEC), count);

@@ -8,6 +8,7 @@
 #include "kernel/lib/err.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
+#include "mm/pgtable/huge.h"
 #include "mm/object/pagecache.h"
 #include "mm/phys/slab.h"
 #include "mm/space/space.h"
@@ -208,18 +209,15 @@ static void fill_stat(struct edu_stat *st, const struct page *page, bool zero)
 static int stat_address(struct edu_stat *st)
 {
 	struct mm *mm = user_pins_mm();
-	struct pt_slot slot;
-	pte_t pte;
+	struct pt_reading r;
 
 	if (st->addr >= USER_END)
 		return -EFAULT;
 	rwsem_read_lock(&mm->lock);
-	slot = pt_lock(&mm->pt, (vaddr_t)st->addr);
-	if (slot.hw) {
-		pte = hw_pte_get(slot.hw);
-		if (pte_has_page(pte))
-			fill_stat(st, pfn_to_page(pte_pfn(pte)), pte_special(pte));
-		pt_unlock(slot);
+	if (pt_read_lock(&mm->pt, (vaddr_t)st->addr, &r)) {
+		if (pte_has_page(r.pte))
+			fill_stat(st, pfn_to_page(pte_pfn(r.pte)), pte_special(r.pte));
+		pt_read_unlock(&r);
 	}
 	rwsem_read_unlock(&mm->lock);
 	return 0;

@@ -108,6 +108,16 @@ static void choose_mprotect(void)
 	mprotect_strict = option_value("mprotect", text, sizeof(text)) && !strcmp(text, "strict-2007");
 }
 
+/* thp=always, madvise (the default), never: when faults make huge pages. */
+static void choose_thp(void)
+{
+	char text[8];
+
+	if (!option_value("thp", text, sizeof(text)))
+		return;
+	thp_mode = !strcmp(text, "always") ? THP_ALWAYS : !strcmp(text, "never") ? THP_NEVER : THP_MADVISE;
+}
+
 /* pins=linux-compat: as /proc/sys/vm/pin_longterm. */
 static void choose_pins(void)
 {
@@ -181,6 +191,7 @@ static void boot_thread(void *arg)
 	process_subsystem_init();
 	choose_mutation();
 	choose_mprotect();
+	choose_thp();
 	choose_pins();
 	devices_init();
 	machine_stop_hook = stop_machine;

@@ -33,7 +33,7 @@ static void print_usage(struct proc_buf *b, const struct vma_usage *u)
 	print_line(b, "Anonymous", KIB(u->anonymous));
 	print_line(b, "KSM", 0);
 	print_line(b, "LazyFree", KIB(u->lazy_free));
-	print_line(b, "AnonHugePages", 0);
+	print_line(b, "AnonHugePages", KIB(u->anon_huge));
 	print_line(b, "ShmemPmdMapped", 0);
 	print_line(b, "FilePmdMapped", 0);
 	print_line(b, "Shared_Hugetlb", 0);
@@ -50,10 +50,12 @@ static void print_flags(struct proc_buf *b, unsigned flags)
 		unsigned flag;
 		char name[3];
 	} names[] = {
-		{VM_READ, "rd"},      {VM_WRITE, "wr"},        {VM_EXEC, "ex"},     {VM_MAYSHARE, "sh"},   {VM_MAYREAD, "mr"},
-		{VM_MAYWRITE, "mw"},  {VM_MAYEXEC, "me"},      {VM_SHARED, "ms"},   {VM_GROWSDOWN, "gd"},  {VM_LOCKED, "lo"},
-		{VM_SEQ_READ, "sr"},  {VM_RAND_READ, "rr"},    {VM_DONTCOPY, "dc"}, {VM_NORESERVE, "nr"},  {VM_NONLINEAR, "nl"},
-		{VM_MANYPROTS, "mp"}, {VM_UFFD_MISSING, "um"}, {VM_UFFD_WP, "uw"},  {VM_UFFD_MINOR, "ui"},
+		{VM_READ, "rd"},         {VM_WRITE, "wr"},     {VM_EXEC, "ex"},       {VM_MAYSHARE, "sh"},
+		{VM_MAYREAD, "mr"},      {VM_MAYWRITE, "mw"},  {VM_MAYEXEC, "me"},    {VM_SHARED, "ms"},
+		{VM_GROWSDOWN, "gd"},    {VM_LOCKED, "lo"},    {VM_SEQ_READ, "sr"},   {VM_RAND_READ, "rr"},
+		{VM_DONTCOPY, "dc"},     {VM_NORESERVE, "nr"}, {VM_NONLINEAR, "nl"},  {VM_MANYPROTS, "mp"},
+		{VM_UFFD_MISSING, "um"}, {VM_UFFD_WP, "uw"},   {VM_UFFD_MINOR, "ui"}, {VM_HUGEPAGE, "hg"},
+		{VM_NOHUGEPAGE, "nh"},
 	};
 
 	proc_printf(b, "VmFlags: ");
@@ -68,6 +70,7 @@ static void print_details(struct proc_buf *b, struct mm *mm, vaddr_t start)
 	struct vma_usage u = {.rss = 0};
 	unsigned long size = 0;
 	unsigned flags = 0;
+	bool eligible = false;
 	struct vma *vma;
 
 	rwsem_read_lock(&mm->lock);
@@ -75,6 +78,7 @@ static void print_details(struct proc_buf *b, struct mm *mm, vaddr_t start)
 	if (vma && vma->start <= start) {
 		size = (vma->end - vma->start) >> PAGE_SHIFT;
 		flags = vma->flags;
+		eligible = vma_wants_huge(vma);
 		vma_usage(vma, &u);
 	}
 	rwsem_read_unlock(&mm->lock);
@@ -82,7 +86,7 @@ static void print_details(struct proc_buf *b, struct mm *mm, vaddr_t start)
 	print_line(b, "KernelPageSize", KIB(1));
 	print_line(b, "MMUPageSize", KIB(1));
 	print_usage(b, &u);
-	proc_printf(b, "THPeligible:           0\n");
+	proc_printf(b, "THPeligible:           %d\n", eligible);
 	print_flags(b, flags);
 }
 

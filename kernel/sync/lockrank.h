@@ -14,50 +14,50 @@
 #include "kernel/lib/types.h"
 
 /* RANK(name, what it guards): outermost first. */
-#define LOCK_RANKS(RANK)                                                       \
-	RANK(NONE, "unranked: held, but not ordered")                              \
-	RANK(FILE_POS, "a file description's position")                            \
-	RANK(MOUNT, "the list of mounts; rename across directories")               \
-	RANK(SWAP_FILES, "which devices and files are swap areas")                 \
-	RANK(INODE_PARENT, "a directory, while one of its children is locked too") \
-	RANK(INODE, "an inode: contents of a directory, size, writes")             \
-	RANK(TTY, "a terminal's reader side")                                      \
-	RANK(PIPE, "a pipe's buffers")                                             \
-	RANK(PROC, "the tree of processes")                                        \
-	RANK(SWAP_SETUP, "which swap areas are in use")                            \
-	RANK(MM_LIST, "the list of address spaces (debug builds)")                 \
-	RANK(MMAP, "the ranges of an address space")                               \
-	RANK(INVALIDATE, "a file's size against faults")                           \
-	RANK(ANON_FIRST, "an address space's ranges without a family yet")         \
-	RANK(PAGE, "the page lock; several: ascending pfn")                        \
-	RANK(INODE_LOAD, "a file system's inodes, while one is read in")           \
-	RANK(FS_META, "a file system's allocation data")                           \
-	RANK(BUFFER, "a cached device block")                                      \
-	RANK(MAPS, "who maps an object: links and the nonlinear index")            \
-	RANK(ANON, "an anonymous family")                                          \
-	RANK(PT_UPPER, "non-leaf entries of one tree")                             \
-	RANK(PTL, "the entries of one leaf table; several: ascending address")     \
-	RANK(NOTIFIER, "who subscribed to a tree, ranges in flight")               \
-	RANK(SUBSCRIBER, "a secondary MMU's own state")                            \
-	RANK(SWAP, "swap slots")                                                   \
-	RANK(PAGES, "an object's page cache tree")                                 \
-	RANK(FLUSHER, "the list of dirty objects")                                 \
-	RANK(FILES, "a table of file descriptors")                                 \
-	RANK(DENTRY, "the tree of cached names")                                   \
-	RANK(INODE_TABLE, "a file system's live inodes, dirty lists and the like") \
-	RANK(DEVICE, "a driver's own state")                                       \
-	RANK(BLOCK, "block request queues")                                        \
-	RANK(FUTEX, "one bucket of waiting futexes")                               \
-	RANK(UFFD, "who waits on a userfaultfd; whose address space it is")        \
-	RANK(SIGNAL, "pending signals and handlers")                               \
-	RANK(THREADS, "the list of all threads")                                   \
-	RANK(TIMER, "the timer tree")                                              \
-	RANK(LRU, "one CPU's lists of pages by age")                               \
-	RANK(SLAB, "one slab cache")                                               \
-	RANK(BUDDY, "one zone of free pages")                                      \
-	RANK(SLEEPLOCK, "the waiters of one mutex or rwsem")                       \
-	RANK(WAITQ, "one wait queue")                                              \
-	RANK(RUNQ, "one CPU's run queue")                                          \
+#define LOCK_RANKS(RANK)                                                            \
+	RANK(NONE, "unranked: held, but not ordered")                                   \
+	RANK(FILE_POS, "a file description's position")                                 \
+	RANK(MOUNT, "the list of mounts; rename across directories")                    \
+	RANK(SWAP_FILES, "which devices and files are swap areas")                      \
+	RANK(INODE_PARENT, "a directory, while one of its children is locked too")      \
+	RANK(INODE, "an inode: contents of a directory, size, writes")                  \
+	RANK(TTY, "a terminal's reader side")                                           \
+	RANK(PIPE, "a pipe's buffers")                                                  \
+	RANK(PROC, "the tree of processes")                                             \
+	RANK(SWAP_SETUP, "which swap areas are in use")                                 \
+	RANK(MM_LIST, "the list of address spaces (debug builds)")                      \
+	RANK(MMAP, "the ranges of an address space")                                    \
+	RANK(INVALIDATE, "a file's size against faults")                                \
+	RANK(ANON_FIRST, "an address space's ranges without a family yet")              \
+	RANK(PAGE, "the page lock; several: ascending pfn")                             \
+	RANK(INODE_LOAD, "a file system's inodes, while one is read in")                \
+	RANK(FS_META, "a file system's allocation data")                                \
+	RANK(BUFFER, "a cached device block")                                           \
+	RANK(MAPS, "who maps an object: links and the nonlinear index")                 \
+	RANK(ANON, "an anonymous family")                                               \
+	RANK(PT_UPPER, "non-leaf and huge entries of one tree; two: ascending address") \
+	RANK(PTL, "the entries of one leaf table; several: ascending address")          \
+	RANK(NOTIFIER, "who subscribed to a tree, ranges in flight")                    \
+	RANK(SUBSCRIBER, "a secondary MMU's own state")                                 \
+	RANK(SWAP, "swap slots")                                                        \
+	RANK(PAGES, "an object's page cache tree")                                      \
+	RANK(FLUSHER, "the list of dirty objects")                                      \
+	RANK(FILES, "a table of file descriptors")                                      \
+	RANK(DENTRY, "the tree of cached names")                                        \
+	RANK(INODE_TABLE, "a file system's live inodes, dirty lists and the like")      \
+	RANK(DEVICE, "a driver's own state")                                            \
+	RANK(BLOCK, "block request queues")                                             \
+	RANK(FUTEX, "one bucket of waiting futexes")                                    \
+	RANK(UFFD, "who waits on a userfaultfd; whose address space it is")             \
+	RANK(SIGNAL, "pending signals and handlers")                                    \
+	RANK(THREADS, "the list of all threads")                                        \
+	RANK(TIMER, "the timer tree")                                                   \
+	RANK(LRU, "one CPU's lists of pages by age")                                    \
+	RANK(SLAB, "one slab cache")                                                    \
+	RANK(BUDDY, "one zone of free pages")                                           \
+	RANK(SLEEPLOCK, "the waiters of one mutex or rwsem")                            \
+	RANK(WAITQ, "one wait queue")                                                   \
+	RANK(RUNQ, "one CPU's run queue")                                               \
 	RANK(CONSOLE, "the console; printk")
 
 #define LOCK_RANK_ENUM(name, what) LOCK_##name,

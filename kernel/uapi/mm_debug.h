@@ -150,6 +150,7 @@ enum {
 	MM_PAGE_EXCLUSIVE = 8,
 	MM_PAGE_CACHED = 16,
 	MM_PAGE_UPTODATE = 32,
+	MM_PAGE_HUGE = 64, /* a huge entry maps it; then there is no leaf table */
 };
 struct mm_entry {
 	uint64_t addr;  /* in: in the caller's address space */

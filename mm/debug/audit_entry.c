@@ -6,6 +6,7 @@
  */
 #include "mm/debug/audit.h"
 #include "mm/object/pagecache.h"
+#include "mm/pgtable/huge.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -14,6 +15,7 @@ struct walk {
 	struct vma *vma;     /* NULL: between the vmas */
 	unsigned long pages; /* that count as resident, of the whole mm */
 	unsigned long swapped;
+	unsigned long huge; /* entries */
 };
 
 #define entry_error(w, va, fmt, ...) audit_error((w)->a, "entry %lx: " fmt, (unsigned long)(va), ##__VA_ARGS__)
@@ -171,11 +173,28 @@ static int check_extent(struct pt_extent *x, void *ctx)
 	return 0;
 }
 
+/* Every part is judged as a base page's entry; the whole must lie in the vma, and be aligned. => pt->lock held */
+static int check_huge(struct pt_huge *h, void *ctx)
+{
+	struct walk *w = ctx;
+
+	w->huge++;
+	if (!pte_reserved_ok(h->pte, 1))
+		entry_error(w, h->base, "a bit is set that a huge entry must not have");
+	if (!pt_huge_whole(h) || !w->vma || w->vma->object)
+		entry_error(w, h->base, "huge, but not all in one range of anonymous memory");
+	if (!IS_ALIGNED(pte_pfn(h->pte), PT_HUGE_PAGES))
+		entry_error(w, h->base, "huge, and begins with frame %lx", pte_pfn(h->pte));
+	for (vaddr_t va = h->va; va < h->end; va += PAGE_SIZE)
+		check_entry(w, va, pt_huge_part(h->pte, pt_index(0, va)));
+	return 0;
+}
+
 static void check_hole(struct walk *w, struct mm *mm, vaddr_t start, vaddr_t end)
 {
 	w->vma = NULL;
 	if (start < end)
-		pt_walk(&mm->pt, start, end, check_extent, w);
+		pt_walk_huge(&mm->pt, start, end, check_extent, check_huge, w);
 }
 
 static void check_vma(struct walk *w, struct vma *vma)
@@ -185,7 +204,7 @@ static void check_vma(struct walk *w, struct vma *vma)
 	w->vma = vma;
 	if (lock)
 		rwsem_read_lock(lock);
-	pt_walk(&vma->mm->pt, vma->start, vma->end, check_extent, w);
+	pt_walk_huge(&vma->mm->pt, vma->start, vma->end, check_extent, check_huge, w);
 	if (lock)
 		rwsem_read_unlock(lock);
 }
@@ -193,7 +212,7 @@ static void check_vma(struct walk *w, struct vma *vma)
 void audit_entries(struct audit *a, struct mm *mm)
 {
 	struct walk w = {.a = a};
-	unsigned long tables = pt_count_tables(&mm->pt);
+	unsigned long tables = pt_count_tables(&mm->pt), deposits = pt_count_deposits(&mm->pt);
 	vaddr_t at = 0;
 
 	for (struct vma *vma = vma_first(mm); vma; vma = vma_next(vma)) {
@@ -208,5 +227,8 @@ void audit_entries(struct audit *a, struct mm *mm)
 		audit_error(a, "mm counts %lu swap entries and has %lu", mm->pt.nr_swap, w.swapped);
 	if (tables != mm->pt.nr_tables)
 		audit_error(a, "mm counts %lu table pages and has %lu", mm->pt.nr_tables, tables);
-	a->tables += tables;
+	if (w.huge != mm->pt.nr_huge || w.huge != deposits)
+		audit_error(a, "mm counts %lu huge entries, has %lu, and %lu deposited tables", mm->pt.nr_huge, w.huge,
+		            deposits);
+	a->tables += tables + deposits;
 }

@@ -7,6 +7,7 @@
 #include "kernel/lib/string.h"
 #include "mm/debug/debug.h"
 #include "mm/object/pagecache.h"
+#include "mm/pgtable/huge.h"
 #include "mm/pgtable/notifier.h"
 #include "mm/service/reap.h"
 #include "mm/space/space.h"
@@ -64,17 +65,18 @@ static void look_lockless(struct mm *mm, struct mm_entry *arg)
 
 static void look_locked(struct mm *mm, struct mm_entry *arg)
 {
-	struct pt_slot slot;
+	struct pt_reading r;
 
 	rwsem_read_lock(&mm->lock);
-	slot = pt_lock(&mm->pt, (vaddr_t)arg->addr);
-	if (slot.hw) {
-		pte_t pte = hw_pte_get(slot.hw);
-
-		describe_entry(arg, pte);
-		if (pte_has_page(pte) && pfn_valid(pte_pfn(pte)))
-			describe_page(arg, pfn_to_page(pte_pfn(pte)));
-		pt_unlock(slot);
+	if (pt_read_lock(&mm->pt, (vaddr_t)arg->addr, &r)) {
+		describe_entry(arg, r.pte);
+		if (pte_has_page(r.pte) && pfn_valid(pte_pfn(r.pte)))
+			describe_page(arg, pfn_to_page(pte_pfn(r.pte)));
+		if (r.lock == &mm->pt.lock) {
+			arg->page |= MM_PAGE_HUGE;
+			arg->table = 0;
+		}
+		pt_read_unlock(&r);
 	}
 	rwsem_read_unlock(&mm->lock);
 }

@@ -156,6 +156,15 @@ struct referenced {
 	bool locked;
 };
 
+/* Of a huge entry there is one accessed bit for all its pages: it is cleared for the first of them only, or they would
+ * all look unused once one was looked at. */
+static bool take_young(const struct rmap_hit *hit)
+{
+	if (hit->huge && pt_index(0, hit->va))
+		return pte_young(hit->pte);
+	return hw_pte_test_and_clear_young(hit->hw);
+}
+
 static bool count_young(const struct rmap_hit *hit, void *ctx)
 {
 	struct referenced *r = ctx;
@@ -164,8 +173,7 @@ static bool count_young(const struct rmap_hit *hit, void *ctx)
 		r->locked = true;
 		return false;
 	}
-	r->young +=
-		hw_pte_test_and_clear_young(hit->hw) | mmu_notify_clear_young(hit->pt, hit->va, hit->va + PAGE_SIZE, true);
+	r->young += take_young(hit) | mmu_notify_clear_young(hit->pt, hit->va, hit->va + PAGE_SIZE, true);
 	return true;
 }
 

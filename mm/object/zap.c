@@ -25,6 +25,7 @@
 #include "mm/object/pagecache.h"
 #include "mm/object/pin_witness.h"
 #include "mm/object/swap.h"
+#include "mm/pgtable/huge.h"
 #include "mm/pgtable/pte_trace.h"
 #include "mm/pgtable/pte_uffd.h"
 #include "mm/phys/lru.h"
@@ -152,8 +153,38 @@ static int zap_extent(struct pt_extent *x, void *ctx)
 	return 0;
 }
 
+/* All of it goes at once; a part is a matter of base entries.  Only anonymous memory has such. => pt->lock held */
+static int zap_huge(struct pt_huge *h, void *ctx)
+{
+	struct zap *z = ctx;
+	struct page *deposit;
+	pte_t old;
+
+	if (!pt_huge_whole(h) || MUTATION(1))
+		return PT_WALK_SPLIT;
+	ASSERT(!z->maps);
+	old = pt_clear_huge(h, &deposit);
+	TRACE(TRACE_CLEAR, h->pt, h->base, pte_pfn(old), pte_trace(old), 0);
+	pt_deposit_free(deposit); /* it was in no tree */
+	mmu_gather_entry(z->gather, h->base);
+	mmu_gather_entry(z->gather, h->end - PAGE_SIZE);
+	if (pte_special(old))
+		return 0;
+	pgtable_account(h->pt, -(long)PT_HUGE_PAGES);
+	for (unsigned i = 0; i < PT_HUGE_PAGES; i++) {
+		struct page *page = pfn_to_page(pte_pfn(old)) + i;
+
+		__atomic_fetch_sub(&page->mapcount, 1, __ATOMIC_SEQ_CST);
+		lru_rescue(page);
+		if (page_test(page, PG_SWAPCACHE))
+			swap_drop_unused(page);
+		mmu_gather_page(z->gather, h->base + i * PAGE_SIZE, page);
+	}
+	return 0;
+}
+
 void zap_range(struct zap *z, vaddr_t start, vaddr_t end)
 {
 	ASSERT(!z->index || rwsem_write_held(&z->maps->lock));
-	pt_walk(z->gather->pt, start, end, zap_extent, z);
+	pt_walk_huge(z->gather->pt, start, end, zap_extent, zap_huge, z);
 }

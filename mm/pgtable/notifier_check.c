@@ -3,6 +3,7 @@
  *
  * Layer 4 (mm/pgtable).  Interface: notifier.h.
  */
+#include "mm/pgtable/huge.h"
 #include "mm/pgtable/notifier_internal.h"
 
 bool mmu_notify_covered(struct pgtable *pt, vaddr_t start, vaddr_t end)
@@ -39,13 +40,8 @@ static unsigned flying_over(const struct mmu_notifiers *n, vaddr_t va)
 }
 
 /* The CPU's entry must show the same page and allow as much. */
-static bool agrees(const struct mmu_translation *t, struct pt_slot slot)
+static bool agrees(const struct mmu_translation *t, pte_t pte)
 {
-	pte_t pte;
-
-	if (!slot.hw)
-		return false;
-	pte = hw_pte_get(slot.hw);
 	return pte_has_page(pte) && pte_accessible(pte) && pte_pfn(pte) == t->pfn && (!t->write || pte_hw_write(pte));
 }
 
@@ -66,11 +62,12 @@ static bool stands(struct mmu_notifiers *n, struct mmu_subscription *sub, const 
 
 static bool check_one(struct pgtable *pt, struct mmu_subscription *sub, const struct mmu_translation *t, unsigned own)
 {
-	struct pt_slot slot = pt_lock(pt, t->va);
-	bool ok = (slot.hw && agrees(t, slot)) || !stands(sub->notifiers, sub, t, own);
+	struct pt_reading r;
+	bool found = pt_read_lock(pt, t->va, &r);
+	bool ok = (found && agrees(t, r.pte)) || !stands(sub->notifiers, sub, t, own);
 
-	if (slot.hw)
-		pt_unlock(slot);
+	if (found)
+		pt_read_unlock(&r);
 	return ok;
 }
 

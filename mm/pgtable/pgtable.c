@@ -42,6 +42,8 @@ int pgtable_init(struct pgtable *pt)
 	pt->owed = pt->settled = 0;
 	pt->notifiers = NULL;
 	pt->nr_tables = 1;
+	pt->nr_huge = 0;
+	list_init(&pt->deposits);
 	pt->nr_pages = 0;
 	pt->nr_swap = 0;
 	pt->recent = NULL;
@@ -169,7 +171,7 @@ void pgtable_destroy(struct pgtable *pt)
 	struct flush f = {.pt = pt, .what = FLUSH_EVICT};
 	struct mmu_gather g;
 
-	ASSERT(pt->nr_pages == 0 && pt->nr_swap == 0);
+	ASSERT(pt->nr_pages == 0 && pt->nr_swap == 0 && pt->nr_huge == 0 && list_empty(&pt->deposits));
 	flush_everywhere(&f);
 	ASSERT(__atomic_load_n(&pt->cpu_mask, __ATOMIC_SEQ_CST) == 0);
 	/* USER_END may lie inside the last table's span. */

@@ -21,7 +21,9 @@ struct pgtable {
 	unsigned long cpu_mask;          /* CPUs that may hold translations; atomic */
 	unsigned owed, settled;          /* flushes put off by reclaim (debt.h); atomic */
 	unsigned gathers;                /* under way: entries are clear whose translations may still be used; atomic */
-	unsigned long nr_tables;         /* table pages, root included */
+	unsigned long nr_tables;         /* table pages, root included; not the deposits */
+	unsigned long nr_huge;           /* huge entries (huge.h); w: lock */
+	struct list deposits;            /* an empty leaf table for each; lock */
 	unsigned long nr_pages;          /* accounted pages mapped (RSS); atomic */
 	unsigned long nr_swap;           /* swap entries; atomic */
 	struct mmu_notifiers *notifiers; /* secondary MMUs (notifier.h); NULL: nobody ever subscribed */
@@ -92,12 +94,17 @@ struct pt_slot {
 	struct page *table;
 };
 
-/* Find and lock the leaf entry of @va; slot.hw == NULL when no leaf table exists. Pair with pt_unlock(). */
+/* Find and lock the leaf entry of @va; slot.hw == NULL when no leaf table exists. Pair with pt_unlock().
+ * This and what follows splits a huge entry that is in the place of the leaf table (huge.h), unless it says otherwise. */
 struct pt_slot pt_lock(struct pgtable *pt, vaddr_t va);
+/* The same, splitting nothing: where a huge entry is, there is no leaf table. */
+struct pt_slot pt_lock_table(struct pgtable *pt, vaddr_t va);
 /* Find without locking; slot.hw == NULL: no table.  The table stays while mm's lock is held; the entry may be peeked
  * at with hw_pte_get_lockless() and then locked. => mmap lock held */
 struct pt_slot pt_find(struct pgtable *pt, vaddr_t va);
-/* The entry of @va, or NULL. => something else keeps its table: the lock of a reverse map in which the range is */
+/* The same, splitting nothing: where a huge entry is, there is no leaf table. */
+struct pt_slot pt_find_table(struct pgtable *pt, vaddr_t va);
+/* The entry of @va, or NULL; splits nothing. => something else keeps its table: the lock of a reverse map in which the range is */
 struct hw_pte *pt_peek(struct pgtable *pt, vaddr_t va);
 /* The same; @near is the entry of @near_va, or without entry: if one table holds both, it is not searched for. */
 static inline struct pt_slot pt_find_near(struct pgtable *pt, vaddr_t va, struct pt_slot near, vaddr_t near_va)
@@ -127,7 +134,7 @@ static inline void pt_unlock(struct pt_slot slot)
 {
 	spin_unlock(&slot.table->ptl);
 }
-/* The leaf entry without any lock, or NULL. => interrupts off until the caller is done with it (that is what keeps
+/* The leaf entry without any lock, or NULL; splits nothing. => interrupts off until the caller is done with it (that is what keeps
  * the table there: who frees one first interrupts every CPU in pt->cpu_mask); @pt is loaded on this CPU */
 struct hw_pte *pt_lookup_lockless(struct pgtable *pt, vaddr_t va);
 /* Make sure that leaf tables exist for [start, end). 0 or -ENOMEM (some may have been made: harmless). => sleeps */

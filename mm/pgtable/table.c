@@ -13,6 +13,7 @@
 #include "kernel/lib/atomic.h"
 #include "kernel/lib/errno.h"
 #include "mm/pgtable/gather.h"
+#include "mm/pgtable/huge.h"
 
 struct page *table_alloc(void)
 {
@@ -38,7 +39,8 @@ void table_free(struct page *table)
 	page_put(table);
 }
 
-/* Link a fresh table below the empty entry @hw of @above at @level, unless another thread was faster. */
+/* Link a fresh table below the empty entry @hw of @above at @level, unless another thread was faster (with one, or with a
+ * huge entry). */
 static int table_link(struct pgtable *pt, struct page *above, struct hw_pte *hw, unsigned level, vaddr_t va)
 {
 	struct page *table = table_alloc();
@@ -48,7 +50,7 @@ static int table_link(struct pgtable *pt, struct page *above, struct hw_pte *hw,
 	if (level == 1)
 		table->index = va / pt_span(1); /* which addresses it is for: pt_find() */
 	spin_lock(&pt->lock);
-	if (!pte_is_table(hw_pte_get(hw), level)) {
+	if (pte_is_none(hw_pte_get(hw))) {
 		hw_pte_set(hw, pte_mk_table(page_to_pfn(table), level));
 		above->nr_below++;
 		pt->nr_tables++;
@@ -62,29 +64,37 @@ static int table_link(struct pgtable *pt, struct page *above, struct hw_pte *hw,
 	return 0;
 }
 
-/* Make the path to the leaf table of @va. */
-static int table_path(struct pgtable *pt, vaddr_t va)
+/* Make the path to the table of @va at level @to. */
+static int table_path(struct pgtable *pt, vaddr_t va, unsigned to)
 {
 	struct page *table = pt->root;
 
-	for (unsigned level = PT_LEVELS - 1; level > 0; level--) {
+	for (unsigned level = PT_LEVELS - 1; level > to; level--) {
 		struct hw_pte *hw = hw_pte_at(page_address(table), pt_index(level, va));
 
-		if (!pte_is_table(hw_pte_get_lockless(hw), level)) {
-			int err = table_link(pt, table, hw, level, va);
+		while (!pte_is_table(hw_pte_get_lockless(hw), level)) {
+			bool huge = unlikely(pte_is_huge(hw_pte_get_lockless(hw), level));
+			int err = huge ? 0 : table_link(pt, table, hw, level, va);
 
 			if (err)
 				return err;
+			if (huge)
+				pt_split_huge(pt, va);
 		}
 		table = pfn_to_page(pte_table_pfn(hw_pte_get_lockless(hw)));
 	}
 	return 0;
 }
 
+int pt_populate_upper(struct pgtable *pt, vaddr_t va)
+{
+	return table_path(pt, va, 1);
+}
+
 int pt_populate(struct pgtable *pt, vaddr_t start, vaddr_t end)
 {
 	for (vaddr_t va = ALIGN_DOWN(start, pt_span(1)); va < end; va += pt_span(1)) {
-		int err = table_path(pt, va);
+		int err = table_path(pt, va, 0);
 
 		if (err)
 			return err;

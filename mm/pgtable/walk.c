@@ -6,7 +6,7 @@
  */
 #include "kernel/lib/assert.h"
 #include "kernel/lib/mutation.h"
-#include "mm/pgtable/pgtable.h"
+#include "mm/pgtable/huge.h"
 
 /* Where a descent ended: a leaf table, or the level whose entry was empty. */
 struct descent {
@@ -36,9 +36,20 @@ static inline struct hw_pte *leaf_entry(struct page *table, vaddr_t va)
 	return hw_pte_at(page_address(table), pt_index(0, va));
 }
 
-static __attribute__((noinline)) struct pt_slot search(struct pgtable *pt, vaddr_t va)
+/* The leaf table of @va, a huge entry split for it, or NULL. */
+static inline struct page *leaf_table(struct pgtable *pt, vaddr_t va)
 {
 	struct page *table = descend(pt, va).table;
+
+	if (likely(table) || likely(!READ_ONCE(pt->nr_huge)))
+		return table;
+	pt_split_huge(pt, va);
+	return descend(pt, va).table;
+}
+
+static __attribute__((noinline)) struct pt_slot search(struct pgtable *pt, vaddr_t va)
+{
+	struct page *table = leaf_table(pt, va);
 
 	if (!table)
 		return (struct pt_slot){NULL, NULL};
@@ -56,9 +67,32 @@ struct pt_slot pt_find(struct pgtable *pt, vaddr_t va)
 	return search(pt, va);
 }
 
-struct pt_slot pt_lock(struct pgtable *pt, vaddr_t va)
+struct pt_slot pt_find_table(struct pgtable *pt, vaddr_t va)
+{
+	struct page *table = READ_ONCE(pt->recent);
+
+	if (unlikely(!table || table->index != va / pt_span(1))) {
+		table = descend(pt, va).table;
+		if (!table)
+			return (struct pt_slot){NULL, NULL};
+		WRITE_ONCE(pt->recent, table);
+	}
+	return (struct pt_slot){leaf_entry(table, va), table};
+}
+
+struct pt_slot pt_lock_table(struct pgtable *pt, vaddr_t va)
 {
 	struct page *table = descend(pt, va).table;
+
+	if (!table)
+		return (struct pt_slot){NULL, NULL};
+	spin_lock(&table->ptl);
+	return (struct pt_slot){leaf_entry(table, va), table};
+}
+
+struct pt_slot pt_lock(struct pgtable *pt, vaddr_t va)
+{
+	struct page *table = leaf_table(pt, va);
 
 	if (!table)
 		return (struct pt_slot){NULL, NULL};
@@ -139,7 +173,25 @@ static inline vaddr_t next_span(vaddr_t va, unsigned level)
 	return (va & ~(pt_span(level) - 1)) + pt_span(level);
 }
 
-int pt_walk(struct pgtable *pt, vaddr_t start, vaddr_t end, pt_extent_fn *fn, void *ctx)
+/* A stretch without a leaf table: what is huge there. PT_WALK_SPLIT: there may be a table now. */
+static int visit_huge(struct pgtable *pt, vaddr_t va, vaddr_t end, pt_huge_fn *fn, void *ctx)
+{
+	struct pt_huge h;
+	int result = 0;
+
+	if (!pt_lock_huge(pt, va, &h))
+		return descend(pt, va).table ? PT_WALK_SPLIT : 0; /* another one was faster */
+	h.va = va;
+	h.end = end;
+	if (fn)
+		result = fn(&h, ctx);
+	pt_unlock_huge(&h);
+	if (result == PT_WALK_SPLIT)
+		pt_split_huge(pt, va);
+	return result;
+}
+
+int pt_walk_huge(struct pgtable *pt, vaddr_t start, vaddr_t end, pt_extent_fn *fn, pt_huge_fn *huge, void *ctx)
 {
 	vaddr_t va = start, next;
 
@@ -150,6 +202,16 @@ int pt_walk(struct pgtable *pt, vaddr_t start, vaddr_t end, pt_extent_fn *fn, vo
 
 		next = next_span(va, d.table ? 1 : d.level);
 		if (!d.table) {
+			if (d.level == 1 && unlikely(READ_ONCE(pt->nr_huge))) {
+				err = visit_huge(pt, va, min(next, end), huge, ctx);
+				if (err == PT_WALK_SPLIT)
+					next = va; /* again, with the table */
+				else if (err)
+					return err;
+				else if (next <= va)
+					break;
+				continue;
+			}
 			if (next <= va)
 				break; /* the span reaches the end of the address space */
 			continue;
@@ -164,4 +226,14 @@ int pt_walk(struct pgtable *pt, vaddr_t start, vaddr_t end, pt_extent_fn *fn, vo
 			return err;
 	}
 	return 0;
+}
+
+static int ask_for_split(struct pt_huge *h, void *ctx)
+{
+	return PT_WALK_SPLIT;
+}
+
+int pt_walk(struct pgtable *pt, vaddr_t start, vaddr_t end, pt_extent_fn *fn, void *ctx)
+{
+	return pt_walk_huge(pt, start, end, fn, ask_for_split, ctx);
 }

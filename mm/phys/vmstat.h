@@ -25,6 +25,11 @@
 	EVENT(SLABS_SCANNED, "slabs_scanned")   /* objects asked of the caches' owners */               \
 	EVENT(DROP_PAGECACHE, "drop_pagecache") /* writes to drop_caches */                             \
 	EVENT(DROP_SLAB, "drop_slab")                                                                   \
+	EVENT(THP_FAULT_ALLOC, "thp_fault_alloc")       /* huge pages made by a fault */                \
+	EVENT(THP_FAULT_FALLBACK, "thp_fault_fallback") /* faults that wanted one and had none */       \
+	EVENT(THP_COLLAPSE_ALLOC, "thp_collapse_alloc") /* huge pages made of base pages */             \
+	EVENT(THP_SPLIT_PMD, "thp_split_pmd")           /* huge entries that became tables */           \
+	EVENT(THP_ZERO_PAGE_ALLOC, "thp_zero_page_alloc")                                               \
 	EVENT(OOM_KILL, "oom_kill")                           /* processes killed for want of memory */ \
 	EVENT(UNEVICTABLE_CULLED, "unevictable_pgs_culled")   /* pages found to be locked in memory */  \
 	EVENT(UNEVICTABLE_RESCUED, "unevictable_pgs_rescued") /* and no longer so */

@@ -169,6 +169,7 @@ struct rmap_hit {
 	struct hw_pte *hw;
 	pte_t pte;
 	unsigned flags; /* RMAP_*, of the range; off position: what the entry needs */
+	bool huge;      /* hw is a huge entry, of which pte is the page's part: only for RMAP_LOOKS */
 };
 typedef bool rmap_visit_t(const struct rmap_hit *hit, void *ctx);
 /* Is the visitor going to take something away? Then the entries' secondary MMUs hear of it (mm/pgtable/notifier.h). */

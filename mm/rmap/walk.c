@@ -13,6 +13,7 @@
 #include "kernel/lib/assert.h"
 #include "kernel/lib/mutation.h"
 #include "kernel/lib/syncpoint.h"
+#include "mm/pgtable/huge.h"
 #include "mm/pgtable/notifier.h"
 #include "mm/pgtable/pte_trace.h"
 #include "mm/rmap/rmap.h"
@@ -22,11 +23,42 @@ static bool maps_page(pte_t pte, const struct page *page)
 	return pte_has_page(pte) && pte_pfn(pte) == page_to_pfn(page);
 }
 
+/*
+ * A huge entry is where the leaf table would be.  Who takes something away does so from one page: it is split first, if it
+ * maps the page at all.  Who only looks is shown the huge entry. *more: go on?  False: there is a leaf table now.
+ */
+static bool visit_huge(const struct rmap_walk *w, struct pgtable *pt, vaddr_t va, unsigned flags, bool *more)
+{
+	struct pt_huge h;
+	bool maps, looks = w->intent == RMAP_LOOKS;
+	pte_t part;
+
+	*more = true;
+	if (!pt_lock_huge(pt, va, &h))
+		return false;
+	part = pt_huge_part(h.pte, pt_index(0, va));
+	maps = maps_page(part, w->page);
+	if (maps && looks) {
+		struct rmap_hit hit = {.pt = pt, .va = va, .hw = h.hw, .pte = part, .flags = flags, .huge = true};
+
+		*more = w->visit(&hit, w->ctx);
+	}
+	pt_unlock_huge(&h);
+	if (maps && !looks)
+		pt_split_huge(pt, va);
+	return !maps || looks;
+}
+
 static bool visit_locked(const struct rmap_walk *w, struct pgtable *pt, vaddr_t va, unsigned flags)
 {
-	struct pt_slot slot = pt_lock(pt, va);
+	struct pt_slot slot = pt_lock_table(pt, va);
 	bool more = true;
 
+	if (!slot.hw) {
+		if (visit_huge(w, pt, va, flags, &more))
+			return more;
+		slot = pt_lock_table(pt, va);
+	}
 	if (!slot.hw)
 		return true;
 	pte_t pte = hw_pte_get(slot.hw);
@@ -43,9 +75,7 @@ static bool visit_locked(const struct rmap_walk *w, struct pgtable *pt, vaddr_t 
 /* A look without the lock, so that subscribers are troubled for entries only that map the page. */
 static bool seems_mapped(const struct rmap_walk *w, struct pgtable *pt, vaddr_t va)
 {
-	struct hw_pte *hw = pt_peek(pt, va);
-
-	return hw && maps_page(hw_pte_get_lockless(hw), w->page);
+	return maps_page(pt_peek_pte(pt, va), w->page);
 }
 
 /* Visit the entry at @va if it maps the page; the visitor may change it: subscribers know. False stops the walk. */

@@ -181,7 +181,8 @@ static bool known_advice(int advice)
 {
 	return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) || advice == MADV_DONTFORK || advice == MADV_DOFORK ||
 	       advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE || advice == MADV_FREE ||
-	       advice == MADV_COLD || advice == MADV_PAGEOUT;
+	       advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_HUGEPAGE || advice == MADV_NOHUGEPAGE ||
+	       advice == MADV_COLLAPSE;
 }
 
 int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice)
@@ -210,6 +211,12 @@ int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice)
 		return madvise_flags(mm, addr, end, VM_DONTCOPY, 0);
 	case MADV_DOFORK:
 		return madvise_flags(mm, addr, end, 0, VM_DONTCOPY);
+	case MADV_HUGEPAGE:
+		return madvise_flags(mm, addr, end, VM_HUGEPAGE, VM_NOHUGEPAGE);
+	case MADV_NOHUGEPAGE:
+		return madvise_flags(mm, addr, end, VM_NOHUGEPAGE, VM_HUGEPAGE);
+	case MADV_COLLAPSE:
+		return mm_collapse(mm, addr, end);
 	case MADV_FREE:
 		return madvise_free(mm, addr, end);
 	case MADV_COLD:

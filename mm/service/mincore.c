@@ -9,6 +9,7 @@
 #include "kernel/lib/string.h"
 #include "mm/object/object.h"
 #include "mm/object/swap.h"
+#include "mm/pgtable/huge.h"
 #include "mm/space/mm.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
@@ -38,12 +39,12 @@ static bool swap_cached(swap_entry_t entry)
 /* => mm->lock held */
 static bool resident(struct vma *vma, vaddr_t va)
 {
-	struct pt_slot slot = pt_lock(&vma->mm->pt, va);
+	struct pt_reading r;
 	pte_t pte = pte_none();
 
-	if (slot.hw) {
-		pte = hw_pte_get(slot.hw);
-		pt_unlock(slot);
+	if (pt_read_lock(&vma->mm->pt, va, &r)) {
+		pte = r.pte;
+		pt_read_unlock(&r);
 	}
 	if (pte_has_page(pte))
 		return true;

@@ -22,6 +22,7 @@
 #include "kernel/sync/hooks.h"
 #include "kernel/sync/wait.h"
 #include "mm/object/pagecache.h"
+#include "mm/pgtable/huge.h"
 #include "mm/phys/slab.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
@@ -209,22 +210,22 @@ struct fill {
 /* The page that is mapped right now, if the entry allows the access. => mm->lock held */
 static bool take_mapped(struct mm *mm, struct fill *f)
 {
-	struct pt_slot slot = pt_lock(&mm->pt, f->va);
+	struct pt_reading r;
 	pte_t pte;
 	bool fit;
 
-	if (!slot.hw)
+	if (!pt_read_lock(&mm->pt, f->va, &r))
 		return false;
-	pte = hw_pte_get(slot.hw);
+	pte = r.pte;
 	fit = pte_has_page(pte) && pte_accessible(pte) && (!f->write || pte_hw_write(pte));
 	if (fit) {
 		f->page = pfn_to_page(pte_pfn(pte));
 		f->writable = f->write;
 		page_get(f->page);
 		if (f->write && !pte_dirty(pte)) /* whoever cleans the entry again takes the translation away */
-			(void)hw_pte_cmpxchg(slot.hw, pte, pte_mkdirty(pte));
+			(void)hw_pte_cmpxchg(r.hw, r.raw, pte_mkdirty(r.raw));
 	}
-	pt_unlock(slot);
+	pt_read_unlock(&r);
 	return fit;
 }
 

@@ -8,6 +8,7 @@
  * among the others; if another locked range maps one, reclaim will put it aside again.
  */
 #include "kernel/lib/err.h"
+#include "mm/pgtable/huge.h"
 #include "mm/phys/lru.h"
 #include "mm/space/mm.h"
 #include "mm/space/space.h"
@@ -28,6 +29,13 @@ static int rescue_extent(struct pt_extent *x, void *ctx)
 	return 0;
 }
 
+static int rescue_huge(struct pt_huge *h, void *ctx)
+{
+	for (unsigned i = 0; !pte_special(h->pte) && i < PT_HUGE_PAGES; i++)
+		lru_rescue(pfn_to_page(pte_pfn(h->pte)) + i);
+	return 0;
+}
+
 /* The flags of a vma; what was put aside for its sake comes back. => mm->lock held for writing */
 static void set_locks(struct vma *vma, unsigned locks)
 {
@@ -35,7 +43,7 @@ static void set_locks(struct vma *vma, unsigned locks)
 
 	vma_set_flags(vma, (vma->flags & ~(unsigned)LOCKS) | locks);
 	if (unlocks)
-		pt_walk(&vma->mm->pt, vma->start, vma->end, rescue_extent, NULL);
+		pt_walk_huge(&vma->mm->pt, vma->start, vma->end, rescue_extent, rescue_huge, NULL);
 }
 
 /* -- ranges ------------------------------------------------------------------------------------------------------- */

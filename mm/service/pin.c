@@ -20,6 +20,7 @@
 #include "kernel/sync/hooks.h"
 #include "mm/object/dirty.h"
 #include "mm/object/pagecache.h"
+#include "mm/pgtable/huge.h"
 #include "mm/service/pin_internal.h"
 #include "mm/space/vma.h"
 
@@ -80,13 +81,13 @@ static bool fit(const struct gup *g, const struct vma *vma, pte_t pte, const str
 /* Pin what is mapped at @va right now; NULL if nothing fit is. => mm->lock held */
 static struct page *pin_mapped(const struct gup *g, struct vma *vma, vaddr_t va)
 {
-	struct pt_slot slot = pt_lock(&vma->mm->pt, va);
 	struct page *page = NULL;
+	struct pt_reading r;
 	pte_t pte;
 
-	if (!slot.hw)
+	if (!pt_read_lock(&vma->mm->pt, va, &r))
 		return NULL;
-	pte = hw_pte_get(slot.hw);
+	pte = r.pte;
 	if (pte_has_page(pte) && fit(g, vma, pte, pfn_to_page(pte_pfn(pte)))) {
 		page = pfn_to_page(pte_pfn(pte));
 		if (pin_counts(page)) {
@@ -96,7 +97,7 @@ static struct page *pin_mapped(const struct gup *g, struct vma *vma, vaddr_t va)
 		TRACE(TRACE_PIN, &vma->mm->pt, va, page_to_pfn(page), 0, g->flags);
 		SYNC_POINT("pin-counted");
 	}
-	pt_unlock(slot);
+	pt_read_unlock(&r);
 	return page;
 }
 

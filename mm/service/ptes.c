@@ -13,6 +13,7 @@
 
 #include "kernel/lib/assert.h"
 #include "kernel/sync/hooks.h"
+#include "mm/pgtable/huge.h"
 #include "mm/service/pin.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
@@ -159,6 +160,20 @@ static int scan_table(struct pt_extent *x, void *ctx)
 	return 1;
 }
 
+/* The same of a huge entry: what its pages would say. => pt->lock held */
+static int scan_huge(struct pt_huge *h, void *ctx)
+{
+	struct piece *p = ctx;
+
+	add_empty(p, h->va);
+	for (vaddr_t va = h->va; va < h->end && p->s->nr < PTE_SCAN_RUNS; va += PAGE_SIZE) {
+		struct pte_run e = describe(p->vma, va, pt_huge_part(h->pte, pt_index(0, va)));
+
+		add(p->s, &e);
+	}
+	return 1;
+}
+
 /* False: nothing is mapped from s->at on. => mm->lock held */
 static bool scan_vma(struct pte_scan *s)
 {
@@ -171,7 +186,7 @@ static bool scan_vma(struct pte_scan *s)
 		close_run(s);
 		s->at = vma->start;
 	}
-	if (!pt_walk(&s->mm->pt, s->at, vma->end, scan_table, &p))
+	if (!pt_walk_huge(&s->mm->pt, s->at, vma->end, scan_table, scan_huge, &p))
 		add_empty(&p, vma->end);
 	return true;
 }

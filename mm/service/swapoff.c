@@ -17,6 +17,7 @@
 #include "kernel/lib/syncpoint.h"
 #include "kernel/sync/hooks.h"
 #include "mm/object/swap.h"
+#include "mm/pgtable/huge.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -53,7 +54,7 @@ static struct vma *find_entry(struct mm *mm, vaddr_t from, unsigned type, vaddr_
 	struct vma *vma;
 
 	for_each_vma_in(vma, mm, from, USER_END) {
-		pt_walk(&mm->pt, max(from, vma->start), vma->end, find_extent, &s);
+		pt_walk_huge(&mm->pt, max(from, vma->start), vma->end, find_extent, NULL, &s);
 		if (s.any) {
 			*va = s.found;
 			return vma;

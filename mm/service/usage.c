@@ -6,7 +6,7 @@
  */
 #include "mm/service/usage.h"
 
-#include "mm/pgtable/pgtable.h"
+#include "mm/pgtable/huge.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -71,11 +71,26 @@ static int count_extent(struct pt_extent *x, void *ctx)
 	return 0;
 }
 
+static int count_huge(struct pt_huge *h, void *ctx)
+{
+	struct vma_usage *u = ctx;
+
+	if (pte_special(h->pte))
+		return 0;
+	for (vaddr_t va = h->va; va < h->end; va += PAGE_SIZE) {
+		pte_t pte = pt_huge_part(h->pte, pt_index(0, va));
+
+		count_page(u, pte, pfn_to_page(pte_pfn(pte)));
+	}
+	u->anon_huge += (h->end - h->va) >> PAGE_SHIFT;
+	return 0;
+}
+
 void vma_usage(struct vma *vma, struct vma_usage *u)
 {
 	unsigned long before = u->rss;
 
-	pt_walk(&vma->mm->pt, vma->start, vma->end, count_extent, u);
+	pt_walk_huge(&vma->mm->pt, vma->start, vma->end, count_extent, count_huge, u);
 	if (vma->flags & VM_LOCKED)
 		u->locked += u->rss - before;
 }
@@ -117,6 +132,15 @@ static int map_extent(struct pt_extent *x, void *ctx)
 	return 0;
 }
 
+static int map_huge(struct pt_huge *h, void *ctx)
+{
+	struct pagemap *m = ctx;
+
+	for (vaddr_t va = h->va; va < h->end; va += PAGE_SIZE)
+		m->words[(va - m->start) >> PAGE_SHIFT] = word_of(pt_huge_part(h->pte, pt_index(0, va)));
+	return 0;
+}
+
 void mm_pagemap(struct mm *mm, vaddr_t start, unsigned long n, u64 *words)
 {
 	struct pagemap m = {.start = start, .words = words};
@@ -124,6 +148,6 @@ void mm_pagemap(struct mm *mm, vaddr_t start, unsigned long n, u64 *words)
 	for (unsigned long i = 0; i < n; i++)
 		words[i] = 0;
 	rwsem_read_lock(&mm->lock);
-	pt_walk(&mm->pt, start, start + (n << PAGE_SHIFT), map_extent, &m);
+	pt_walk_huge(&mm->pt, start, start + (n << PAGE_SHIFT), map_extent, map_huge, &m);
 	rwsem_read_unlock(&mm->lock);
 }

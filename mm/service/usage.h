@@ -12,6 +12,7 @@ struct vma_usage {
 	unsigned long referenced, anonymous, lazy_free, file, shmem, swap;
 	u64 pss, pss_dirty, swap_pss; /* in 1/4096 of a page: each one counts 1 / (entries that map it) */
 	unsigned long locked;
+	unsigned long anon_huge; /* anonymous ones that huge entries map */
 };
 /* Adds what [@vma] has. => mm->lock held */
 void vma_usage(struct vma *vma, struct vma_usage *u);

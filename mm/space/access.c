@@ -7,6 +7,7 @@
 #include "kernel/lib/syncpoint.h"
 #include "mm/object/dirty.h"
 #include "mm/object/pagecache.h"
+#include "mm/pgtable/huge.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -26,17 +27,15 @@ static bool fit(pte_t pte, unsigned how, bool forced)
 
 static struct page *mapped_page(struct mm *mm, vaddr_t va, unsigned how, bool forced)
 {
-	struct pt_slot slot = pt_lock(&mm->pt, va);
+	struct pt_reading r;
 	struct page *page = NULL;
 
-	if (slot.hw) {
-		pte_t pte = hw_pte_get(slot.hw);
-
-		if (fit(pte, how, forced)) {
-			page = pfn_to_page(pte_pfn(pte));
+	if (pt_read_lock(&mm->pt, va, &r)) {
+		if (fit(r.pte, how, forced)) {
+			page = pfn_to_page(pte_pfn(r.pte));
 			page_get(page);
 		}
-		pt_unlock(slot);
+		pt_read_unlock(&r);
 	}
 	return page;
 }

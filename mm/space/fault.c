@@ -18,6 +18,8 @@
  *   note           as none                       as none                 as none
  *   poison         BUS_MCEERR_AR
  *
+ *   no leaf table, anonymous: fault_huge.c first, which resolves the fault or says that base pages are to
+ *
  *   A fault_anon.c   B fault_file.c   C fault_file.c   D fault_cow.c   E fault_swap.c   F fault_uffd.c
  *
  * In a range that is registered with userfaultfd, none, note and file may lead to F as well (A and B ask).
@@ -76,18 +78,24 @@ static enum fault_result fault_new_table(struct fault *f)
 		return FAULT_ACCERR;
 	if (pt_populate(f->pt, f->va, f->va + PAGE_SIZE))
 		return FAULT_OOM;
-	f->slot = pt_find(f->pt, f->va);
+	f->slot = pt_find_table(f->pt, f->va);
 	SYNC_POINT("fault-snapshot");
-	return fault_missing(f, pte_none(), vma_pgoff(f->vma, f->va), grant);
+	return f->slot.hw ? fault_missing(f, pte_none(), vma_pgoff(f->vma, f->va), grant) : FAULT_OK;
 }
 
 static enum fault_result fault_entry(struct fault *f)
 {
 	bool own_grants = f->vma->flags & VM_MANYPROTS;
 	unsigned vma_grants = vma_grant(f->vma);
+	enum fault_result result;
 	pte_t pte;
 
-	f->slot = pt_find(f->pt, f->va);
+	f->slot = pt_find_table(f->pt, f->va);
+	if (unlikely(!f->slot.hw) && !f->vma->object) {
+		if (fault_huge(f, allowed(f, vma_grants), &result))
+			return result;
+		f->slot = pt_find(f->pt, f->va);
+	}
 	if (unlikely(!f->slot.hw))
 		return fault_new_table(f);
 	pt_lock_found(f->slot);

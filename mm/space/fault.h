@@ -33,6 +33,9 @@ enum fault_result fault_file(struct fault *f, pte_t seen, pgoff_t pgoff, unsigne
 enum fault_result fault_cow(struct fault *f, pte_t seen);
 enum fault_result fault_mkwrite(struct fault *f, pte_t seen);
 enum fault_result fault_swap(struct fault *f, pte_t seen);
+/* There is no leaf table, in anonymous memory.  True: resolved with a huge page, *@result says how; false: it is a matter
+ * of base pages. */
+bool fault_huge(struct fault *f, bool allowed, enum fault_result *result);
 /* Ask the program that answers for the range: FAULT_RETRY, or FAULT_SIGBUS. @reason: 0 (missing), UFFDX_FAULT_MINOR or _WP */
 enum fault_result fault_uffd(struct fault *f, pte_t seen, unsigned reason);
 /* A store to a page with the uffd-wp bit. */

@@ -9,6 +9,7 @@
  *   anonymous page under a DMA pin     keeps it, exclusive  a copy, made now (thread 1: the device and the parent
  *                                                           go on seeing one page)
  *   zero page                          -                    the same
+ *   huge page                          as each of its pages; if one is pinned it is split first
  *   swap entry                         shared from now on   the same; the slot counts one more
  *   note about a lost page             -                    the same
  *   write-protected by userfaultfd     stays so             stays so if the child is registered too (UFFDX_EVENT_FORK)
@@ -23,6 +24,7 @@
 #include "mm/pgtable/pte_uffd.h"
 #include "mm/phys/lru.h"
 #include "mm/phys/slab.h"
+#include "mm/space/huge.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -232,12 +234,83 @@ static int copy_extent(struct pt_extent *x, void *ctx)
 	return c->need_spare || c->overflow;
 }
 
+/* -- one huge entry -------------------------------------------------------------------------------------------------- */
+
+static bool huge_pinned(pte_t huge)
+{
+	const struct page *pages = pfn_to_page(pte_pfn(huge));
+
+	for (unsigned i = 0; !pte_special(huge) && i < PT_HUGE_PAGES; i++)
+		if (page_pinned(pages + i))
+			return true;
+	return false;
+}
+
+static pte_t write_protect(pte_t old, void *ctx)
+{
+	return pte_wrprotect(old);
+}
+
+/* Every page has one entry more, and is nobody's alone. => both trees' locks */
+static void share_huge(struct copy *c, struct pt_huge *h, struct page *deposit)
+{
+	struct pgtable *child = &c->to->mm->pt;
+	pte_t old = pt_change_huge(h, write_protect, NULL);
+
+	BUG_ON(!pt_set_huge(child, h->base, h->pte, deposit));
+	c->write_protected |= pte_hw_write(old);
+	for (unsigned i = 0; !pte_special(old) && i < PT_HUGE_PAGES; i++) {
+		struct page *page = pfn_to_page(pte_pfn(old)) + i;
+
+		page_clear(page, PG_ANON_EXCLUSIVE);
+		page_get(page);
+		__atomic_fetch_add(&page->mapcount, 1, __ATOMIC_SEQ_CST);
+	}
+	if (!pte_special(old))
+		pgtable_account(child, (long)PT_HUGE_PAGES);
+}
+
+/* 1: done with a huge entry; 0: there is none that can be shared as a whole; or -ENOMEM. */
+static int copy_huge(struct copy *c, vaddr_t start)
+{
+	struct pgtable *parent = &c->from->mm->pt, *child = &c->to->mm->pt;
+	struct page *deposit;
+	struct pt_huge h;
+	bool shared;
+
+	if (!pt_lock_huge(parent, start, &h))
+		return 0;
+	pt_unlock_huge(&h);
+	if (pt_populate_upper(child, h.base) || (pte_special(h.pte) && !huge_zero_get(c->to->mm)))
+		return -ENOMEM;
+	deposit = pt_deposit_alloc();
+	if (!deposit)
+		return -ENOMEM;
+	shared = pt_lock_huge(parent, start, &h);
+	if (shared) {
+		shared = !huge_pinned(h.pte);
+		if (shared) {
+			spin_lock_nested(&child->lock);
+			share_huge(c, &h, deposit);
+			spin_unlock(&child->lock);
+		}
+		pt_unlock_huge(&h);
+	}
+	if (!shared)
+		pt_deposit_free(deposit);
+	return shared;
+}
+
 /* The entries of one leaf table's span, from @start. */
 static int copy_span(struct copy *c, vaddr_t start, vaddr_t end)
 {
 	struct pgtable *pt = &c->from->mm->pt;
-	struct pt_slot slot = pt_lock(pt, start);
+	int huge = copy_huge(c, start);
+	struct pt_slot slot;
 
+	if (huge)
+		return min(huge, 0);
+	slot = pt_lock(pt, start);
 	if (!slot.hw)
 		return 0;
 	pt_unlock(slot);

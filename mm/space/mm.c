@@ -9,6 +9,7 @@
 #include "kernel/lib/err.h"
 #include "mm/pgtable/notifier.h"
 #include "mm/phys/slab.h"
+#include "mm/space/huge.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -25,6 +26,7 @@ void mm_init_subsystem(void)
 	vma_init_subsystem();
 	zero_page = page_alloc(0, GFP_KERNEL | GFP_ZERO);
 	BUG_ON(!zero_page);
+	pt_zero_pfn = page_to_pfn(zero_page);
 }
 
 /* => the mm is empty: it joins before anything is mapped and leaves after all is unmapped */
@@ -95,6 +97,7 @@ static void mm_destroy(struct mm *mm)
 	ASSERT(mm->nr_vmas == 0 && mm->total_pages == 0 && list_empty(&mm->uffd_events));
 	list_leave(mm);
 	pgtable_destroy(&mm->pt);
+	huge_zero_put(mm);
 	if (mm->exe)
 		mm_file_ops->put(mm->exe);
 	kfree(mm);

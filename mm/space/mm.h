@@ -56,10 +56,13 @@ enum {
 	MADV_FREE = 8,
 	MADV_DONTFORK = 10,
 	MADV_DOFORK = 11,
+	MADV_HUGEPAGE = 14,
+	MADV_NOHUGEPAGE = 15,
 	MADV_COLD = 20,
 	MADV_PAGEOUT = 21,
 	MADV_POPULATE_READ = 22,
 	MADV_POPULATE_WRITE = 23,
+	MADV_COLLAPSE = 25,
 };
 
 enum vma_flag {
@@ -83,6 +86,8 @@ enum vma_flag {
 	VM_NORESERVE = 0x200000,
 	VM_NONLINEAR = 0x800000,  /* some entries are not at their linear offset */
 	VM_MANYPROTS = 0x1000000, /* the entries' grants, not the vma's, are the permissions */
+	VM_HUGEPAGE = 0x20000000, /* MADV_HUGEPAGE, MADV_NOHUGEPAGE */
+	VM_NOHUGEPAGE = 0x40000000,
 	VM_ACCESS = 0x7,
 };
 
@@ -116,6 +121,7 @@ struct mm {
 	unsigned long lock_limit;   /* pages that may be locked (RLIMIT_MEMLOCK; ~0: any); as of its last call that asked */
 	unsigned future_locks;      /* mlockall(MCL_FUTURE): VM_LOCKED, VM_LOCKONFAULT of every new mapping */
 	struct file *exe;           /* /proc/self/exe */
+	bool huge_zero;             /* holds a reference on the huge zero page (mm/space/huge.c) */
 	unsigned long minor_faults, major_faults; /* atomic */
 	struct list all_link;                     /* mm_list */
 	struct list uffds;                        /* contexts for this address space; attach_lock (uffd.c) */
@@ -166,6 +172,11 @@ int mm_mprotect(struct mm *mm, vaddr_t addr, size_t length, unsigned prot); /* P
 extern bool mprotect_strict;                                                /* see protect.c */
 long mm_brk(struct mm *mm, vaddr_t brk);
 int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice);
+/* When do faults on private anonymous memory make huge pages?  Boot option thp=. */
+enum thp_mode { THP_MADVISE, THP_ALWAYS, THP_NEVER };
+extern enum thp_mode thp_mode;
+bool vma_wants_huge(const struct vma *vma); /* would one of its faults make one? => mm->lock held */
+int mm_collapse(struct mm *mm, vaddr_t start, vaddr_t end); /* MADV_COLLAPSE (collapse.c) */
 int mm_mincore(struct mm *mm, vaddr_t addr, size_t length, unsigned char *user_vec);
 int mm_msync(struct mm *mm, vaddr_t addr, size_t length, int flags);
 long mm_mremap(struct mm *mm, vaddr_t old, size_t old_len, size_t new_len, unsigned flags, vaddr_t new_addr);

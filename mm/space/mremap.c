@@ -5,6 +5,7 @@
  */
 #include "kernel/lib/assert.h"
 #include "mm/pgtable/pte_uffd.h"
+#include "mm/space/huge.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -96,12 +97,47 @@ static int move_extent(struct pt_extent *x, void *ctx)
 	return 0;
 }
 
+/* The destination's leaf table was made in case; it is empty, and gives way.  What the reverse map finds in between is
+ * nothing, so it is kept out. */
+static void move_huge(struct move *m, vaddr_t src, pte_t pte)
+{
+	struct pgtable *pt = m->gather->pt;
+	vaddr_t dst = m->dst + (src - m->src);
+	struct page *table;
+
+	anon_range_lock(&m->to->anon);
+	table = pt_take_table(pt, dst);
+	ASSERT(table);
+	if (pt_move_huge(pt, src, pt, dst, pte, NULL, NULL))
+		pt_deposit_free(table);
+	else
+		pt_put_table_back(pt, dst, table); /* it was split meanwhile */
+	anon_range_unlock(&m->to->anon);
+}
+
+/* Whole huge entries, if they fit at the destination as well. */
+static void move_huge_entries(struct move *m, size_t length)
+{
+	vaddr_t end = m->src + length;
+	struct pt_huge h;
+
+	if (!IS_ALIGNED(m->src ^ m->dst, PT_HUGE_SIZE) || m->from->object)
+		return;
+	for (vaddr_t va = ALIGN_UP(m->src, PT_HUGE_SIZE); va < end && end - va >= PT_HUGE_SIZE; va += PT_HUGE_SIZE) {
+		if (!pt_lock_huge(m->gather->pt, va, &h))
+			continue;
+		pt_unlock_huge(&h);
+		move_huge(m, va, h.pte);
+	}
+}
+
 static void move_entries(struct move *m, size_t length)
 {
 	struct object_maps *maps = m->from->object ? &m->from->object->maps : NULL;
 
 	if (maps)
 		rwsem_write_lock(&maps->lock);
+	move_huge_entries(m, length);
 	pt_walk(m->gather->pt, m->src, m->src + length, move_extent, m);
 	if (maps)
 		rwsem_write_unlock(&maps->lock);

@@ -18,6 +18,7 @@
 #include "kernel/lib/syncpoint.h"
 #include "mm/pgtable/notifier.h"
 #include "mm/pgtable/pte_trace.h"
+#include "mm/space/huge.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -80,6 +81,32 @@ static int change_extent(struct pt_extent *x, void *ctx)
 	return 0;
 }
 
+/* What a huge entry becomes: vma_regrant() for all its pages at once. */
+static pte_t regrant_huge(pte_t old, void *ctx)
+{
+	const struct change *c = ctx;
+	pte_t new = pte_with_grant(old, c->grant);
+	bool write = (c->grant & GRANT_W) && !pte_special(old) && !pte_uffd_wp(old);
+
+	return write && (pte_hw_write(old) || huge_exclusive(old)) ? pte_mkwrite(new) : new;
+}
+
+static int change_huge(struct pt_huge *h, void *ctx)
+{
+	struct change *c = ctx;
+	pte_t old;
+
+	if (!pt_huge_whole(h) || MUTATION(1))
+		return PT_WALK_SPLIT;
+	old = pt_change_huge(h, regrant_huge, c);
+	TRACE(TRACE_PROTECT, h->pt, h->base, pte_pfn(old), pte_trace(old), pte_trace(h->pte));
+	if (pte_accessible(old)) {
+		c->start = min(c->start, h->base);
+		c->end = max(c->end, h->end);
+	}
+	return 0;
+}
+
 /* Flags and reverse link first, entries second: a fault in between waits for mm->lock anyway. */
 static void protect_vma(struct vma *vma, unsigned prot, bool default_only)
 {
@@ -100,7 +127,7 @@ static void protect_vma(struct vma *vma, unsigned prot, bool default_only)
 		rwsem_write_unlock(&vma->object->maps.lock);
 	}
 	mmu_notify_start(&range, &vma->mm->pt, vma->start, vma->end, MMU_PROTECT_VMA);
-	pt_walk(&vma->mm->pt, vma->start, vma->end, change_extent, &c);
+	pt_walk_huge(&vma->mm->pt, vma->start, vma->end, change_extent, change_huge, &c);
 	if (c.start < c.end)
 		SYNC_POINT("clear-before-flush");
 	if (c.start < c.end && !MUTATION(1))

@@ -9,6 +9,7 @@
 #include "mm/space/vma.h"
 
 #include "kernel/lib/string.h"
+#include "mm/pgtable/huge.h"
 #include "mm/phys/slab.h"
 #include "mm/space/uffd.h"
 
@@ -280,6 +281,8 @@ int vma_split_at(struct mm *mm, vaddr_t addr)
 		high->link.nonlinear = low->link.nonlinear;
 		nonlinear_index_ref(high->link.nonlinear);
 	}
+	if (!IS_ALIGNED(addr, PT_HUGE_SIZE))
+		pt_split_huge(&mm->pt, addr); /* a huge entry lies in one vma */
 	maps_lock(low);
 	link_remove(low);
 	low->end = addr;

@@ -43,6 +43,7 @@ bool contract_grants(void);
 bool contract_grant_changes(void);
 bool contract_page_values(void);
 bool contract_table_values(void);
+bool contract_huge_values(void);
 bool contract_format(void);
 bool contract_hw_table(void);
 bool contract_hw_set_get(void);

@@ -16,6 +16,7 @@ const struct contract_test contract_tests[] = {
 	{"T4-18", "changing the grant keeps everything else", contract_grant_changes},
 	{"C-PTE-VALUE", "accessed, dirty, write, special", contract_page_values},
 	{"C-PTE-TABLE", "table and kernel entries", contract_table_values},
+	{"C-PTE-HUGE", "entries at level 1 that map a page themselves", contract_huge_values},
 	{"C-FORMAT", "the description of the format says what decoding says", contract_format},
 	{"C-HW-TABLE", "a new table is empty, and so is one that was cleared", contract_hw_table},
 	{"C-HW-SET", "live entries: set, get, clear, neighbours", contract_hw_set_get},

@@ -56,7 +56,7 @@ CHECKS = (
 def main():
     arch, paging = sys.argv[1:]
     config = f"{arch}-{paging}-debug"
-    env = dict(os.environ, ARCH=arch, PAGING=paging, BUILD="debug", FW="direct")
+    env = dict(os.environ, ARCH=arch, PAGING=paging, BUILD="debug", FW="direct", STUB="qemu")
     with tempfile.NamedTemporaryFile("w", suffix=".gdb", encoding="utf-8") as script:
         script.write(SCRIPT.format(init=f"{TOP}/build/{config}/user/init"))
         script.flush()

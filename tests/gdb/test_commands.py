@@ -88,7 +88,7 @@ def check_stops(r, s, paging):
     r.matches(s.part("cow-locks"), r"MMAP .*of process (\d) walk\n  held by thread \1 \(walk\), for reading", "locks in a fault")
     r.matches(s.part("clean"), "no page is dirty", "dirty: nothing yet")
     paragraph("store-fault", r"/walk\.dat.*first since the page was clean", "fault foretells a write notice")
-    r.matches(s.part("stored"), r"^/walk\.dat, inode \d+, 16 pages cached; dirty: 1 \(pages 0\)", "dirty: the page stored to")
+    r.matches(s.part("stored"), r"^/walk\.dat, inode \d+, 16 pages cached; dirty: 1 \(page 0\)", "dirty: the page stored to")
     r.matches(s.part("mkclean-locks"), r"^PAGE .*\n  held by thread 1 .*page lock", "locks in writeback: the page's")
     r.matches(s.part("mkclean-locks"), r"^PTL .* of the entries of 0x[\s\S]*^MAPS|^MAPS[\s\S]*^PTL .* of the entries of 0x",
               "locks in writeback: the reverse links', the table's")
@@ -128,7 +128,7 @@ def check_scene(r, s, seen, paging):
     r.matches(s.part("page-file"), r"page 0 of /walk\.dat[\s\S]*linear: the object's links", "page: a file's, linear")
     r.matches(s.part("page-window"), r"page 15 of /memfd:window[\s\S]*off position: the nonlinear index", "page: off position")
     r.check("2 pins are out" in s.part("pins") and s.part("pins").count("pinned: 1 for writing") == 2, "pins", s.part("pins"))
-    r.matches(s.part("dirty"), r"^/walk\.dat, .*dirty: 1 \(pages 1\)", "dirty")
+    r.matches(s.part("dirty"), r"^/walk\.dat, .*dirty: 1 \(page 1\)", "dirty")
     r.matches(s.part("trace"), rf"flush .*{seen['file']['addr']:#x}-", "trace: a flush")
     r.matches(s.part("trace"), rf"mkclean +1 walk +{seen['file']['addr']:#x} page .* WAD- => page .* -A--\n.*verdict .*clean",
               "trace: writeback's steps in order")

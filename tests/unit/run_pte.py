@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COMMON = ["tests/contract/views.c", "arch/x86/mm/pte_view.c", "kernel/lib/harness.c"]
 CONTRACT = ["tests/unit/test_pte.c", "tests/contract/table.c", "tests/contract/pte_soft.c", "tests/contract/pte_page.c",
-            "tests/contract/hw_pte.c", "tests/contract/pte_format.c", "arch/x86/mm/pte_format.c"]
+            "tests/contract/pte_huge.c", "tests/contract/hw_pte.c", "tests/contract/pte_format.c", "arch/x86/mm/pte_format.c"]
 VALUES = ["tests/unit/test_pte_values.c", "kernel/lib/printf.c"]
 X86_64 = ["x86_64-linux-gnu-gcc", "-m64", "-DBITS=64"]
 I386 = ["i686-linux-gnu-gcc", "-static", "-march=i686", "-DBITS=32"]

@@ -20,7 +20,7 @@ static void four_pages(void)
 
 static void refuses(void *arg)
 {
-	static const int unknown[] = {5, 9, 12, 14, 16, 18, 24, 100, -1};
+	static const int unknown[] = {5, 9, 12, 13, 16, 18, 24, 100, -1};
 
 	four_pages();
 	for (unsigned i = 0; i < ARRAY_SIZE(unknown); i++)

@@ -38,7 +38,7 @@ walk finds it clean."""
                 pages = [index for index, _ in kernel.radix_entries(obj.at("pages"), mark)]
                 total += len(pages)
                 if pages:
-                    words.append(f"{text}: {len(pages)} (pages {ranges(pages)})")
+                    words.append(f"{text}: {len(pages)} (page{'s' if len(pages) > 1 else ''} {ranges(pages)})")
             print(f"{kernel.object_name(obj.address)}, inode {inode.ino}, {obj.nr_pages} pages cached; "
                   + ("; ".join(words) or "clean by now"))
         if not total:

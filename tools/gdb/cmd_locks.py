@@ -102,6 +102,9 @@ def of_what(h):
     if h.rank == enum_value("LOCK_PTL"):
         page = entry.page_at(entry.pfn_of(h.lock - layout("struct page").offset("ptl")))
         return f"of the entries of {page.index * entry.the_format().span(1):#x}.."
+    for rank, member in (("LOCK_MAPS", "maps.lock"), ("LOCK_INVALIDATE", "invalidate_lock")):
+        if h.rank == enum_value(rank):
+            return "of " + kernel.object_name(h.lock - layout("struct vm_object").offset(member))
     text = gdb.execute(f"info symbol {h.lock:#x}", to_string=True)
     return "= " + text.split(" in section")[0] if " in section" in text else ""
 

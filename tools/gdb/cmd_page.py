@@ -84,7 +84,7 @@ pins"""
     def run(self, *words):
         acquired, released = (number(kernel.address_of(n)) for n in ("pin_acquired", "pin_released"))
         print(f"{acquired - released} pins are out ({acquired} taken, {released} given back)")
-        for page in sorted(pinned_pages(), key=lambda p: p.address):
+        for page in sorted(pinned_pages(), key=lambda p: (p.object, p.index)):
             print(page_text.summary(page))
             for hit in rmap.mappings(page):
                 print("  mapped at " + hit.text())

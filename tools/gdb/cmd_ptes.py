@@ -73,13 +73,12 @@ def of_page(view, where):
 
 
 def elements(mm, vma):
-    fmt = entry.the_format()
-    for start, end, table in entry.leaf_tables(mm.at("pt"), vma.start, vma.end):
-        if table is None:
+    for start, end, view_at in entry.pieces(mm.at("pt"), vma.start, vma.end):
+        if view_at is None:
             yield empty(vma, start, end)
             continue
         for va in range(start, end, PAGE):
-            yield describe(vma, va, fmt.decode(fmt.raw(table, 0, fmt.index(0, va)), 0))
+            yield describe(vma, va, view_at(va))
 
 
 def runs(mm):

@@ -1,4 +1,6 @@
 """entry.py - page-table entries: the kernel's own description of its format (<arch/pte_format.h>), and the walk by it."""
+import copy
+
 import gdb
 
 import kernel
@@ -184,31 +186,50 @@ def kernel_root():
 
 
 def leaf(pt, va):
-    """What the entry of user address @va says; a View of kind none, with the level it ends at, if there is no table."""
-    return walk(root_of(pt), va)[-1].view
+    """What the entry of user address @va says; a View of kind none, with the level it ends at, if there is no table; of a
+    large page's entry, the one frame of it that @va is in."""
+    return _part(walk(root_of(pt), va)[-1].view, va)
 
 
-def leaf_tables(pt, start, end):
-    """(from, to, bytes) of what each leaf table covers of [start, end); bytes is None where there is none."""
+def _part(view, va):
+    if view.kind == "page" and view.level:
+        view.payload |= va >> PAGE_SHIFT & ((the_format().span(view.level) >> PAGE_SHIFT) - 1)
+    return view
+
+
+def pieces(pt, start, end):
+    """(from, to, view_at) of what each leaf table, or each higher entry without one, covers of [start, end); view_at(va) is
+    the View of a page there, and is None where all is empty."""
     fmt = the_format()
     va = start
     while va < end:
         last = walk(root_of(pt), va)
         level = last[-1].level
-        span = fmt.span(1) if level == 0 else fmt.span(level)
+        span = fmt.span(max(level, 1))
         to = min((va & ~(span - 1)) + span, end)
-        yield va, to, physical(last[-2].view.payload << PAGE_SHIFT, PAGE) if level == 0 else None
+        if level == 0:
+            yield va, to, _in_table(physical(last[-2].view.payload << PAGE_SHIFT, PAGE))
+        elif last[-1].view.kind == "none":
+            yield va, to, None
+        else:
+            yield va, to, _in_large(last[-1].view)
         va = to
 
 
-def entries(pt, start, end):
-    """(va, View) of every entry of [start, end) that has a table and is not empty."""
+def _in_table(table):
     fmt = the_format()
-    for va, to, table in leaf_tables(pt, start, end):
-        if table is None:
-            continue
-        for at in range(va, to, PAGE):
-            view = fmt.decode(fmt.raw(table, 0, fmt.index(0, at)), 0)
+    return lambda va: fmt.decode(fmt.raw(table, 0, fmt.index(0, va)), 0)
+
+
+def _in_large(view):
+    return lambda va: _part(copy.copy(view), va)
+
+
+def entries(pt, start, end):
+    """(va, View) of every page of [start, end) whose entry is not empty."""
+    for va, to, view_at in pieces(pt, start, end):
+        for at in range(va, to, PAGE) if view_at else ():
+            view = view_at(at)
             if view.kind != "none":
                 yield at, view
 

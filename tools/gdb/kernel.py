@@ -321,7 +321,7 @@ class Command(gdb.Command):
     def invoke(self, argument, from_tty):
         words = gdb.string_to_argv(argument)
         if len(words) > self.most:
-            raise gdb.GdbError(f"usage: {self.usage}")
+            raise gdb.GdbError(f"usage: {self.usage} (an expression with spaces wants quotes)")
         self.run(*words)
 
     def run(self, *words):

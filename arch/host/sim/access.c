@@ -11,6 +11,7 @@
 #include "kernel/lib/err.h"
 #include "kernel/lib/string.h"
 #include "kernel/sync/rcu.h"
+#include "mm/pgtable/huge.h"
 
 #define TRIES 10000 /* the fault handler says "try again": so often at most */
 
@@ -190,9 +191,7 @@ struct stale {
 
 static pte_t entry_of(struct pgtable *pt, vaddr_t va)
 {
-	struct pt_slot slot = pt_find(pt, va);
-
-	return slot.hw ? hw_pte_get_lockless(slot.hw) : pte_none();
+	return pt_peek_pte(pt, va);
 }
 
 /* Does the table still say what the TLB remembers?  It may have come to allow more. */
@@ -228,13 +227,12 @@ unsigned sim_tlb_stale(bool loud)
 struct pte_view sim_entry(struct mm *mm, vaddr_t va)
 {
 	struct pte_view v = pte_decode(pte_none(), 0);
-	struct pt_slot slot;
+	struct pt_reading r;
 
 	rwsem_read_lock(&mm->lock);
-	slot = pt_lock(&mm->pt, va & PAGE_MASK);
-	if (slot.hw) {
-		v = pte_decode(hw_pte_get(slot.hw), 0);
-		pt_unlock(slot);
+	if (pt_read_lock(&mm->pt, va & PAGE_MASK, &r)) {
+		v = pte_decode(r.pte, 0);
+		pt_read_unlock(&r);
 	}
 	rwsem_read_unlock(&mm->lock);
 	return v;

@@ -41,8 +41,12 @@ struct debug_stop {
 
 /* Implemented by kernel/debug. => interrupts off, every other CPU held, on a stack of its own */
 void upcall_debugger(const struct debug_stop *stop);
-/* Did the debugger plant the breakpoint instruction at @ip, which this CPU just met? => interrupts off */
-bool upcall_debugger_planted(vaddr_t ip);
+/* Whose is the breakpoint instruction at @ip, which this CPU just met? Of one that is no longer there, taken out while the CPU
+ * was on its way here, the instruction that it stood for is to be executed. => interrupts off */
+enum debug_planted { DEBUG_NOT_PLANTED, DEBUG_PLANTED, DEBUG_NO_LONGER };
+enum debug_planted upcall_debugger_planted(vaddr_t ip);
+/* The debugger itself met one on its way: those in the kernel out of memory, at once. */
+void upcall_debugger_lift(void);
 
 /* Stop here, as at a breakpoint. => debugger_armed; any context */
 static inline void arch_breakpoint(void); /* <asm/debugger.h> */
@@ -94,6 +98,9 @@ bool arch_debug_set_ip(const struct debug_who *who, vaddr_t ip);
 /* -- memory --------------------------------------------------------------------------------------------------------- */
 /* As arch_probe_read(), the other way. @force: also where it is mapped read-only. => @force: kernel addresses only */
 bool arch_debug_write(void *dst, const void *src, size_t n, bool force);
+/* A byte of the kernel's code, by no function that could have a breakpoint in it. */
+u8 arch_debug_code(vaddr_t va);
+void arch_debug_set_code(vaddr_t va, u8 byte);
 /* The tree that this CPU translates by: an argument of arch_pgtable_load(). */
 paddr_t arch_debug_root(void);
 

@@ -106,6 +106,14 @@ static inline pte_t pte_mk_table(pfn_t pfn, unsigned level);
 static inline bool pte_is_table(pte_t pte, unsigned level);
 static inline pfn_t pte_table_pfn(pte_t pte);
 
+/* -- values: huge pages (a leaf one level up) --------------------------------------------------------
+ * One entry at level 1 that maps as many frames as a leaf table has entries, in order, the first of them aligned to their
+ * number.  Every question and every change above that is about page entries means it as it means one at level 0. */
+static inline bool pte_is_huge(pte_t pte, unsigned level); /* a page, at a level where tables could be */
+static inline pte_t pte_mk_huge(pte_t page);               /* @page as it is at level 0, for level 1 */
+/* What entry @index of a leaf table in its place would be: the same but for the frame, which is the @index-th. */
+static inline pte_t pte_huge_part(pte_t huge, unsigned index);
+
 /* -- values: kernel mappings ------------------------------------------------------------------------- */
 /* A supervisor leaf entry: read-write, never executable where NX exists, global. @level 0 or a leaf level. */
 static inline pte_t pte_mk_kernel(pfn_t pfn, unsigned level, enum kmap_cache cache);

@@ -37,6 +37,12 @@ static void switch_on(void)
 	__asm__ volatile("fninit");
 }
 
+void fpu_image(void *image)
+{
+	__asm__ volatile("clts"); /* a task switch, that of a double fault on i386, sets it */
+	fxsave(image);
+}
+
 void fpu_init_cpu(void)
 {
 	switch_on();

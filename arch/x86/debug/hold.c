@@ -24,16 +24,8 @@ struct debug_cpu debug_cpus[MAX_CPUS];
 static unsigned holder;         /* CPU + 1; atomic */
 static unsigned long parked;    /* CPUs; atomic */
 static unsigned long go = ~0UL; /* CPUs; w: the holder */
+static unsigned listeners;      /* who stand and read the line; atomic */
 static bool summoned[MAX_CPUS]; /* an NMI is on its way; atomic */
-
-static void fpu_image(void *image)
-{
-#if BITS == 64
-	__asm__ volatile("fxsave64 (%0)" ::"r"(image) : "memory");
-#else
-	__asm__ volatile("fxsave (%0)" ::"r"(image) : "memory");
-#endif
-}
 
 #define SELECTOR(name)                                \
 	({                                                \
@@ -90,12 +82,17 @@ static bool may_go(unsigned long bit)
 	return !__atomic_load_n(&holder, __ATOMIC_SEQ_CST) && (READ_ONCE(go) & bit);
 }
 
-/* Nobody runs who would hear the line: the first of those who stand listens. */
+/* Nobody may run who would hear the line: the first of those who stand listens, but never beside a holder. */
 static bool asked_while_parked(unsigned long bit)
 {
-	unsigned long mask = __atomic_load_n(&parked, __ATOMIC_SEQ_CST);
+	bool asked;
 
-	return !__atomic_load_n(&holder, __ATOMIC_SEQ_CST) && !(mask & (bit - 1)) && port_interrupt_byte();
+	if (__atomic_load_n(&holder, __ATOMIC_SEQ_CST) || (__atomic_load_n(&parked, __ATOMIC_SEQ_CST) & (bit - 1)))
+		return false;
+	__atomic_fetch_add(&listeners, 1, __ATOMIC_SEQ_CST);
+	asked = !__atomic_load_n(&holder, __ATOMIC_SEQ_CST) && port_interrupt_byte();
+	__atomic_fetch_sub(&listeners, 1, __ATOMIC_SEQ_CST);
+	return asked;
 }
 
 /* Stand until let go; false: somebody wants the machine to stop, and this CPU shall do it. */
@@ -156,6 +153,8 @@ bool hold_begin(struct trap_frame *tf)
 		return false;
 	}
 	WRITE_ONCE(go, 0);
+	while (__atomic_load_n(&listeners, __ATOMIC_SEQ_CST))
+		cpu_relax();
 	save(tf);
 	summon(others() & ~__atomic_load_n(&parked, __ATOMIC_SEQ_CST));
 	wait_parked(others());

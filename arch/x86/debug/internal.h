@@ -45,6 +45,12 @@ void watch_load(void);
 /* What of DR6 is a hit of one of ours: fills @stop. */
 bool watch_hit(unsigned long dr6, struct debug_stop *stop);
 
+/* One register for the place where a step ends, if there is one left. Set and cleared while every CPU stands; every CPU that
+ * gets there while it is set asks step_done(). */
+bool watch_step_set(vaddr_t va);
+void watch_step_clear(void);
+bool watch_step_hit(unsigned long dr6);
+
 /* -- step.c */
 /* This CPU has executed an instruction with TF set. Is it the one that the debugger wants to see? Then @tf is put right. */
 bool step_done(struct trap_frame *tf);

@@ -25,6 +25,20 @@ bool arch_debug_write(void *dst, const void *src, size_t n, bool force)
 	return good;
 }
 
+u8 arch_debug_code(vaddr_t va)
+{
+	return *(volatile u8 *)va;
+}
+
+void arch_debug_set_code(vaddr_t va, u8 byte)
+{
+	unsigned long cr0 = read_cr0();
+
+	write_cr0(cr0 & ~(unsigned long)CR0_WP);
+	*(volatile u8 *)va = byte;
+	write_cr0(cr0);
+}
+
 static bool within(vaddr_t va, const char *start, const char *end)
 {
 	return va >= (vaddr_t)start && va < (vaddr_t)end;

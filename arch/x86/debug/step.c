@@ -8,13 +8,16 @@
  *   in ring 3    freely: a system call or a page fault may need anybody.  The flag goes into the kernel with the
  *                thread's frame and comes back from there.
  *
+ *                Behind INT n the flag would trap one instruction late (IRET brings it back too late for the one it returns
+ *                to), so a debug register takes its place, if one is free.
+ *
  * What the instruction sees of the flags that were changed is put right afterwards.
  */
 #include <arch/debug.h>
 #include <asm/extable.h>
 #include "arch/x86/debug/internal.h"
 
-enum insn { INSN_OTHER, INSN_CLI, INSN_PUSHF, INSN_WAITS, INSN_SYSCALL, INSN_SYSRET, INSN_SETS_FLAGS };
+enum insn { INSN_OTHER, INSN_CLI, INSN_PUSHF, INSN_WAITS, INSN_SYSCALL, INSN_SYSRET, INSN_SETS_FLAGS, INSN_INT };
 
 static struct {
 	bool active;
@@ -44,6 +47,8 @@ static enum insn classify(const u8 *insn)
 		return INSN_SETS_FLAGS;
 	case 0xfa:
 		return INSN_CLI;
+	case 0xcd:
+		return INSN_INT;
 	case 0xf4: /* HLT */
 	case 0xfb: /* STI: interrupts come after the instruction behind it */
 		return INSN_WAITS;
@@ -76,6 +81,8 @@ bool arch_debug_step(unsigned cpu, const u8 insn[4])
 		tf->flags &= ~(unsigned long)EFLAGS_IF;
 	if (step.thread == stale_thread)
 		stale_thread = NULL;
+	if (step.user && step.insn == INSN_INT && watch_step_set(tf->ip + 2))
+		return alone;
 	tf->flags |= EFLAGS_TF;
 #if BITS == 64
 	if (step.insn == INSN_SYSRET && !step.user)
@@ -132,6 +139,7 @@ void step_cancel(void)
 {
 	struct trap_frame *tf = debug_cpus[step.cpu].tf;
 
+	watch_step_clear();
 	if (!step.active)
 		return;
 	step.active = false;

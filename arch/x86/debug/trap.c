@@ -14,6 +14,7 @@
 
 #define VECTOR_DEBUG 1
 #define VECTOR_NMI 2
+#define VECTOR_BREAKPOINT 3
 #define DR6_CLEAR 0xffff0ff0UL
 #define DR6_STEP BIT(14)
 
@@ -61,7 +62,7 @@ void arch_debug_go(unsigned long mask)
 /* Does the reason to stop still exist, after standing still for another CPU's? */
 static bool stale(const struct trap_frame *tf, const struct debug_stop *stop)
 {
-	return stop->cause == DEBUG_BREAKPOINT && !upcall_debugger_planted(tf->ip);
+	return stop->cause == DEBUG_BREAKPOINT && upcall_debugger_planted(tf->ip) != DEBUG_PLANTED;
 }
 
 static void stop_machine(struct trap_frame *tf, struct debug_stop stop)
@@ -80,10 +81,12 @@ static bool debug_exception(struct trap_frame *tf)
 {
 	unsigned long dr7 = watch_pause(), dr6 = take_dr6();
 	struct debug_stop stop = {.cause = DEBUG_STEP};
-	bool stepped = dr6 & DR6_STEP && step_done(tf);
+	bool at_end = watch_step_hit(dr6), stepped = (at_end || dr6 & DR6_STEP) && step_done(tf);
 
+	if (at_end)
+		tf->flags |= EFLAGS_RF;
 	if (!watch_hit(dr6, &stop) && !stepped) {
-		bool ours = dr6 & DR6_STEP && step_stale(tf);
+		bool ours = at_end || (dr6 & DR6_STEP && step_stale(tf));
 
 		watch_restore(dr7);
 		return ours;
@@ -96,14 +99,26 @@ static bool debug_exception(struct trap_frame *tf)
 
 static bool breakpoint(struct trap_frame *tf)
 {
-	bool planted = upcall_debugger_planted(tf->ip - 1);
+	enum debug_planted planted = upcall_debugger_planted(tf->ip - 1);
 
-	if (!planted && tf->cs & 3)
+	if (planted == DEBUG_NOT_PLANTED && tf->cs & 3)
 		return false;
-	watch_pause();
-	if (planted)
+	if (planted != DEBUG_NOT_PLANTED)
 		tf->ip--;
+	if (planted == DEBUG_NO_LONGER)
+		return true;
+	watch_pause();
 	stop_machine(tf, (struct debug_stop){.cause = planted ? DEBUG_BREAKPOINT : DEBUG_TRAP});
+	return true;
+}
+
+/* By the debugger itself, before all of them are out of memory. */
+static bool met_on_the_way(struct trap_frame *tf)
+{
+	if (upcall_debugger_planted(tf->ip - 1) == DEBUG_NOT_PLANTED)
+		return false;
+	upcall_debugger_lift();
+	tf->ip--;
 	return true;
 }
 
@@ -124,8 +139,8 @@ bool debug_trap(struct trap_frame *tf)
 		return false;
 	if (tf->vector == VECTOR_NMI)
 		return nmi(tf);
-	if (hold_is_mine())
-		return false; /* the debugger's own mistakes are not for the debugger */
+	if (hold_is_mine()) /* its own mistakes are not for the debugger, but what it uses may have breakpoints in it */
+		return tf->vector == VECTOR_BREAKPOINT && met_on_the_way(tf);
 	return tf->vector == VECTOR_DEBUG ? debug_exception(tf) : breakpoint(tf);
 }
 

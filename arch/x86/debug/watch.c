@@ -16,6 +16,7 @@
 
 static struct slot {
 	bool used;
+	bool step; /* not gdb's: the end of a step */
 	enum debug_watch on;
 	vaddr_t va, asked_va; /* a range that is not aligned takes several slots */
 	size_t n, asked_n;
@@ -91,13 +92,38 @@ void watch_load(void)
 bool watch_hit(unsigned long dr6, struct debug_stop *stop)
 {
 	for (unsigned i = 0; i < SLOTS; i++)
-		if (slots[i].used && dr6 & BIT(i)) {
+		if (slots[i].used && !slots[i].step && dr6 & BIT(i)) {
 			stop->cause = slots[i].on == DEBUG_ON_EXECUTE ? DEBUG_HARD_BREAK : DEBUG_WATCH;
 			stop->addr = slots[i].asked_va;
 			stop->written = slots[i].on == DEBUG_ON_WRITE;
 			return true;
 		}
 	return false;
+}
+
+bool watch_step_hit(unsigned long dr6)
+{
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (slots[i].used && slots[i].step && dr6 & BIT(i))
+			return true;
+	return false;
+}
+
+bool watch_step_set(vaddr_t va)
+{
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (!slots[i].used) {
+			slots[i] = (struct slot){.used = true, .step = true, .on = DEBUG_ON_EXECUTE, .va = va, .n = 1};
+			return true;
+		}
+	return false;
+}
+
+void watch_step_clear(void)
+{
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (slots[i].step)
+			slots[i] = (struct slot){.used = false};
 }
 
 /* -- the debugger's side ------------------------------------------------------------------------------------------ */
@@ -165,7 +191,7 @@ int arch_debug_unwatch(enum debug_watch on, vaddr_t va, size_t n)
 	if (on == DEBUG_ON_EXECUTE)
 		n = 1;
 	for (unsigned i = 0; i < SLOTS; i++)
-		if (slots[i].used && slots[i].on == on && slots[i].asked_va == va && slots[i].asked_n == n) {
+		if (slots[i].used && !slots[i].step && slots[i].on == on && slots[i].asked_va == va && slots[i].asked_n == n) {
 			slots[i].used = false;
 			err = 0;
 		}

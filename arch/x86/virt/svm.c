@@ -8,6 +8,7 @@
 #include <arch/cpu.h>
 #include <asm/machine.h>
 #include <asm/msr.h>
+#include "arch/x86/debug/internal.h"
 
 #define LEAF_FEATURES 0x80000001
 #define LEAF_SVM 0x8000000a
@@ -126,6 +127,8 @@ void virt_cpu_run(struct virt_cpu *v, bool flush, struct virt_exit *exit)
 	fpu_exchange(host_fpu, v->fpu);
 	svm_enter(v->vmcb_pa, v->gpr, v->host_pa);
 	fpu_exchange(v->fpu, host_fpu);
+	if (unlikely(READ_ONCE(debugger_armed)))
+		watch_load(); /* #VMEXIT switches DR7 off */
 	if ((u32)v->vmcb->exit_code == SVM_EXIT_INVALID) {
 		/* What is in the block now may be the host's: nobody shall read it. */
 		virt_cpu_reset(v);

@@ -53,6 +53,7 @@ void fpu_init_cpu(void);                  /* another CPU */
 void fpu_reset(struct arch_context *ctx); /* fresh state into the image, not the registers */
 void fpu_save(struct arch_context *ctx);  /* registers -> image */
 void fpu_load(struct arch_context *ctx);  /* image -> registers */
+void fpu_image(void *image);              /* registers -> 512 bytes, 16-byte aligned, for a debugger */
 /* For signal frames, @ctx being current's: registers -> image, so that the image can be copied out; and
  * 512 user-made bytes (16-byte aligned; NULL: fresh state) -> registers, forbidden bits cleared. */
 void fpu_save_current(struct arch_context *ctx);

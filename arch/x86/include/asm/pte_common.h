@@ -286,6 +286,24 @@ static inline pte_t x86_mk_table(pfn_t pfn)
 	return x86_pte(x86_pfn_bits(pfn) | X86_PTE_P | X86_PTE_RW | X86_PTE_US | X86_PTE_A | X86_PTE_D);
 }
 
+/* -- huge pages ----------------------------------------------------------------------------------------------- */
+static inline bool pte_is_huge(pte_t pte, unsigned level)
+{
+	return level > 0 && pte_has_page(pte) && (X86_VAL(pte) & X86_PTE_PSE);
+}
+
+static inline pte_t pte_mk_huge(pte_t page)
+{
+	ASSERT(pte_has_page(page));
+	return x86_pte(X86_VAL(page) | X86_PTE_PSE);
+}
+
+static inline pte_t pte_huge_part(pte_t huge, unsigned index)
+{
+	ASSERT(pte_is_huge(huge, 1));
+	return x86_pte((X86_VAL(huge) & ~X86_PTE_PSE) + ((pteval_t)index << PAGE_SHIFT));
+}
+
 /* -- live entries: places --------------------------------------------------------------------------------------- */
 static inline struct hw_pte *hw_pte_at(void *table, unsigned index)
 {

@@ -300,6 +300,24 @@ static inline pte_t pte_with_grant(pte_t pte, unsigned grant)
 	return scr_close(v | scr_grant_bits(pte_grant_normal(grant)));
 }
 
+/* -- huge pages: the level tells ------------------------------------------------------------------------------ */
+static inline bool pte_is_huge(pte_t pte, unsigned level)
+{
+	return level > 0 && pte_has_page(pte);
+}
+
+static inline pte_t pte_mk_huge(pte_t page)
+{
+	ASSERT(pte_has_page(page));
+	return page;
+}
+
+static inline pte_t pte_huge_part(pte_t huge, unsigned index)
+{
+	ASSERT(pte_has_page(huge));
+	return scr_close(scr_open(huge) + ((u64)index << SCR_PAYLOAD_SHIFT));
+}
+
 #include <asm/pte_scrambled_live.h>
 #include <asm/pte_scrambled_view.h>
 

@@ -1,0 +1,15 @@
+source docs/book/start.gdb
+thbreak stop_touch
+continue
+vma memory
+pt memory
+tbreak mm_fault
+continue
+fault
+tbreak mm_fault
+continue
+pt addr
+fault
+thbreak stop_after
+continue
+pt memory

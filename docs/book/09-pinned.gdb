@@ -1,0 +1,5 @@
+source docs/book/start.gdb
+thbreak stop_pin
+continue
+pins
+page memory
