@@ -135,7 +135,7 @@ UOBJ := $(OUT)/user-obj
 UFLAGS := -std=gnu11 -O1 -g -pthread -Wall -Wextra -Werror -iquote . -D_FILE_OFFSET_BITS=64
 UMK := $(addprefix $(UOBJ)/user/,umk_window.o umk_mmu.o umk_guest.o umk_run.o kmem.o)
 SUITE := $(patsubst %.c,$(UOBJ)/%.o,$(filter-out tests/user/bigfile.c,$(sort $(wildcard tests/user/*.c)))) $(UMK)
-UPROGRAMS := $(addprefix $(OUT)/user/,init sh demo suite reverse64m bench umk walk poweroff reboot)
+UPROGRAMS := $(addprefix $(OUT)/user/,init sh demo suite reverse64m bench umk walk poweroff reboot oracle)
 
 user: $(UPROGRAMS)
 
@@ -151,17 +151,18 @@ $(OUT)/user/init: $(UOBJ)/user/init.o
 $(OUT)/user/poweroff: $(UOBJ)/user/poweroff.o
 $(OUT)/user/reboot: $(UOBJ)/user/poweroff.o
 $(OUT)/user/sh: $(addprefix $(UOBJ)/user/,sh.o applets.o)
-$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o demo_steps.o demo_guest.o demo_collect.o demo_migrate.o collector.o uffd.o guest.o guest_code.o ptes.o kmem.o)
+$(OUT)/user/demo: $(addprefix $(UOBJ)/user/,demo.o demo_mosaic.o demo_steps.o demo_guest.o demo_pins.o demo_collect.o demo_migrate.o collector.o uffd.o guest.o guest_code.o ptes.o kmem.o)
 $(OUT)/user/bench: $(patsubst %.c,$(UOBJ)/%.o,$(sort $(wildcard user/bench*.c)) user/kmem.c user/uffd.c) $(UMK)
 $(OUT)/user/umk: $(UOBJ)/user/umk.o $(UMK)
 $(OUT)/user/walk: $(UOBJ)/user/walk.o
 $(OUT)/user/reverse64m: $(UOBJ)/tests/user/bigfile.o
+$(OUT)/user/oracle: $(patsubst %.c,$(UOBJ)/%.o,$(sort $(wildcard tests/oracle/*.c)) tests/user/catch.c)
 $(OUT)/user/suite: $(SUITE) $(addprefix $(UOBJ)/user/,guest.o guest_code.o collector.o uffd.o)
 $(UPROGRAMS):
 	@mkdir -p $(@D)
 	$(CC) -static -pthread $^ -o $@
 
--include $(wildcard $(UOBJ)/user/*.d $(UOBJ)/tests/user/*.d)
+-include $(wildcard $(UOBJ)/user/*.d $(UOBJ)/tests/user/*.d $(UOBJ)/tests/oracle/*.d)
 
 # -- images ----------------------------------------------------------------------------------------------------
 
@@ -181,7 +182,7 @@ iso: setup
 		print(machine.make_iso(machine.from_environment(), 'build/pteron.iso', ''))"
 
 # -- what people type ------------------------------------------------------------------------------------------
-export ARCH PAGING BUILD SAN FW DISK SMP MEM TESTS T N ACCEL ICOUNT IOMMU APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED FORMATS COVERAGE TSAN MODEL_SECONDS PART DOC CONSOLE PORT GDB
+export ARCH PAGING BUILD SAN FW DISK SMP MEM TESTS T N ACCEL ICOUNT IOMMU APPEND LANES LANE PROG ARGS WITH VERBOSE STUB LONG SEED COUNT RECORD FORMATS COVERAGE TSAN MODEL_SECONDS PART DOC CONSOLE PORT GDB
 
 help:
 	@echo 'make run      boot Pteron with a shell on this terminal (Ctrl-A X leaves)'
@@ -194,6 +195,7 @@ help:
 	@echo 'make walk     the guided walk of docs/book     T=4'
 	@echo 'make exec     run one static Linux program     PROG=./a.out ARGS=... WITH=dir'
 	@echo 'make bench    costs, beside those of Linux     PART=compare|alone  DOC=1'
+	@echo 'make oracle   the same programs on Linux 6.12   COUNT=1000 SEED=1 TESTS=none RECORD=1'
 	@echo 'make profile  hottest functions of an operation T=mosaic/remap_resident_page  N=16'
 	@echo 'make iso      a hybrid boot image (BIOS and UEFI)'
 	@echo 'each with     ARCH=x86_64|i386 PAGING=4level|pae|2level|scrambled FW=direct|bios|uefi SMP=1 MEM=512 BUILD=debug|release'
@@ -218,6 +220,8 @@ exec: setup
 bench: BUILD := $(BENCH_BUILD)
 bench: setup
 	@tools/bench.py
+oracle: setup
+	@tools/oracle.py
 profile: BUILD := $(BENCH_BUILD)
 profile: setup
 	@tools/profile.py
@@ -228,4 +232,4 @@ host: setup
 clean:
 	rm -rf build
 
-.PHONY: kernel root ramdisk iso help setup run test guest debug replay walk exec bench profile check host clean user
+.PHONY: kernel root ramdisk iso help setup run test guest debug replay walk exec bench oracle profile check host clean user

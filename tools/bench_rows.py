@@ -17,7 +17,7 @@ class Row:
 
 # Groups of benchmarks that run on both kernels, each string in a machine of its own; and those that need the disk.
 GROUPS = ("null signal pipe futex fork anon fixed mprotect file cow mosaic notify", "uffd", "huge")
-DISK_GROUPS = "msync cache swap"
+DISK_GROUPS = "msync cache swap pins"
 
 REMAP = 20
 ROWS = {
@@ -53,6 +53,13 @@ ROWS = {
         Row("huge_collapse", "MADV_COLLAPSE of the same, but for that page", goal=0),
         Row("huge_dontneed", "MADV_DONTNEED of all of it", goal=0),
     ],
+    "userfaultfd": [
+        Row("uffd_missing_copy", "a missing page, until its thread goes on: by COPY", goal=0),
+        Row("uffd_missing_zeropage", "the same by ZEROPAGE", goal=0),
+        Row("uffd_missing_move", "the same by MOVE", goal=0),
+        Row("uffd_move_one_page", "UFFDIO_MOVE of one page", goal=0),
+        Row("uffd_move_page_of_512", "UFFDIO_MOVE of 512 pages, per page", goal=0),
+    ],
     "Faults": [
         Row("anon_write_fault", "anonymous, first store (the page is cleared)", limit=1000),
         Row("anon_read_fault", "anonymous, first load (zero page)"),
@@ -75,13 +82,6 @@ ROWS = {
         Row("mosaic_munmap_per_page", "munmap of it, per page"),
         Row("mosaic_kernel_bytes_per_page", "kernel bytes a page of it, page tables apart", GOAL, 48),
     ],
-    "Faults answered by a program (userfaultfd)": [
-        Row("uffd_missing_copy", "missing page, another thread answers by COPY"),
-        Row("uffd_missing_zeropage", "by ZEROPAGE"),
-        Row("uffd_missing_move", "by MOVE"),
-        Row("uffd_move_one_page", "UFFDIO_MOVE of one page"),
-        Row("uffd_move_page_of_512", "of 512, per page"),
-    ],
     "Files and the disk": [
         Row("msync_per_dirty_page", "msync of 256 dirty pages, per page"),
         Row("cache_write_fsync_per_page", "write and fsync of 4 MiB, per page"),
@@ -90,6 +90,11 @@ ROWS = {
         Row("reclaim_clean_per_page", "reclaim of 1,024 mapped clean file pages, per page"),
         Row("swap_out_per_page", "swap 1,024 pages out, per page"),
         Row("swap_in_per_page", "stores to these, per page"),
+        Row("direct_read_4k", "O_DIRECT, 4 KiB read", 0),
+        Row("direct_read_1m", "1 MiB read", 0),
+        Row("direct_write_4k", "4 KiB written in place", 0),
+        Row("direct_write_1m", "1 MiB written in place", 0),
+        Row("writeback_unpinned", "256 pages stored to through a mapping, fsync, per page", 0),
     ],
 }
 
@@ -118,5 +123,14 @@ OURS = {
     "munmap_subscribers_64_elsewhere": "with 64",
     "munmap_subscribers_here": "and one that mirrors the page's range",
     "mirror_faults": "a mirror's faults, of 1,000 drops of its page",
+    "pin_slow": "pin and unpin, with locks: 256 pages, each",
+    "pin_slow_alone": "one page in a call",
+    "pin_fast": "pin and unpin, without locks: 256 pages, each",
+    "pin_fast_alone": "one page in a call",
+    "direct_read_4k_requests": "device requests of 4 MiB read by O_DIRECT in pieces of 4 KiB",
+    "direct_read_1m_requests": "of 1 MiB",
+    "direct_write_4k_requests": "device requests of 4 MiB written in pieces of 4 KiB",
+    "direct_write_1m_requests": "of 1 MiB",
+    "writeback_pinned": "fsync of 256 pages under a write pin, per page",
     "mirror_retries": "of these, begun again, while other pages are dropped",
 }

@@ -31,11 +31,13 @@ def tree_mib(tree):
     return (total >> 20) * 5 // 4 + 32
 
 
-def program_disk(work, prog, args):
+def program_disk(work, prog, args, files=()):
+    """An ext2 image with the program, its arguments, and @files: (name in /exec, path here)."""
     tree = os.path.join(work, "exec")
     os.mkdir(tree)
     name = os.path.basename(prog)
-    shutil.copy(prog, f"{tree}/{name}")
+    for there, here in ((name, prog), *files):
+        shutil.copy(here, f"{tree}/{there}")
     with open(f"{tree}/.argv", "w", encoding="utf-8") as f:
         f.write("".join(word + "\0" for word in ["/exec/" + name, *args]))
     image_of(tree, f"{work}/exec.img", tree_mib(tree))

@@ -77,15 +77,18 @@ def cpio_entry(name, mode, content, number):
     return padded(("070701" + "".join(f"{f:08x}" for f in fields) + name).encode() + b"\0") + padded(content)
 
 
-def initramfs(out, program, arguments):
-    """An archive with busybox, the program, and an /init that runs it and powers off."""
+def initramfs(out, program, arguments, before=(), files=()):
+    """An archive with busybox, the program, and an /init that runs it, after the busybox commands @before, and powers off.
+    @files: (name in the root, path here)."""
     subprocess.run([f"{machine.TOP}/tools/fetch_busybox.py", "x86_64", f"{CACHE}/busybox-x86_64"], check=True)
     mounts = "".join(f"/busybox mount -t {kind} {kind} {where}\n" for kind, where in MOUNTS.items())
-    script = (f"#!/busybox sh\n{mounts}/busybox insmod /virtio_blk.ko\n"
-              f"/program {shlex.join(arguments)}\n/busybox echo \"program's status $?\"\n/busybox poweroff -f\n")
+    first = "".join(f"/busybox {command}\n" for command in before)
+    program_name = os.path.basename(program)
+    script = (f"#!/busybox sh\n{mounts}/busybox insmod /virtio_blk.ko\n{first}"
+              f"/{program_name} {shlex.join(arguments)}\n/busybox echo \"program's status $?\"\n/busybox poweroff -f\n")
     members = [(name, 0o040755, b"") for name in ("dev", "proc", "sys", "tmp", "mnt")]
     members.append(("init", 0o100755, script.encode()))
-    for name, path in (("busybox", f"{CACHE}/busybox-x86_64"), ("program", program), ("virtio_blk.ko", DISK_DRIVER)):
+    for name, path in (("busybox", f"{CACHE}/busybox-x86_64"), (program_name, program), ("virtio_blk.ko", DISK_DRIVER), *files):
         with open(path, "rb") as f:
             members.append((name, 0o100755, f.read()))
     members.append(("TRAILER!!!", 0, b""))
@@ -97,24 +100,32 @@ def initramfs(out, program, arguments):
 class LinuxMachine(machine.Machine):
     """The same machine with another kernel: what guest.run() boots."""
     vmlinuz: str = ""
+    words: str = ""     # more of its command line
 
     def _boot(self):
-        return ["-kernel", self.vmlinuz, "-initrd", self.initrd, "-append", SETTINGS]
+        return ["-kernel", self.vmlinuz, "-initrd", self.initrd, "-append", f"{SETTINGS} {self.words}".strip()]
 
 
 # What the costs in docs/ were counted on.
 COUNTING = machine.Machine(mem="1024", icount=True, cpu="max,-erms,-fsrm")
 
 
-def run(program, arguments, name="linux", seconds=900, m=COUNTING):
-    """The console's lines, or None if there is no Linux or the program failed.  @m: with which QEMU options."""
+def boot(program, arguments, name="linux", seconds=900, m=COUNTING, before=(), files=(), words=""):
+    """Boot it with the program (initramfs() says how); the Outcome, or None if there is no Linux.  @m: with which QEMU options."""
     vmlinuz = kernel()
     if not vmlinuz:
         return None
     initrd = f"{machine.TOP}/build/{name}.cpio"
-    initramfs(initrd, program, arguments)
+    initramfs(initrd, program, arguments, before, files)
     fields = {f.name: getattr(m, f.name) for f in dataclasses.fields(m)}
-    outcome = guest.run(LinuxMachine(**dict(fields, vmlinuz=vmlinuz, initrd=initrd)), name, seconds)
+    return guest.run(LinuxMachine(**dict(fields, vmlinuz=vmlinuz, initrd=initrd, words=words)), name, seconds)
+
+
+def run(program, arguments, name="linux", seconds=900, m=COUNTING):
+    """The console's lines, or None if there is no Linux or the program failed."""
+    outcome = boot(program, arguments, name, seconds, m)
+    if not outcome:
+        return None
     if outcome.status != 0 or "program's status 0" not in [line.strip() for line in outcome.lines]:
         print(f"the program did not end well on Linux; see {outcome.log}", file=sys.stderr)
         return None

@@ -31,12 +31,11 @@ The recording is stopped at kernel_main.  Try:
 
 def command(m, work, how):
     """QEMU's, recording or replaying: time by instructions, disks through blkreplay, a place for snapshots."""
-    disk = f"{m.out}/root.img"
     icount = f"shift=3,rr={how},rrfile={work}/recording,rrsnapshot=init"
     words = m.command(serial=f"file:{work}/{how}.log")
     words[words.index("-accel") + 1] = "tcg,thread=single"
     return [*words, "-icount", icount, "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1",
-            "-drive", f"file={disk},format=raw,snapshot=on,if=none,id=direct",
+            "-drive", f"file={work}/disk,format=qcow2,if=none,id=direct",
             "-drive", "driver=blkreplay,if=none,image=direct,id=root",
             "-device", "virtio-blk-pci,drive=root,disable-legacy=on",
             "-drive", f"file={work}/snapshots,if=none,format=qcow2,id=snapshots"]
@@ -83,7 +82,9 @@ def main():
     m = from_environment(smp=1, cmdline=f"root=vda tests={test} suite.seed=1 " + (os.environ.get("APPEND") or ""))
     build(m)
     with tempfile.TemporaryDirectory() as work:
+        # Both have the snapshot of the beginning in them, from which a replay starts.
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", f"{work}/snapshots", "64M"], check=True)
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", f"{m.out}/root.img", f"{work}/disk"], check=True)
         status, first, seconds = run(m, work, "record")
         print(first)
         print(f"recorded: {status_name(status)}, {seconds:.1f} s, {os.path.getsize(work + '/recording') >> 10} KiB", flush=True)

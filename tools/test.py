@@ -242,6 +242,11 @@ def lanes():
         out.append(command_lane("hardening", [sys.executable, "tests/host/test_crash.py"], 600, "make test LANES=hardening"))
         out.append(guest_lane(machine("x86_64", "4level", san="kasan", mem="1024"), "*", 900, "guest-kasan"))
     out.append(command_lane("exec", [sys.executable, "tests/host/test_exec.py"], 240, "make test LANES=exec"))
+    for arch in ("x86_64", "i386"):
+        out.append(command_lane(f"oracle-{arch}", ["env", f"ARCH={arch}", "tools/oracle.py", "--recorded"], 240,
+                                f"make test LANES=oracle-{arch}"))
+    if LONG:
+        out.append(command_lane("oracle-linux", ["make", "-s", "oracle", "COUNT=20000"], 14400, "make oracle COUNT=20000"))
     out.append(command_lane("disks", [sys.executable, "tests/host/test_disks.py"], 240, "tests/host/test_disks.py"))
     out.append(command_lane("cuts", [sys.executable, "tests/crash/test_cuts.py"], 3600 if LONG else 240,
                             f"make test LANES=cuts SEED={SEED}"))

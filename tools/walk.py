@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-from debug import start_qemu
+from debug import start_qemu, wait_for
 from machine import TOP, build, from_environment
 
 HINTS = """
@@ -33,8 +33,9 @@ def main():
     build(m)
     m.disks = (f"{m.out}/root.img,snapshot=on",)
     with tempfile.TemporaryDirectory() as work:
-        qemu = start_qemu(m, f"{work}/gdb")
-        command = ["gdb", "-nx", "-q", "-ex", "set confirm off", "-ex", "set pagination off", "-ex", f"file {m.kernel}",
+        qemu = start_qemu(m, "qemu", f"unix:{work}/gdb", work, False)
+        wait_for(qemu, lambda: os.path.exists(f"{work}/gdb"), 30, "QEMU")
+        command = ["gdb", "-n", "-q", "-ex", "set confirm off", "-ex", "set pagination off", "-ex", f"file {m.kernel}",
                    "-ex", f"target remote {work}/gdb"]
         for script in scripts:
             command += ["-ex", f"source {script}"]

@@ -180,7 +180,7 @@ static const struct {
 	{"futex", bench_futex},   {"fixed", bench_mmap_fixed}, {"mprotect", bench_mprotect}, {"cow", bench_cow},
 	{"fork", bench_fork},     {"file", bench_file},        {"msync", bench_msync},       {"cache", bench_cache},
 	{"mosaic", bench_mosaic}, {"faults", bench_faults},    {"locks", bench_locks},       {"umk", bench_umk},
-	{"swap", bench_swap},     {"notify", bench_notify},    {"uffd", bench_uffd},
+	{"swap", bench_swap},     {"notify", bench_notify},    {"pins", bench_pins},         {"uffd", bench_uffd},
 	{"huge", bench_huge},
 };
 

@@ -63,6 +63,13 @@ int memfd(size_t pages, bool fill); /* filled: every page is in memory */
 const char *disk_dir(void);
 int disk_file(void); /* a new file without a name there, or -1 */
 
+/* Requests to all disks so far, as /proc/diskstats has them. */
+struct disk {
+	unsigned long long requests, sectors; /* for data */
+	unsigned long long meta;              /* requests for metadata */
+};
+struct disk disk_now(void);
+
 /* -- the benchmarks ------------------------------------------------------------------------------------------------------ */
 void bench_null(void);
 void bench_signal(void);
@@ -83,6 +90,7 @@ void bench_faults(void);
 void bench_locks(void);
 void bench_umk(void);
 void bench_notify(void);
+void bench_pins(void);
 void bench_uffd(void);
 
 #endif

@@ -23,11 +23,6 @@
 
 #define PAGES 1024ul
 
-struct disk {
-	unsigned long long requests, sectors; /* for data */
-	unsigned long long meta;              /* requests for metadata */
-};
-
 static void apart_meta(struct disk *d)
 {
 	unsigned long long requests, sectors;
@@ -44,8 +39,7 @@ static void apart_meta(struct disk *d)
 		fclose(f);
 }
 
-/* Reads and writes of all disks so far. */
-static struct disk disk_now(void)
+struct disk disk_now(void)
 {
 	unsigned long long r, rs, w, ws;
 	struct disk d = {0, 0, 0};

@@ -12,6 +12,7 @@ static const struct {
 	const char *what;
 } demos[] = {
 	{"mosaic", demo_mosaic, "65,536 pages of one file, permuted, with mixed protections, in one vma"},
+	{"pins", demo_pins, "a device stores into a page of a file: who knows that it is pinned, and who thinks so"},
 	{"collect", demo_collect, "a heap that is compacted while its program runs, by copying and by moving pages"},
 	{"migrate", demo_migrate, "a program goes on in another process before its memory has come there"},
 	{"guest", demo_guest, "a virtual machine whose memory is taken away under it, and comes back"},

@@ -10,6 +10,7 @@
 int demo_mosaic(int argc, char **argv);
 int demo_steps(bool in_colour); /* `demo mosaic steps` */
 int demo_guest(int argc, char **argv);
+int demo_pins(int argc, char **argv);
 int demo_collect(int argc, char **argv);
 int demo_migrate(int argc, char **argv);
 

@@ -3,10 +3,10 @@ thbreak stop_touch
 continue
 vma memory
 pt memory
-tbreak mm_fault
+tbreak mm_fault_user
 continue
 fault
-tbreak mm_fault
+tbreak mm_fault_user
 continue
 pt addr
 fault

@@ -98,13 +98,28 @@ static int mmap_check_seals(const struct inode *inode, struct mmap_request *req)
 	return 0;
 }
 
+/* Would the last byte have an offset that no file has: above loff_t, or above everything? */
+static bool beyond_every_file(const struct inode *inode, const struct mmap_request *req)
+{
+	u64 length = ALIGN_UP((u64)req->length, (u64)PAGE_SIZE), most = S_ISREG(inode->mode) ? ~(u64)0 >> 1 : ~(u64)0;
+
+	return length > most || req->pgoff > (most - length) >> PAGE_SHIFT;
+}
+
 int file_mmap_prepare(struct file *f, struct mmap_request *req)
 {
 	struct inode *inode = f->inode;
 	unsigned type = req->flags & MAP_TYPE;
 	bool shared = type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
-	int err = mmap_check_mode(f, shared, req);
+	int err;
 
+	if (beyond_every_file(inode, req))
+		return -EOVERFLOW;
+	if (!shared && type != MAP_PRIVATE)
+		return -EINVAL;
+	if (type == MAP_SHARED_VALIDATE && (req->flags & ~(unsigned)MAP_LEGACY_MASK))
+		return -EOPNOTSUPP; /* the caller asked to be told of flags we do not know */
+	err = mmap_check_mode(f, shared, req);
 	if (err)
 		return err;
 	if (f->ops && f->ops->zero_mmap && !shared) {

@@ -61,7 +61,7 @@ struct file *shmem_file_make(size_t size)
 
 static bool can_seal(const struct file *f)
 {
-	return S_ISREG(f->inode->mode) && f->inode->super && f->inode->super == anon_super;
+	return S_ISREG(f->inode->mode) && !f->inode->obj.tracks_dirty; /* other files of tmpfs are sealed against seals */
 }
 
 /* Could somebody store into the pages through a mapping, or a device through a pin? => inode lock */

@@ -30,8 +30,18 @@ static struct readahead *file_ref_readahead(struct file *f)
 	return &f->ra;
 }
 
-static const struct mm_file_ops vfs_mm_file_ops = {
-	.get = file_get, .put = file_ref_put, .fsync = file_ref_fsync, .readahead = file_ref_readahead};
+static int file_ref_punch(struct file *f, pgoff_t first, pgoff_t last)
+{
+	loff_t from = (loff_t)((u64)first << PAGE_SHIFT), to = (loff_t)(((u64)last + 1) << PAGE_SHIFT);
+
+	return (int)file_fallocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from, to - from);
+}
+
+static const struct mm_file_ops vfs_mm_file_ops = {.get = file_get,
+                                                   .put = file_ref_put,
+                                                   .fsync = file_ref_fsync,
+                                                   .readahead = file_ref_readahead,
+                                                   .punch = file_ref_punch};
 
 /* -- attaching ------------------------------------------------------------------------------------------------ */
 

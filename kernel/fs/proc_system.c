@@ -16,6 +16,7 @@
 #include "kernel/fs/swapfile.h"
 #include "mm/object/dirty.h"
 #include "mm/object/swap.h"
+#include "mm/pgtable/huge.h"
 #include "mm/phys/lru.h"
 #include "mm/phys/vmstat.h"
 
@@ -82,6 +83,7 @@ static void usage_show(struct proc_buf *b, const struct vm_census *census, const
 	kib_line(b, "KernelStack", sched.threads << THREAD_STACK_ORDER);
 	kib_line(b, "PageTables", st->tables);
 	kib_line(b, "KernelPages", st->kernel);
+	kib_line(b, "AnonHugePages", READ_ONCE(pt_huge_mapped));
 }
 
 static int meminfo_show(struct proc_buf *b)

@@ -5,6 +5,8 @@
  * Lock order: pos_lock (regular files, directories and block devices only), then the
  * inode lock, then what the page cache takes.
  */
+#include <arch/uaccess.h>
+
 #include "kernel/fs/vfs_internal.h"
 
 static loff_t max_size(const struct inode *inode)
@@ -137,6 +139,7 @@ static ssize_t ready_part(struct file *f, size_t n, loff_t pos)
 static ssize_t write_at(struct file *f, const void *user, size_t n, loff_t *pos, unsigned how)
 {
 	struct inode *inode = f->inode;
+	char first;
 	ssize_t r;
 
 	if (!(how & NOWAIT))
@@ -146,6 +149,8 @@ static ssize_t write_at(struct file *f, const void *user, size_t n, loff_t *pos,
 	if (how & APPEND)
 		*pos = inode->obj.size;
 	r = write_limit(inode, *pos, n);
+	if ((r > 0 || r == -EPERM) && copy_from_user(&first, user, 1))
+		r = -EFAULT; /* a source that is not there is told before a seal, and before the file grows (Linux) */
 	if (r > 0 && (how & NOWAIT))
 		r = ready_part(f, (size_t)r, *pos);
 	if (r > 0)

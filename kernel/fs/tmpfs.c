@@ -39,7 +39,7 @@ static int tmpfs_read_page(struct vm_object *obj, struct page *page)
 	return 0;
 }
 
-static const struct object_ops tmpfs_object_ops = {.read_page = tmpfs_read_page};
+static const struct object_ops tmpfs_object_ops = {.read_page = tmpfs_read_page, .absent_is_zero = true};
 
 /* -- inodes --------------------------------------------------------------------------------------------------- */
 
@@ -272,36 +272,19 @@ static int tmpfs_truncate(struct inode *inode, loff_t size)
 	return 0;
 }
 
-/* Zero [from, to), within one page, if the page is there. => inode lock */
-static void zero_part(struct vm_object *obj, loff_t from, loff_t to)
-{
-	struct page *page = from < to ? pagecache_find(obj, (pgoff_t)((u64)from >> PAGE_SHIFT)) : NULL;
-	char *va;
-
-	if (!page)
-		return;
-	page_lock(page);
-	if (page->object == obj) {
-		va = page_kmap(page);
-		memset(va + (from & (loff_t)(PAGE_SIZE - 1)), 0, (size_t)(to - from));
-		page_kunmap(va);
-	}
-	page_unlock(page);
-	page_put(page);
-}
-
 static int punch_hole(struct inode *inode, loff_t off, loff_t end)
 {
 	loff_t first = ALIGN_UP(off, (loff_t)PAGE_SIZE), last = ALIGN_DOWN(end, (loff_t)PAGE_SIZE);
+	int err;
 
 	if (inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return -EPERM;
-	zero_part(&inode->obj, off, min(end, first));
-	if (last >= first)
-		zero_part(&inode->obj, last, end);
-	if (last > first)
+	err = object_zero(&inode->obj, off, min(end, first));
+	if (!err && last >= first)
+		err = object_zero(&inode->obj, last, end);
+	if (!err && last > first)
 		object_punch(&inode->obj, (pgoff_t)((u64)first >> PAGE_SHIFT), (pgoff_t)((u64)last >> PAGE_SHIFT) - 1);
-	return 0;
+	return err;
 }
 
 /* Make the pages of [off, end) exist. */

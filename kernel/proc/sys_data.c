@@ -152,6 +152,8 @@ static long fallocate_file(struct file *f, int mode, loff_t off, loff_t len)
 		return -EINVAL;
 	if ((mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)) || mode == FALLOC_FL_PUNCH_HOLE)
 		return -EOPNOTSUPP;
+	if (!file_writable(f))
+		return -EBADF;
 	if (type != S_IFREG)
 		return type == S_IFIFO ? -ESPIPE : type == S_IFDIR ? -EISDIR : -ENODEV;
 	if (off + len < off)
@@ -161,7 +163,7 @@ static long fallocate_file(struct file *f, int mode, loff_t off, loff_t len)
 
 static long fallocate_fd(int fd, int mode, loff_t off, loff_t len)
 {
-	struct file *f = file_arg(fd, FILE_WRITE);
+	struct file *f = file_arg(fd, FILE_OPEN);
 	long ret;
 
 	if (!f)

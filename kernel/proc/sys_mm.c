@@ -50,9 +50,8 @@ static long mmap_file(struct mmap_request *req, int fd)
 	sealable = !(READ_ONCE(f->inode->seals) & F_SEAL_SEAL); /* no more once it is set */
 	if (sealable)
 		rwsem_read_lock(&f->inode->lock);
-	r = file_mmap_prepare(f, req);
-	if (!r)
-		r = mm_mmap(current_mm(), req);
+	req->refused = file_mmap_prepare(f, req);
+	r = mm_mmap(current_mm(), req);
 	if (sealable)
 		rwsem_read_unlock(&f->inode->lock);
 	file_put(f);
@@ -67,13 +66,14 @@ static long mmap_shared_anonymous(struct mmap_request *req)
 
 	if (req->length == 0)
 		return -EINVAL;
+	if (req->length > USER_END)
+		return -ENOMEM;
 	f = shmem_file_make(ALIGN_UP(req->length, PAGE_SIZE));
 	if (IS_ERR(f))
 		return PTR_ERR(f);
 	req->pgoff = 0;
-	r = file_mmap_prepare(f, req);
-	if (!r)
-		r = mm_mmap(current_mm(), req);
+	req->refused = file_mmap_prepare(f, req);
+	r = mm_mmap(current_mm(), req);
 	file_put(f);
 	return r;
 }
@@ -124,9 +124,9 @@ long sys_munmap(unsigned long addr, size_t len)
 
 long sys_mprotect(unsigned long addr, size_t len, unsigned long prot)
 {
-	if (prot & ~(unsigned long)(PROT_MASK | PROT_DEFAULT))
+	if (prot > ~0u)
 		return -EINVAL;
-	return mm_mprotect(current_mm(), addr, len, (unsigned)prot);
+	return mm_mprotect(current_mm(), addr, len, (unsigned)prot & ~(unsigned)PROT_SEM);
 }
 
 long sys_mremap(unsigned long addr, size_t old_len, size_t new_len, unsigned long flags, unsigned long new_addr)

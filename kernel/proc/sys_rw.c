@@ -44,15 +44,17 @@ static ssize_t transfer(struct file *f, void *buf, size_t n, const struct place 
 /* The file for a transfer, or an error. */
 static struct file *transfer_file(int fd, const struct place *at, bool write)
 {
-	struct file *f = file_arg(fd, write ? FILE_WRITE : FILE_READ);
+	struct file *f = file_arg(fd, FILE_OPEN);
 	int err = 0;
 
 	if (!f)
 		return ERR_PTR(-EBADF);
-	if (S_ISDIR(f->inode->mode))
-		err = -EISDIR;
-	else if (at->given && !file_seekable(f))
+	if (at->given && !S_ISDIR(f->inode->mode) && !file_seekable(f))
 		err = -ESPIPE;
+	else if (!(write ? file_writable(f) : file_readable(f)))
+		err = -EBADF;
+	else if (S_ISDIR(f->inode->mode))
+		err = -EISDIR;
 	if (err) {
 		file_put(f);
 		return ERR_PTR(err);

@@ -61,6 +61,13 @@ static size_t buffer_load_nofault(struct buffer b, size_t at, void *dst, size_t 
 	return left;
 }
 
+static size_t buffer_clear(struct buffer b, size_t at, size_t n)
+{
+	static const char zeros[PAGE_SIZE];
+
+	return buffer_store(b, at, zeros, n);
+}
+
 /* Bring in the page that holds the first byte of the source. */
 static int buffer_touch(struct buffer b, size_t at)
 {
@@ -69,7 +76,7 @@ static int buffer_touch(struct buffer b, size_t at)
 	return b.user ? copy_from_user(&byte, b.base + at, 1) : 0;
 }
 
-/* The page at @index, uptodate, referenced. A page is filled under invalidate_lock: who makes a hole and gives its
+/* The page at @index, uptodate, referenced; NULL: there is none, and none is needed to read zeros. A page is filled under invalidate_lock: who makes a hole and gives its
  * blocks away keeps others from reading them. */
 static struct page *get_page(struct vm_object *obj, pgoff_t index)
 {
@@ -77,6 +84,8 @@ static struct page *get_page(struct vm_object *obj, pgoff_t index)
 
 	if (page && page_test(page, PG_UPTODATE))
 		return page;
+	if (!page && obj->ops->absent_is_zero)
+		return NULL;
 	if (page)
 		page_put(page);
 	rwsem_read_lock(&obj->invalidate_lock);
@@ -97,6 +106,22 @@ static void announce(struct vm_object *obj, struct readahead *ra, loff_t pos, si
 	readahead_access(obj, ra, first, last - first + 1);
 }
 
+/* Hand out a part of @page, whose reference goes; bytes that could not be stored. */
+static size_t read_piece(struct page *page, struct piece p, struct buffer to, size_t at)
+{
+	size_t left;
+	char *va;
+
+	if (!page)
+		return buffer_clear(to, at, p.length);
+	va = page_kmap(page);
+	left = buffer_store(to, at, va + p.offset, p.length);
+	page_kunmap(va);
+	lru_accessed(page);
+	page_put(page);
+	return left;
+}
+
 static ssize_t read_pages(struct vm_object *obj, loff_t pos, struct buffer to, size_t n)
 {
 	size_t done = 0;
@@ -106,7 +131,6 @@ static ssize_t read_pages(struct vm_object *obj, loff_t pos, struct buffer to, s
 		struct piece p;
 		struct page *page;
 		size_t left;
-		char *va;
 
 		if (pos + (loff_t)done >= size)
 			break;
@@ -114,11 +138,7 @@ static ssize_t read_pages(struct vm_object *obj, loff_t pos, struct buffer to, s
 		page = get_page(obj, p.index);
 		if (IS_ERR(page))
 			return done ? (ssize_t)done : PTR_ERR(page);
-		va = page_kmap(page);
-		left = buffer_store(to, done, va + p.offset, p.length);
-		page_kunmap(va);
-		lru_accessed(page);
-		page_put(page);
+		left = read_piece(page, p, to, done);
 		done += p.length - left;
 		if (left)
 			return done ? (ssize_t)done : -EFAULT;

@@ -99,9 +99,12 @@ int object_zero(struct vm_object *obj, loff_t from, loff_t to)
 
 	if (from >= to)
 		return 0;
-	page = pagecache_read(obj, (pgoff_t)((u64)from >> PAGE_SHIFT));
-	if (IS_ERR(page))
-		return (int)PTR_ERR(page);
+	if (obj->ops->absent_is_zero)
+		page = pagecache_find(obj, (pgoff_t)((u64)from >> PAGE_SHIFT));
+	else
+		page = pagecache_read(obj, (pgoff_t)((u64)from >> PAGE_SHIFT));
+	if (IS_ERR_OR_NULL(page))
+		return page ? (int)PTR_ERR(page) : 0;
 	page_lock(page);
 	va = page_kmap(page);
 	/* Only what is not zero already: a hole must not get a block for it. */
@@ -131,7 +134,7 @@ void object_truncate(struct vm_object *obj, loff_t size)
 	/* A mapping may have stored beyond the end within the last page: that must not become file content. */
 	(void)object_zero(obj, min(old, size), ALIGN_UP(min(old, size), (loff_t)PAGE_SIZE));
 	WRITE_ONCE(obj->size, size);
-	if (size < old) {
+	if (size <= old) { /* (there may be pages beyond the end: FALLOC_FL_KEEP_SIZE) */
 		if (!MUTATION(18)) {
 			unmap_everywhere(&u);
 			SYNC_POINT("truncate-unmapped");

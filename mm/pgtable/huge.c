@@ -332,14 +332,24 @@ void pt_put_table_back(struct pgtable *pt, vaddr_t va, struct page *table)
 
 /* -- reading ------------------------------------------------------------------------------------------------------------- */
 
-pte_t pt_peek_pte(struct pgtable *pt, vaddr_t va)
+static pte_t peek(struct pgtable *pt, vaddr_t va, pte_t (*part)(pte_t huge, unsigned index))
 {
 	struct page *above = upper_table(pt, va);
 	pte_t entry = above ? hw_pte_get_lockless(upper_entry(above, va)) : pte_none();
 
 	if (pte_is_table(entry, 1))
 		return hw_pte_get_lockless(pt_table_entry(pfn_to_page(pte_table_pfn(entry)), pt_index(0, va)));
-	return pte_is_huge(entry, 1) ? pt_huge_part(entry, pt_index(0, va)) : pte_none();
+	return pte_is_huge(entry, 1) ? part(entry, pt_index(0, va)) : pte_none();
+}
+
+pte_t pt_peek_pte(struct pgtable *pt, vaddr_t va)
+{
+	return peek(pt, va, pt_huge_part);
+}
+
+pte_t pt_peek_hardware(struct pgtable *pt, vaddr_t va)
+{
+	return peek(pt, va, pte_huge_part);
 }
 
 bool pt_read_lock(struct pgtable *pt, vaddr_t va, struct pt_reading *r)

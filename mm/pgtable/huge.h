@@ -115,6 +115,8 @@ static inline void pt_read_unlock(struct pt_reading *r)
 
 /* The same by a look without any lock; nothing there is pte_none(). => as pt_peek() */
 pte_t pt_peek_pte(struct pgtable *pt, vaddr_t va);
+/* What hardware translates by: in the huge zero page, that one's frames. */
+pte_t pt_peek_hardware(struct pgtable *pt, vaddr_t va);
 
 /* Deposits of the tree, counted. => the tree does not change */
 unsigned long pt_count_deposits(struct pgtable *pt);

@@ -53,19 +53,17 @@ static bool resident(struct vma *vma, vaddr_t va)
 	return cached(vma->object, pte_is_file(pte) ? pte_file_pgoff(pte) : vma_pgoff(vma, va));
 }
 
-static int answer(struct mm *mm, vaddr_t start, vaddr_t end, unsigned char *vec)
+/* Pages from @start on, of one vma, at most to @end: how many; -ENOMEM: none is mapped there. => mm->lock held */
+static long answer(struct mm *mm, vaddr_t start, vaddr_t end, unsigned char *vec)
 {
-	struct vma *vma;
+	struct vma *vma = vma_find(mm, start);
+	vaddr_t va = start;
 
-	if (!vma_covers(mm, start, end))
+	if (!vma || vma->start > start)
 		return -ENOMEM;
-	vma = vma_find(mm, start);
-	for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
-		if (va >= vma->end)
-			vma = vma_next(vma);
+	for (end = min(end, vma->end); va < end; va += PAGE_SIZE)
 		*vec++ = resident(vma, va);
-	}
-	return 0;
+	return (long)((end - start) >> PAGE_SHIFT);
 }
 
 int mm_mincore(struct mm *mm, vaddr_t addr, size_t length, unsigned char *user_vec)
@@ -81,16 +79,16 @@ int mm_mincore(struct mm *mm, vaddr_t addr, size_t length, unsigned char *user_v
 		return -EFAULT;
 	for (size_t done = 0; done < n;) {
 		size_t bytes = min(n - done, (size_t)CHUNK << PAGE_SHIFT);
-		int err;
+		long pages;
 
 		rwsem_read_lock(&mm->lock);
-		err = answer(mm, addr + done, addr + done + bytes, vec);
+		pages = answer(mm, addr + done, addr + done + bytes, vec);
 		rwsem_read_unlock(&mm->lock);
-		if (!err)
-			err = copy_to_user(user_vec + (done >> PAGE_SHIFT), vec, bytes >> PAGE_SHIFT);
-		if (err)
-			return err;
-		done += bytes;
+		if (pages < 0)
+			return (int)pages;
+		if (copy_to_user(user_vec + (done >> PAGE_SHIFT), vec, (size_t)pages))
+			return -EFAULT;
+		done += (size_t)pages << PAGE_SHIFT;
 	}
 	return 0;
 }

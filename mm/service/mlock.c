@@ -94,12 +94,10 @@ int mm_mlock(struct mm *mm, vaddr_t addr, size_t length, unsigned how)
 
 	if (locks && !mm->lock_limit)
 		return -EPERM;
-	if (length == 0)
-		return 0;
-	if (n < length)
+	if (start + n < start)
 		return -EINVAL;
-	if (start > USER_END || n > USER_END - start)
-		return -ENOMEM;
+	if (n == 0)
+		return 0;
 	err = rwsem_write_lock_killable(&mm->lock);
 	if (err)
 		return err;
@@ -108,8 +106,8 @@ int mm_mlock(struct mm *mm, vaddr_t addr, size_t length, unsigned how)
 		err = set_range(mm, start, start + n, locks);
 	rwsem_write_unlock(&mm->lock);
 	if (!err && locks == VM_LOCKED)
-		mm_populate_quietly(mm, start, start + n);
-	return err;
+		err = mm_populate_promised(mm, start, start + n);
+	return err == -EFAULT ? -ENOMEM : err; /* locked, but not all of it can be there */
 }
 
 /* -- everything --------------------------------------------------------------------------------------------------- */

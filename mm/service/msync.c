@@ -97,7 +97,7 @@ int mm_msync(struct mm *mm, vaddr_t addr, size_t length, int flags)
 		return -EINVAL;
 	if (!IS_ALIGNED(addr, PAGE_SIZE) || (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
 		return -EINVAL;
-	if (n < length || addr + n < addr)
+	if (addr + n < addr)
 		return -ENOMEM;
 	if (n == 0)
 		return 0;

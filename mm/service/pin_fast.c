@@ -65,7 +65,10 @@ static bool still_fit(struct hw_pte *hw, pte_t pte, const struct page *page, uns
 {
 	if (MUTATION(13)) /* M13: no second look */
 		return true;
-	return pte_same(hw_pte_get_lockless(hw), pte) && (!(flags & FOLL_PIN) || exclusive(page));
+	if (!pte_same(hw_pte_get_lockless(hw), pte))
+		return false;
+	barrier(); /* the flag after the entry (tests/protocol/fork_pin.pml, FLAG_FIRST) */
+	return !(flags & FOLL_PIN) || exclusive(page);
 }
 
 static void give_back(struct page *page, unsigned flags)

@@ -135,6 +135,7 @@ static void clear(struct move *m, const struct pt_two *two, unsigned n)
 	}
 	if (pages)
 		pgtable_flush_range(pt, m->src, m->src + n * PAGE_SIZE);
+	pgtable_settle(pt); /* a slot that moves may be one whose page some CPU can still reach here (debt.h) */
 	SYNC_POINT("move-cleared");
 }
 

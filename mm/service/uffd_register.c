@@ -80,7 +80,8 @@ static int register_locked(struct uffd *u, struct mm *mm, vaddr_t start, vaddr_t
 		err = split(mm, start, end);
 	if (!err)
 		for_each_vma_in(vma, mm, start, end)
-			uffd_vma_set(vma, u, flags);
+			if (vma->uffd != u || (flags & ~vma->flags)) /* who asks for less keeps what there is */
+				uffd_vma_set(vma, u, flags);
 	vma_merge_range(mm, start, end);
 	return err;
 }

@@ -83,6 +83,8 @@ static int set_page(struct vma *vma, vaddr_t va, struct page *page, bool wp)
 		pte = pte_mkdirty(pte_mkwrite(pte));
 	set_entry(vma, slot, va, page, wp ? pte_set_uffd_wp(pte, true) : pte);
 	lru_add(page);
+	if (vma->object)
+		pgtable_settle(&vma->mm->pt); /* nobody goes on reading the file's page beside the copy */
 	pt_unlock(slot);
 	return 0;
 }

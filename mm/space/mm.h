@@ -26,6 +26,7 @@ enum {
 	PROT_WRITE = 2,
 	PROT_EXEC = 4,
 	PROT_MASK = 7,
+	PROT_SEM = 8, /* accepted, and means nothing */
 	PROT_GROWSDOWN = 0x01000000,
 	PROT_GROWSUP = 0x02000000,
 };
@@ -54,14 +55,18 @@ enum {
 	MADV_WILLNEED = 3,
 	MADV_DONTNEED = 4,
 	MADV_FREE = 8,
+	MADV_REMOVE = 9,
 	MADV_DONTFORK = 10,
 	MADV_DOFORK = 11,
 	MADV_HUGEPAGE = 14,
 	MADV_NOHUGEPAGE = 15,
+	MADV_DONTDUMP = 16,
+	MADV_DODUMP = 17,
 	MADV_COLD = 20,
 	MADV_PAGEOUT = 21,
 	MADV_POPULATE_READ = 22,
 	MADV_POPULATE_WRITE = 23,
+	MADV_DONTNEED_LOCKED = 24,
 	MADV_COLLAPSE = 25,
 };
 
@@ -141,7 +146,8 @@ struct mm_file_ops {
 	void (*put)(struct file *file);
 	/* fdatasync(2) of pages [first, last]: also tells, once per open file, of a write that failed earlier. */
 	int (*fsync)(struct file *file, pgoff_t first, pgoff_t last);
-	struct readahead *(*readahead)(struct file *file); /* its memory of what was read; the file's */
+	struct readahead *(*readahead)(struct file *file);            /* its memory of what was read; the file's */
+	int (*punch)(struct file *file, pgoff_t first, pgoff_t last); /* a hole, whose pages nobody has any more */
 };
 extern const struct mm_file_ops *mm_file_ops;
 
@@ -164,6 +170,7 @@ struct mmap_request {
 	struct file *file;        /* referenced by the vma; not consumed */
 	unsigned may;             /* VM_MAY* that the file allows (open mode, seals, noexec); VM_SHARED: it was opened
 	                           * for writing, else a shared mapping is only read and counts as private (Linux) */
+	int refused; /* not 0: why the file cannot be mapped so; told after what is wrong with the range (Linux) */
 };
 /* The address, or a negative errno cast (IS_ERR_VALUE). Populates if MAP_POPULATE. */
 long mm_mmap(struct mm *mm, const struct mmap_request *req);
@@ -175,7 +182,7 @@ int mm_madvise(struct mm *mm, vaddr_t addr, size_t length, int advice);
 /* When do faults on private anonymous memory make huge pages?  Boot option thp=. */
 enum thp_mode { THP_MADVISE, THP_ALWAYS, THP_NEVER };
 extern enum thp_mode thp_mode;
-bool vma_wants_huge(const struct vma *vma); /* would one of its faults make one? => mm->lock held */
+bool vma_wants_huge(const struct vma *vma);                 /* would one of its faults make one? => mm->lock held */
 int mm_collapse(struct mm *mm, vaddr_t start, vaddr_t end); /* MADV_COLLAPSE (collapse.c) */
 int mm_mincore(struct mm *mm, vaddr_t addr, size_t length, unsigned char *user_vec);
 int mm_msync(struct mm *mm, vaddr_t addr, size_t length, int flags);

@@ -17,28 +17,34 @@
 
 static int check_request(const struct mmap_request *req, size_t *length)
 {
-	unsigned type = req->flags & MAP_TYPE;
-
 	if (req->length == 0)
 		return -EINVAL;
-	if (type != MAP_SHARED && type != MAP_PRIVATE && !(type == MAP_SHARED_VALIDATE && req->object))
-		return -EINVAL;
-	if (type == MAP_SHARED_VALIDATE && (req->flags & ~(unsigned)MAP_LEGACY_MASK))
-		return -EOPNOTSUPP; /* the caller asked to be told of flags we do not know */
 	*length = ALIGN_UP(req->length, PAGE_SIZE);
-	if (*length < req->length || *length > USER_END)
+	if (*length < req->length)
 		return -ENOMEM;
 	if (req->pgoff + (*length >> PAGE_SHIFT) < req->pgoff)
 		return -EOVERFLOW;
+	if (*length > USER_END)
+		return -ENOMEM;
 	if (req->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
-		if (!IS_ALIGNED(req->addr, PAGE_SIZE))
-			return -EINVAL;
 		if (req->addr > USER_END - *length)
 			return -ENOMEM;
+		if (!IS_ALIGNED(req->addr, PAGE_SIZE))
+			return -EINVAL;
 		if (req->addr < MMAP_MIN_ADDR)
 			return -EPERM;
 	}
 	return 0;
+}
+
+/* What the kind of mapping itself forbids: it comes after the range was judged. */
+static int check_kind(const struct mmap_request *req)
+{
+	unsigned type = req->flags & MAP_TYPE;
+
+	if (req->refused)
+		return req->refused;
+	return type == MAP_SHARED || type == MAP_PRIVATE || (type == MAP_SHARED_VALIDATE && req->object) ? 0 : -EINVAL;
 }
 
 static unsigned request_vm_flags(const struct mmap_request *req)
@@ -79,15 +85,21 @@ static bool range_free(struct mm *mm, vaddr_t start, size_t length)
 /* Where the mapping goes: an address or a negative errno. => mm->lock held */
 static long choose_address(struct mm *mm, const struct mmap_request *req, size_t length)
 {
-	vaddr_t hint = ALIGN_DOWN(req->addr, PAGE_SIZE);
-	vaddr_t addr;
-
 	if (req->flags & MAP_FIXED_NOREPLACE)
-		return range_free(mm, hint, length) ? (long)hint : -EEXIST;
+		return range_free(mm, req->addr, length) ? (long)req->addr : -EEXIST;
 	if (req->flags & MAP_FIXED)
-		return (long)hint;
-	if (hint >= MMAP_MIN_ADDR && hint <= USER_END - length && range_free(mm, hint, length))
-		return (long)hint;
+		return (long)req->addr;
+	return mm_choose(mm, req->addr, length);
+}
+
+long mm_choose(struct mm *mm, vaddr_t hint, size_t length)
+{
+	vaddr_t addr = ALIGN_DOWN(hint, PAGE_SIZE);
+
+	if (length > USER_END)
+		return -ENOMEM;
+	if (addr >= MMAP_MIN_ADDR && addr <= USER_END - length && range_free(mm, addr, length))
+		return (long)addr;
 	addr = vma_find_gap(mm, length);
 	return addr ? (long)addr : -ENOMEM;
 }
@@ -108,15 +120,19 @@ static int check_locks(struct mm *mm, const struct mmap_request *req, size_t len
 
 static long mmap_locked(struct mm *mm, const struct mmap_request *req, size_t length, bool *touch)
 {
-	int err = check_locks(mm, req, length);
+	long addr = choose_address(mm, req, length);
 	struct vma *vma;
-	long addr;
+	int err;
 
-	if (err)
-		return err;
-	addr = choose_address(mm, req, length);
 	if (IS_ERR_VALUE((unsigned long)addr))
 		return addr;
+	err = check_locks(mm, req, length);
+	if (!err)
+		err = check_kind(req);
+	if (err)
+		return err;
+	if (hopeless(req, length))
+		return -ENOMEM;
 	if (mm->nr_vmas >= VM_MAX_MAP_COUNT)
 		return -ENOMEM;
 	vma = vma_alloc(mm, (vaddr_t)addr, (vaddr_t)addr + length, request_vm_flags(req) | mm->future_locks);
@@ -145,8 +161,6 @@ long mm_mmap(struct mm *mm, const struct mmap_request *req)
 
 	if (err)
 		return err;
-	if (hopeless(req, length))
-		return -ENOMEM;
 	err = rwsem_write_lock_killable(&mm->lock);
 	if (err)
 		return err;

@@ -192,8 +192,12 @@ static long move_vma(struct vma *vma, vaddr_t old, size_t old_len, vaddr_t new, 
 	if (old_len)
 		move_entries(&m, min(old_len, new_len));
 	mmu_gather_finish(&g);
-	if (old_len && !keep_old)
+	if (keep_old) { /* what stays is empty: nothing to be locked */
+		vma_set_flags(vma, vma->flags & ~(unsigned)(VM_LOCKED | VM_LOCKONFAULT));
+		vma_merge_range(mm, old, old + old_len);
+	} else if (old_len) {
 		munmap_commit(mm, old, old + old_len); /* boundaries were split before */
+	}
 	uffd_events_add(mm, &events);
 	vma_merge_range(mm, new, new + new_len);
 	return (long)new;
@@ -207,40 +211,54 @@ struct mremap_request {
 	unsigned flags;
 };
 
+/* Sizes become whole pages; one that wraps becomes 0, as in Linux. */
 static int check_mremap(struct mremap_request *r)
 {
-	size_t old_len = ALIGN_UP(r->old_len, PAGE_SIZE), new_len = ALIGN_UP(r->new_len, PAGE_SIZE);
-
 	if (r->flags & ~(unsigned)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
 		return -EINVAL;
 	if ((r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(r->flags & MREMAP_MAYMOVE))
 		return -EINVAL;
-	if ((r->flags & MREMAP_DONTUNMAP) && old_len != new_len)
+	if ((r->flags & MREMAP_DONTUNMAP) && r->old_len != r->new_len)
 		return -EINVAL;
-	if (!IS_ALIGNED(r->old, PAGE_SIZE) || new_len < r->new_len || new_len == 0 || old_len < r->old_len)
-		return -EINVAL;
-	if (r->flags & MREMAP_FIXED) {
-		if (!IS_ALIGNED(r->new, PAGE_SIZE) || new_len > USER_END || r->new > USER_END - new_len)
-			return -EINVAL;
-		if (r->old + old_len > r->new && r->new + new_len > r->old)
-			return -EINVAL;
-	}
-	r->old_len = old_len;
-	r->new_len = new_len;
-	return new_len > USER_END ? -ENOMEM : 0;
+	r->old_len = ALIGN_UP(r->old_len, PAGE_SIZE);
+	r->new_len = ALIGN_UP(r->new_len, PAGE_SIZE);
+	return !IS_ALIGNED(r->old, PAGE_SIZE) || r->new_len == 0 ? -EINVAL : 0;
 }
 
-/* The vma that holds the whole old range. */
+/* The place that is asked for, also where it is only a hint. */
+static int check_target(const struct mremap_request *r)
+{
+	if (!IS_ALIGNED(r->new, PAGE_SIZE) || r->new_len > USER_END || r->new > USER_END - r->new_len)
+		return -EINVAL;
+	return r->old + r->old_len > r->new && r->new + r->new_len > r->old ? -EINVAL : 0;
+}
+
+/* What is cut off when the range shrinks. */
+static int check_tail(const struct mremap_request *r)
+{
+	vaddr_t tail = r->old + r->new_len;
+
+	if (r->old_len <= r->new_len)
+		return 0;
+	return tail > USER_END || r->old_len - r->new_len > USER_END - tail ? -EINVAL : 0;
+}
+
+/* The vma that holds all of the old range that is going to be there. */
 static struct vma *find_source(struct mm *mm, const struct mremap_request *r)
 {
 	struct vma *vma = vma_find(mm, r->old);
 
-	if (!vma || vma->start > r->old || r->old_len > vma->end - r->old)
+	if (!vma || vma->start > r->old)
 		return ERR_PTR(-EFAULT);
 	if (r->old_len == 0 && vma_private(vma))
 		return ERR_PTR(-EINVAL); /* only shared memory can be mapped a second time */
+	if (min(r->old_len, r->new_len) > vma->end - r->old)
+		return ERR_PTR(-EFAULT);
 	if (vma->object && vma_pgoff(vma, r->old) + (r->new_len >> PAGE_SHIFT) < vma_pgoff(vma, r->old))
 		return ERR_PTR(-EINVAL);
+	if (vma->flags & VM_LOCKED && r->new_len > r->old_len &&
+	    mm->locked_pages + ((r->new_len - r->old_len) >> PAGE_SHIFT) > mm->lock_limit)
+		return ERR_PTR(-EAGAIN);
 	return vma;
 }
 
@@ -270,50 +288,71 @@ static long grow_in_place(struct mm *mm, struct vma *vma, const struct mremap_re
 	return (long)r->old;
 }
 
-/* Split the source out, choose the place, clear it, move. */
+static long clear_places(struct mm *mm, const struct mremap_request *r)
+{
+	int err = r->flags & MREMAP_FIXED ? munmap_locked(mm, r->new, r->new + r->new_len) : 0;
+
+	if (!err && r->old_len > r->new_len)
+		err = munmap_locked(mm, r->old + r->new_len, r->old + r->old_len);
+	return err;
+}
+
+/* The source was found good: clear its place and what is too much of it, split it out, move it. */
 static long relocate(struct mm *mm, const struct mremap_request *r)
 {
-	vaddr_t new = r->new;
+	size_t old_len = min(r->old_len, r->new_len);
+	long result = clear_places(mm, r), new = (long)r->new;
 	struct vma *vma;
-	long result = 0;
 
-	if (r->flags & MREMAP_FIXED)
-		result = munmap_locked(mm, new, new + r->new_len);
-	else
-		new = vma_find_gap(mm, r->new_len);
-	if (!new)
-		result = -ENOMEM;
-	if (!result && r->old_len)
+	if (!result && !(r->flags & MREMAP_FIXED))
+		new = mm_choose(mm, r->flags & MREMAP_DONTUNMAP ? r->new : 0, r->new_len);
+	if (IS_ERR_VALUE(new))
+		result = new;
+	if (!result && old_len)
 		result = vma_split_at(mm, r->old);
-	if (!result && r->old_len)
-		result = vma_split_at(mm, r->old + r->old_len);
+	if (!result && old_len)
+		result = vma_split_at(mm, r->old + old_len);
 	if (!result) {
-		vma = find_source(mm, r);
+		vma = find_source(mm, r); /* (what is duplicated may have been in the way) */
 		result = IS_ERR(vma) ? PTR_ERR(vma)
-		                     : move_vma(vma, r->old, r->old_len, new, r->new_len, r->flags & MREMAP_DONTUNMAP);
+		                     : move_vma(vma, r->old, old_len, (vaddr_t) new, r->new_len, r->flags & MREMAP_DONTUNMAP);
 	}
 	if (IS_ERR_VALUE(result))
-		vma_merge_range(mm, r->old, r->old + r->old_len);
+		vma_merge_range(mm, r->old, r->old + old_len);
 	return result;
+}
+
+static long shrink(struct mm *mm, const struct mremap_request *r)
+{
+	int err = check_tail(r);
+
+	if (!err && r->old_len > r->new_len)
+		err = munmap_locked(mm, r->old + r->new_len, r->old + r->old_len);
+	return err ? err : (long)r->old;
 }
 
 static long mremap_locked(struct mm *mm, const struct mremap_request *r, bool *touch)
 {
-	struct vma *vma = find_source(mm, r);
+	bool placed = r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
+	struct vma *vma = vma_find(mm, r->old);
+	int err = 0;
 
+	if (!vma || vma->start > r->old)
+		return -EFAULT;
+	if (!placed && r->new_len <= r->old_len)
+		return shrink(mm, r);
+	if (placed)
+		err = check_target(r);
+	if (!err)
+		err = check_tail(r);
+	if (err)
+		return err;
+	vma = find_source(mm, r);
 	if (IS_ERR(vma))
 		return PTR_ERR(vma);
-	if (vma->flags & VM_LOCKED && r->new_len > r->old_len &&
-	    mm->locked_pages + ((r->new_len - r->old_len) >> PAGE_SHIFT) > mm->lock_limit)
-		return -EAGAIN;
 	*touch = (vma->flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED && r->new_len > r->old_len;
-	if (r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
+	if (placed)
 		return relocate(mm, r);
-	if (r->new_len <= r->old_len && r->old_len) {
-		int err = r->new_len < r->old_len ? munmap_locked(mm, r->old + r->new_len, r->old + r->old_len) : 0;
-
-		return err ? err : (long)r->old;
-	}
 	if (can_grow_in_place(mm, vma, r))
 		return grow_in_place(mm, vma, r);
 	return r->flags & MREMAP_MAYMOVE ? relocate(mm, r) : -ENOMEM;

@@ -17,9 +17,12 @@ static enum fault_result try_page(struct mm *mm, vaddr_t va, enum fault_access a
 	rwsem_read_lock(&mm->lock);
 	vma = vma_find(mm, va);
 	if (vma && vma->start <= va) {
+		if (as_promised && vma->flags & VM_LOCKONFAULT)
+			result = FAULT_OK; /* what is not there yet comes when it is touched */
 		if (as_promised)
 			access = !vma->object && (vma->flags & VM_WRITE) ? FAULT_WRITE : FAULT_READ;
-		result = vma_fault(vma, va, access, false, io);
+		if (result != FAULT_OK)
+			result = vma_fault(vma, va, access, false, io);
 	}
 	rwsem_read_unlock(&mm->lock);
 	return result;
@@ -55,6 +58,15 @@ int mm_populate(struct mm *mm, vaddr_t start, vaddr_t end, enum fault_access acc
 	return 0;
 }
 
+int mm_populate_promised(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	int err = 0;
+
+	for (vaddr_t va = start; va < end && !err; va += PAGE_SIZE)
+		err = populate_page(mm, va, FAULT_READ, true);
+	return err;
+}
+
 void mm_populate_quietly(struct mm *mm, vaddr_t start, vaddr_t end)
 {
 	for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
@@ -62,6 +74,27 @@ void mm_populate_quietly(struct mm *mm, vaddr_t start, vaddr_t end)
 
 		if (err == -EINTR || err == -ENOMEM)
 			return;
+	}
+}
+
+void mm_populate_locked(struct mm *mm, vaddr_t start, vaddr_t end)
+{
+	struct vma *vma;
+
+	while (start < end) {
+		vaddr_t stop = end;
+		bool locked = false;
+
+		rwsem_read_lock(&mm->lock);
+		vma = vma_find(mm, start);
+		if (vma) {
+			locked = vma->flags & VM_LOCKED;
+			stop = min(end, vma->end);
+		}
+		rwsem_read_unlock(&mm->lock);
+		if (locked)
+			mm_populate_quietly(mm, start, stop);
+		start = stop;
 	}
 }
 

@@ -138,32 +138,34 @@ static void protect_vma(struct vma *vma, unsigned prot, bool default_only)
 
 bool mprotect_strict;
 
-/* Does every vma of the range allow @prot? => the range is covered */
+/* Is all of the range mapped, and does every vma allow @prot?  What is wrong first decides. */
 static int judge(struct mm *mm, vaddr_t start, vaddr_t end, unsigned prot)
 {
+	vaddr_t covered = start;
 	struct vma *vma;
 
 	for_each_vma_in(vma, mm, start, end) {
+		if (vma->start > covered)
+			return -ENOMEM;
+		covered = vma->end;
 		if (prot & ~(vma->flags >> 4) & VM_ACCESS)
 			return -EACCES;
 		if (READ_ONCE(mprotect_strict) && (vma->flags & VM_MANYPROTS))
 			return -EACCES;
 		if (MUTATION(17)) /* M17: only the first vma is asked */
-			break;
+			return 0;
 	}
-	return 0;
+	return covered < end ? -ENOMEM : 0;
 }
 
 static int protect_locked(struct mm *mm, vaddr_t start, vaddr_t end, unsigned prot, bool default_only)
 {
 	struct vma *vma;
-	int err;
+	int err = judge(mm, start, end, prot);
 
-	if (!vma_covers(mm, start, end))
-		return -ENOMEM;
-	err = judge(mm, start, end, prot);
-	if (!err)
-		err = vma_split_at(mm, start);
+	if (err)
+		return err;
+	err = vma_split_at(mm, start);
 	if (!err)
 		err = vma_split_at(mm, end);
 	if (!err)
@@ -176,19 +178,26 @@ static int protect_locked(struct mm *mm, vaddr_t start, vaddr_t end, unsigned pr
 int mm_mprotect(struct mm *mm, vaddr_t addr, size_t length, unsigned prot)
 {
 	bool default_only = prot & PROT_DEFAULT;
+	unsigned long locked;
 	int err;
 
 	prot &= ~PROT_DEFAULT;
-	if (!IS_ALIGNED(addr, PAGE_SIZE) || (prot & ~(unsigned)PROT_MASK))
+	if (!IS_ALIGNED(addr, PAGE_SIZE))
 		return -EINVAL;
 	if (length == 0)
 		return 0;
-	if (user_range_check(addr, &length, -ENOMEM))
+	length = ALIGN_UP(length, PAGE_SIZE);
+	if (addr + length <= addr)
 		return -ENOMEM;
+	if (prot & ~(unsigned)PROT_MASK)
+		return -EINVAL;
 	err = rwsem_write_lock_killable(&mm->lock);
 	if (err)
 		return err;
 	err = protect_locked(mm, addr, addr + length, prot, default_only);
+	locked = mm->locked_pages;
 	rwsem_write_unlock(&mm->lock);
+	if (!err && locked && prot & PROT_WRITE) /* private memory that is locked gets its own pages now */
+		mm_populate_locked(mm, addr, addr + length);
 	return err;
 }

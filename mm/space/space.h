@@ -21,6 +21,8 @@ static inline int user_range_check(vaddr_t addr, size_t *length, int err)
 	return 0;
 }
 
+/* A free place for @length bytes: at @hint if that is free, else anywhere; -ENOMEM. => mm->lock held */
+long mm_choose(struct mm *mm, vaddr_t hint, size_t length);
 /* => mm->lock held for writing.  munmap cannot fail once the boundaries are split (0 or -ENOMEM, nothing done). */
 int munmap_locked(struct mm *mm, vaddr_t start, vaddr_t end);
 /* Its second half. => both ends are boundaries, uffd_prepare_unmap() was done */
@@ -30,10 +32,12 @@ void vma_zap(struct vma *vma, vaddr_t start, vaddr_t end, enum zap_mode mode, st
 /* Map every page of [start, end) as an access of kind @access would; stops at the first failure and returns
  * its errno (-EFAULT, -ENOMEM, -EINTR). => mm->lock not held */
 int mm_populate(struct mm *mm, vaddr_t start, vaddr_t end, enum fault_access access);
-/* The same for what mmap and remap promise: anonymous memory that may be written gets its pages, a file's pages
+/* The same for what mmap, mlock and remap promise: anonymous memory that may be written gets its pages, a file's pages
  * are mapped as they are cached (a private mapping shares them until it stores). */
+int mm_populate_promised(struct mm *mm, vaddr_t start, vaddr_t end); /* stops at the first failure */
 void mm_populate_quietly(struct mm *mm, vaddr_t start, vaddr_t end);
-void mm_populate_mapped(struct mm *mm); /* that, for every vma */
+void mm_populate_locked(struct mm *mm, vaddr_t start, vaddr_t end); /* that, for vmas that are VM_LOCKED */
+void mm_populate_mapped(struct mm *mm);                             /* that, for every vma */
 /* A page that a fault must wait for. */
 struct fault_io {
 	struct file *file; /* referenced */

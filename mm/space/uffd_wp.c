@@ -88,6 +88,8 @@ int uffd_write_protect(struct vma *vma, vaddr_t start, vaddr_t end, bool protect
 		SYNC_POINT("clear-before-flush");
 		pgtable_flush_range(pt, c.start, c.end);
 	}
+	if (protect)
+		pgtable_settle(pt); /* a page on its way out may still be stored into */
 	mmu_notify_end(&range);
 	return 0;
 }

@@ -35,7 +35,7 @@ def stops():
     text = "".join(part("help-" + c, "help " + c) for c in COMMANDS)
     text += may_fail("pt-kernel", "pt kernel_main") + may_fail("fault-early", "fault")
     text += "hbreak stop_touch\ncontinue\n" + part("touch-pt", "pt memory") + part("touch-fault", "fault memory")
-    text += "break mm_fault\ncontinue\n" + part("read-fault", "fault") + "continue\n" + part("write-fault", "fault")
+    text += "break mm_fault_user\ncontinue\n" + part("read-fault", "fault") + "continue\n" + part("write-fault", "fault")
     text += "delete\nhbreak stop_cow\ncontinue\n" + part("cow-page", "page memory") + "break fault_cow\ncontinue\n"
     text += part("cow-fault", "fault") + part("cow-locks", "locks")
     text += "delete\nhbreak stop_store\ncontinue\n" + part("clean", "dirty") + part("store-fault", "fault memory write")
@@ -80,8 +80,8 @@ def check_stops(r, s, paging):
     paragraph("fault-early", "no fault", "fault before there is one is refused")
     r.matches(s.part("touch-pt"), r"none$|no table below", "pt of memory that was never touched")
     paragraph("touch-fault", r"private anonymous.*no entry.*page of zeros is mapped, read-only", "fault foretells a read")
-    paragraph("read-fault", rf"reads 0x.*begins here.*{x}.*fault_anon", "fault in mm_fault: a read")
-    paragraph("write-fault", r"stores to 0x.*shared page of zeros.*fault_cow", "fault in mm_fault: a store to the zero page")
+    paragraph("read-fault", rf"reads 0x.*begins here.*{x}.*fault_anon", "fault in mm_fault_user: a read")
+    paragraph("write-fault", r"stores to 0x.*shared page of zeros.*fault_cow", "fault in mm_fault_user: a store to the zero page")
     r.check(len(re.findall("mapped at .*its family", s.part("cow-page"))) == 2 and "mapcount 2" in s.part("cow-page"),
             "page after fork: two entries, found by the family", s.part("cow-page"))
     paragraph("cow-fault", r"being handled.*2 entries map the page.*copy of its own", "fault in fault_cow: a copy")

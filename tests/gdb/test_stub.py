@@ -49,10 +49,15 @@ if ring() == 0:
 text("stepi")
 at("after"); print("ring", ring(), "moved", value("$pc") not in (pc, pc + 2))
 
+def interrupted():
+    f = gdb.newest_frame()
+    while f and f.type() != gdb.SIGTRAMP_FRAME:
+        f = f.older()
+    return f.older().pc() if f and f.older() else 0
 text("break mm_fault")
-for _ in range(60):
+for _ in range(40):
     text("continue")
-    if "user_fault" in text("bt 3"):
+    if 0 < interrupted() < 0xc0000000:
         break
 at("fault"); print("ring", ring()); print(text("bt"))
 text("delete"); text("finish")
@@ -117,7 +122,7 @@ def rings(report, arch, paging, stub):
             ("syscall-step", r"found True[^\0]*ring 0 tf 0[^\0]*(syscall_entry|vector_stubs)" if inside else
              r"found True moved 2 ring 3 tf 0", "a step across a system call"),
             ("after", r"ring 3 moved True", "and one behind it"),
-            ("fault", r"ring 0[^\0]*mm_fault[^\0]*signal handler called[^\0]*main \(\)",
+            ("fault", r"ring 0[^\0]*mm_fault[^\0]*signal handler called>\s+#\d+ +(0x0|\w+ \()",
              "backtrace from a breakpoint in ring 0 through the trap frame to ring 3"),
             ("iret-step", r"found True ring 3 there True tf 0", "a step across iret"),
             ("copy", r"ring 0\s+#0 .*user_copy[^\0]*signal handler called", "backtrace out of assembly"),

@@ -1,7 +1,7 @@
 /*
  * main.c - the random tester of the memory manager, by a model (docs/host.md).
  *
- *	model [SEED=n] [count=n] [length=n] [mode=exact|concurrent|both] [seconds=n] [threads=1] [mutate=n] [high=1]
+ *	model [SEED=n] [count=n] [length=n] [mode=exact|concurrent|both] [seconds=n] [threads=1] [mutate=n] [high=1] [huge=1]
  *	      random sequences, with seeds n, n + 1, ...; at most so many, for so long; high: also with frames above 4 GiB
  *	model inject=1 [SEED=n] [count=n] [length=n]    every attempt to allocate fails in turn
  *	model replay=HEX | file=PATH ...                these sequences
@@ -180,6 +180,7 @@ int main(int argc, char **argv)
 	run_threads = number("threads", 0);
 	run_high = number("high", 0);
 	mutation_active = (unsigned)number("mutate", 0);
+	thp_mode = number("huge", 0) ? THP_ALWAYS : THP_MADVISE;
 	if (number("shrink", 0))
 		return run_shrink();
 	if (number("inject", 0))

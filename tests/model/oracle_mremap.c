@@ -5,23 +5,24 @@
 
 #include "kernel/lib/errno.h"
 
-static int check_mremap(const struct o_mremap *m, u64 old_length, u64 new_length)
+static int check_mremap(const struct o_mremap *m, u64 new_length)
 {
 	if (m->flags & ~(unsigned)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
 		return -EINVAL;
 	if ((m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(m->flags & MREMAP_MAYMOVE))
 		return -EINVAL;
-	if ((m->flags & MREMAP_DONTUNMAP) && old_length != new_length)
+	if ((m->flags & MREMAP_DONTUNMAP) && m->old_length != m->new_length)
 		return -EINVAL;
-	if (!aligned(m->old) || new_length == 0 || new_length < m->new_length || old_length < m->old_length)
+	return !aligned(m->old) || new_length == 0 ? -EINVAL : 0;
+}
+
+static int check_target(const struct o_mremap *m, u64 old_length, u64 new_length)
+{
+	if (!(m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)))
+		return 0;
+	if (!aligned(m->new) || new_length > USER_END || m->new > USER_END - new_length)
 		return -EINVAL;
-	if (m->flags & MREMAP_FIXED) {
-		if (!aligned(m->new) || new_length > USER_END || m->new > USER_END - new_length)
-			return -EINVAL;
-		if (m->old + old_length > m->new && m->new + new_length > m->old)
-			return -EINVAL;
-	}
-	return new_length > USER_END ? -ENOMEM : 0;
+	return (vaddr_t)(m->old + old_length) > m->new && (vaddr_t)(m->new + new_length) > m->old ? -EINVAL : 0;
 }
 
 /* Could the two neighbours be parts of one mapping? */
@@ -82,7 +83,7 @@ static void move(struct oracle *o, unsigned space, const struct o_mremap *m, u64
 		moved[i] = i < n_old ? page[first + i] : fresh_page(&page[first], i);
 	for (unsigned i = 0; i < n_old; i++) {
 		if (m->flags & MREMAP_DONTUNMAP)
-			page[first + i] = fresh_page(&page[first + i], 0);
+			page[first + i] = fresh_page(&page[first + i], 0), page[first + i].locked = false;
 		else
 			drop(&page[first + i]);
 	}
@@ -132,29 +133,46 @@ static bool moved_fixed(struct oracle *o, unsigned space, const struct o_mremap 
 	return true;
 }
 
+/* Pages that the source has too many go first. */
+static bool shrunk(struct oracle *o, unsigned space, const struct o_mremap *m, u64 old_length, u64 new_length,
+                   long result)
+{
+	for (u64 at = new_length; at < old_length; at += PAGE_SIZE)
+		drop(&o->space[space].page[(m->old + at - MODEL_BASE) / PAGE_SIZE]);
+	return result == (long)m->old;
+}
+
 bool oracle_mremap(struct oracle *o, unsigned space, const struct o_mremap *m, long result)
 {
 	u64 old_length = round_up(m->old_length), new_length = round_up(m->new_length);
-	int err = check_mremap(m, old_length, new_length);
+	bool placed = m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
+	int err = check_mremap(m, new_length);
 	struct range old;
 	enum one one;
 
 	if (err)
 		return result == err;
-	old = range_of(m->old, old_length);
+	old = range_of(m->old, min(old_length, new_length));
+	if (old.first >= MODEL_PAGES || !o->space[space].page[old.first].mapped)
+		return result == -EFAULT;
+	if (!placed && new_length <= old_length)
+		return shrunk(o, space, m, old_length, new_length, result);
+	err = check_target(m, old_length, new_length);
+	if (err)
+		return result == err;
+	if (old_length == 0 && !o->space[space].page[old.first].shared)
+		return result == -EINVAL;
 	one = one_mapping(o, space, old);
 	if (one == SURELY_NOT || (one == PERHAPS && result == -EFAULT))
 		return result == -EFAULT;
-	if (old_length == 0 && !o->space[space].page[old.first].shared)
-		return result == -EINVAL;
 	if (m->flags & MREMAP_FIXED)
 		return moved_fixed(o, space, m, old_length, new_length, result);
-	if (!(m->flags & MREMAP_DONTUNMAP) && old_length &&
-	    (new_length <= old_length || oracle_free(o, space, m->old + old_length, new_length - old_length))) {
+	if (!placed && old_length && new_length <= USER_END &&
+	    oracle_free(o, space, m->old + old_length, new_length - old_length)) {
 		resize(o, space, m, old_length, new_length);
 		return result == (long)m->old;
 	}
-	if (!(m->flags & MREMAP_MAYMOVE))
+	if (!(m->flags & MREMAP_MAYMOVE) || new_length > USER_END)
 		return result == -ENOMEM;
 	if (result == -ENOMEM) /* only a small address space can be too full */
 		return USER_END < 0x1000000;

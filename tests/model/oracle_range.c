@@ -17,6 +17,20 @@ void bring_in_promised(struct oracle *o, unsigned space, struct range r)
 	}
 }
 
+/* The same until the first that cannot come. */
+static int bring_in_all(struct oracle *o, unsigned space, struct range r)
+{
+	for_each_page(p, &o->space[space], r)
+	{
+		bool store = p->object == NONE && (p->vprot & PROT_WRITE);
+
+		if (oracle_may(o, p, store ? FAULT_WRITE : FAULT_READ) != FAULT_OK)
+			return -ENOMEM;
+		bring_in(o, p, store);
+	}
+	return 0;
+}
+
 int oracle_map(struct oracle *o, unsigned space, const struct o_map *m)
 {
 	struct range r;
@@ -69,16 +83,26 @@ int oracle_protect(struct oracle *o, unsigned space, u64 addr, u64 length, unsig
 {
 	struct range r;
 
-	if (!aligned(addr) || (prot & ~(unsigned)PROT_MASK))
+	if (!aligned(addr))
 		return -EINVAL;
 	if (length == 0)
 		return 0;
+	if (addr + round_up(length) <= addr)
+		return -ENOMEM;
+	if (prot & ~(unsigned)PROT_MASK)
+		return -EINVAL;
 	if (!fits(addr, length))
 		return -ENOMEM;
 	r = range_of(addr, length);
+	for_each_page(p, &o->space[space], r)
+	{
+		if (!p->mapped)
+			return -ENOMEM;
+		if (prot & ~(unsigned)p->may)
+			return -EACCES;
+	}
 	if (!covered(o, space, r))
 		return -ENOMEM;
-	for_each_page(p, &o->space[space], r) if (prot & ~(unsigned)p->may) return -EACCES;
 	for_each_page(p, &o->space[space], r) p->prot = p->vprot = (unsigned char)prot;
 	return 0;
 }
@@ -149,9 +173,7 @@ static int check_advice(u64 addr, u64 length)
 
 	if (!aligned(addr) || n < length || addr + n < addr)
 		return -EINVAL;
-	if (n == 0)
-		return 0;
-	return addr + n > USER_END ? -ENOMEM : 1;
+	return n == 0 ? 0 : 1;
 }
 
 int oracle_dontneed(struct oracle *o, unsigned space, u64 addr, u64 length)
@@ -162,10 +184,10 @@ int oracle_dontneed(struct oracle *o, unsigned space, u64 addr, u64 length)
 	if (go <= 0)
 		return go;
 	r = range_of(addr, length);
-	if (any_locked(o, space, r))
-		return -EINVAL;
 	for_each_page(p, &o->space[space], r)
 	{
+		if (p->locked)
+			return -EINVAL;
 		p->copy = NONE;
 		p->zero = false;
 	}
@@ -192,12 +214,13 @@ int oracle_populate(struct oracle *o, unsigned space, u64 addr, u64 length, bool
 	if (go <= 0)
 		return go;
 	r = range_of(addr, length);
-	if (!covered(o, space, r))
-		return -ENOMEM;
-	for (unsigned i = r.first; i < r.end; i++)
+	for (unsigned i = r.first; i < r.end && i < MODEL_PAGES; i++) {
+		if (!o->space[space].page[i].mapped)
+			return -ENOMEM;
 		if (oracle_touch(o, space, i, store ? FAULT_WRITE : FAULT_READ, &content) != FAULT_OK)
 			return -EFAULT;
-	return 0;
+	}
+	return r.end > MODEL_PAGES ? -ENOMEM : 0;
 }
 
 int oracle_lock(struct oracle *o, unsigned space, u64 addr, u64 length, bool lock)
@@ -205,19 +228,15 @@ int oracle_lock(struct oracle *o, unsigned space, u64 addr, u64 length, bool loc
 	u64 start = addr / PAGE_SIZE * PAGE_SIZE, n = round_up(length + (addr - start));
 	struct range r;
 
-	if (length == 0)
-		return 0;
-	if (n < length)
+	if (start + n < start)
 		return -EINVAL;
-	if (start > USER_END || n > USER_END - start)
-		return -ENOMEM;
+	if (n == 0)
+		return 0;
 	r = range_of(start, n);
 	if (r.end > MODEL_PAGES || !covered(o, space, r))
 		return -ENOMEM;
 	for_each_page(p, &o->space[space], r) p->locked = lock;
-	if (lock)
-		bring_in_promised(o, space, r);
-	return 0;
+	return lock ? bring_in_all(o, space, r) : 0;
 }
 
 int oracle_msync(const struct oracle *o, unsigned space, u64 addr, u64 length, unsigned flags)
@@ -229,7 +248,7 @@ int oracle_msync(const struct oracle *o, unsigned space, u64 addr, u64 length, u
 		return -EINVAL;
 	if (!aligned(addr) || (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
 		return -EINVAL;
-	if (n < length || addr + n < addr)
+	if (addr + n < addr)
 		return -ENOMEM;
 	if (n == 0)
 		return 0;

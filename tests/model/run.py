@@ -73,6 +73,8 @@ ELSEWHERE = {
     # in operations that are not made to fail here: tests/unit/test_notifier.c, test_mirror.c
     "mm/pgtable/notifier.c: struct mmu_notifiers *n = kzalloc(sizeof(*n), GFP_KERNEL);",
     "mm/service/mirror.c: f.node = slab_alloc(&spte_cache, GFP_KERNEL);",
+    # then base pages serve, which is no failure: tests/unit/test_huge.c
+    "mm/space/huge.c: return page_alloc(PT_HUGE_ORDER, GFP_USER | GFP_NOWARN | GFP_NORECLAIM | gfp);",
     # only for pinned pages, which few forks meet: tests/unit/test_fork.c
     "mm/space/fork.c: c->spare = page_alloc(0, GFP_USER);",
     # a swapped page that is in no cache, read while memory fails: tests/unit/test_swap_io.c
@@ -146,6 +148,11 @@ def above_4_gib(count):
     return random_sequences("pae frames above 4 GiB", build.program("model/main", "pae"), "high=1", f"SEED={SEED}", f"count={count}")
 
 
+def huge(fmt):
+    """All anonymous memory huge where it can be: the tiny geometries, where that is two or four pages."""
+    return random_sequences(f"huge pages {fmt}", build.program("model/main", fmt), "huge=1", f"SEED={SEED}", "count=1000000", f"seconds={SECONDS}")
+
+
 def threads(name, binary):
     return random_sequences(name, binary, "threads=1", "mode=concurrent", "count=1000", "length=60", f"SEED={SEED}")
 
@@ -170,6 +177,7 @@ def short_jobs(formats):
         yield injected, (f"{fmt} failing allocations", binary, f"SEED={SEED}", "count=4")
     if "pae" in formats:
         yield above_4_gib, (20,)
+    yield from ((huge, (fmt,)) for fmt in ("tiny2", "tiny4") if fmt in formats)
 
 
 def mutation_jobs(formats):

@@ -20,15 +20,15 @@ static void four_pages(void)
 
 static void refuses(void *arg)
 {
-	static const int unknown[] = {5, 9, 12, 13, 16, 18, 24, 100, -1};
+	static const int unknown[] = {5, 12, 13, 18, 26, 100, -1};
 
 	four_pages();
 	for (unsigned i = 0; i < ARRAY_SIZE(unknown); i++)
 		CHECK(mm_madvise(mm, a, P(1), unknown[i]) == -EINVAL && mm_madvise(mm, a, 0, unknown[i]) == -EINVAL);
 	CHECK(mm_madvise(mm, a + 1, P(1), MADV_NORMAL) == -EINVAL && mm_madvise(mm, a, ~0ul, MADV_NORMAL) == -EINVAL);
 	CHECK(mm_madvise(mm, a, (size_t)0 - a - P(1), MADV_NORMAL) == -ENOMEM);
-	CHECK(mm_madvise(mm, a, USER_END, MADV_DONTNEED) == -ENOMEM && mm_madvise(mm, P(20), 0, MADV_DONTNEED) == 0);
-	CHECK(load_word(a) == 1);
+	CHECK(mm_madvise(mm, P(20), 0, MADV_DONTNEED) == 0 && load_word(a) == 1);
+	CHECK(mm_madvise(mm, a, USER_END, MADV_DONTNEED) == -ENOMEM && load_word(a) == 0); /* what is there was dropped */
 }
 
 /* Only the range is judged. */
@@ -123,9 +123,9 @@ static void populates(void *arg)
 	CHECK(sim_entry(mm, shared).write && page_test(frame_at(shared), PG_DIRTY));
 	sim_file_truncate(f, P(1));
 	CHECK(mm_madvise(mm, shared, P(2), MADV_POPULATE_READ) == -EFAULT);
-	CHECK(mm_mprotect(mm, a, P(1), PROT_READ) == 0 && mm_madvise(mm, a, P(1), MADV_POPULATE_WRITE) == -EFAULT);
+	CHECK(mm_mprotect(mm, a, P(1), PROT_READ) == 0 && mm_madvise(mm, a, P(1), MADV_POPULATE_WRITE) == -EINVAL);
 	CHECK(mm_munmap(mm, a + P(1), P(1)) == 0 && mm_madvise(mm, a, P(3), MADV_DONTNEED) == -ENOMEM);
-	CHECK(mm_madvise(mm, a, P(3), MADV_POPULATE_READ) == -ENOMEM && kind_at(a) == PTE_KIND_NONE); /* before it begins */
+	CHECK(mm_madvise(mm, a, P(3), MADV_POPULATE_READ) == -ENOMEM && kind_at(a) == PTE_KIND_PAGE); /* up to the hole */
 	sim_file_put(f);
 }
 

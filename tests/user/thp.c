@@ -114,6 +114,7 @@ TEST(thp_fault, "thp.fault one store makes a huge page, one load the zero page")
 	CHECK_EQ(smaps_kb(p, size, "Rss"), 0);
 	set_tag(p, 7, 1);
 	CHECK_EQ(huge_kb(p, size), (long)(size >> 10));
+	CHECK_OP(meminfo_kb("AnonHugePages"), >=, (long)(size >> 10));
 	CHECK_EQ(smaps_kb(p, size, "Rss"), (long)(size >> 10));
 	for (size_t i = 0; i < size / P; i++)
 		CHECK_EQ(tag(p, i), i == 7);

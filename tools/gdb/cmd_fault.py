@@ -51,9 +51,9 @@ def from_frames():
             if cause is not None:
                 va, access = int(cause["addr"]), ACCESSES[int(cause["access"])]
                 return Access(_mm_of_thread(), va, access, "the fault that is being handled")
-        if frame.name() == "mm_fault":
+        if frame.name() in ("mm_fault", "mm_fault_user"):
             mm, va, access = (_readable(frame, n) for n in ("mm", "addr", "access"))
-            if mm is not None and va is not None and access is not None and int(frame.pc()) == _entry_pc("mm_fault"):
+            if mm is not None and va is not None and access is not None and int(frame.pc()) == _entry_pc(frame.name()):
                 return Access(int(mm), int(va), ACCESSES[int(access)], "the fault that begins here")
     return None
 
@@ -85,6 +85,8 @@ def from_cr2():
     return Access(mm, va, "read", "the last fault of this CPU (its CR2); taken for a read", True) if mm and va else None
 
 
+ASKED = "the program that watches this range with userfaultfd is asked, and the thread sleeps until it answers (fault_uffd)"
+
 # -- explaining it ---------------------------------------------------------------------------------------------------
 
 def judge(vma, view):
@@ -111,7 +113,9 @@ def what_entry_says(vma, view):
     if view.kind == "swap":
         return (f"the entry holds no page but a swap slot: {view.payload} of area {view.type}"
                 + (", which is this range's alone" if view.exclusive else ""))
-    return f"the entry holds no page but a {'migration' if view.kind == 'migration' else 'marker'}"
+    if view.kind == "marker":
+        return "the entry holds no page but " + ("poison: the page is lost" if view.type else "a note: write-protected")
+    return "the entry holds no page for now: it is being moved"
 
 
 def vma_va(vma, view):
@@ -124,12 +128,15 @@ def cached_page(vma, pgoff):
     return next((Record("struct page", at) for index, at in kernel.radix_entries(tree) if index == pgoff), None)
 
 
-def of_file(vma, pgoff, access):
+def of_file(vma, pgoff, access, kind):
     """Cases B: a page of the object, which no entry shows."""
     obj = Record("struct vm_object", vma.object)
     if pgoff << PAGE_SHIFT >= obj.size:
         return f"page {pgoff} lies beyond the end of the file ({obj.size} bytes): SIGBUS"
     page = cached_page(vma, pgoff)
+    private_place = kind == "file" and not vma_has(vma, "VM_SHARED")   # no answer could put a page there
+    if vma_has(vma, "VM_UFFD_MINOR" if page else "VM_UFFD_MISSING") and not obj.tracks_dirty and not private_place:
+        return ASKED + f" (page {pgoff} of the file is {'' if page else 'not '}in the cache)"
     if page:
         first = f"page {pgoff} is in the cache (frame {entry.pfn_of(page.address):#x})"
     elif obj.tracks_dirty:
@@ -159,7 +166,9 @@ def of_slot(view):
 
 
 def of_page(vma, view, access):
-    """Cases C and D, or nothing to do."""
+    """Cases C, D and F, or nothing to do."""
+    if access == "write" and view.uffd_wp and vma_has(vma, "VM_UFFD_WP"):
+        return "but the entry is write-protected for userfaultfd: " + ASKED
     if access != "write" or view.write:
         return ("the entry allows that already, so hardware does it alone; if a stale translation made it fault, the CPU "
                 "forgets that and tries again")
@@ -177,6 +186,14 @@ def of_page(vma, view, access):
     return "the page is the file's and the mapping private: the store gets a copy of its own (fault_cow)"
 
 
+def huge_first(vma, va, view):
+    """Where huge pages are wanted, and one would fit."""
+    first = va & -entry.the_format().span(1)
+    if view.level and vma_has(vma, "VM_HUGEPAGE") and vma.start <= first and first + entry.the_format().span(1) <= vma.end:
+        return "a huge page, if there is one (fault_huge); else "
+    return ""
+
+
 def outcome(vma, va, view, access):
     """What the kernel will do."""
     grant, whose = judge(vma, view)
@@ -185,16 +202,20 @@ def outcome(vma, va, view, access):
     if not allowed:
         return verdict + "forbids it: SIGSEGV (SEGV_ACCERR)"
     verdict += "allows it: "
-    if view.kind == "none" and not vma.object:
-        return verdict + ("a fresh page of zeros, this range's own, is mapped writable (fault_anon)" if access == "write" else
+    note = view.kind == "marker" and not view.type
+    if (view.kind == "none" or note) and not vma.object:
+        if vma_has(vma, "VM_UFFD_MISSING"):
+            return verdict + ASKED
+        return verdict + huge_first(vma, va, view) + ("a fresh page of zeros, this range's own, is mapped writable (fault_anon)" if access == "write" else
                           "the shared page of zeros is mapped, read-only (fault_anon)")
-    if view.kind in ("none", "file"):
-        return verdict + of_file(vma, view.payload if view.kind == "file" else kernel.vma_pgoff(vma, va), access)
+    if view.kind in ("none", "file") or note:
+        return verdict + of_file(vma, view.payload if view.kind == "file" else kernel.vma_pgoff(vma, va), access,
+                                 view.kind)
     if view.kind == "swap":
         return verdict + of_slot(view)
     if view.kind == "page":
         return verdict + of_page(vma, view, access)
-    return "nothing can be mapped here: SIGBUS"
+    return "nothing can be mapped here: SIGBUS" + (" (BUS_MCEERR_AR)" if view.kind == "marker" else "")
 
 
 def explain(a):

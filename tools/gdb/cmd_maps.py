@@ -50,8 +50,9 @@ Behind a range whose entries need not be at their linear place, or have permissi
     def run(self, *words):
         for v in kernel.vmas(kernel.mm_of(kernel.process_wanted(*words))):
             special = [text for flag, text in (("VM_NONLINEAR", "nonlinear"), ("VM_MANYPROTS", "own grants"),
-                                               ("VM_LOCKED", "locked")) if vma_has(v, flag)]
-            print(line(v) + (f" <{', '.join(special)}>" if special else ""))
+                                               ("VM_LOCKED", "locked"), ("VM_UFFD_MISSING", "userfaultfd"),
+                                               ("VM_UFFD_MINOR", "userfaultfd"), ("VM_UFFD_WP", "userfaultfd")) if vma_has(v, flag)]
+            print(line(v) + (f" <{', '.join(dict.fromkeys(special))}>" if special else ""))
 
 
 class Vma(kernel.Command):

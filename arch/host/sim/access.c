@@ -191,7 +191,7 @@ struct stale {
 
 static pte_t entry_of(struct pgtable *pt, vaddr_t va)
 {
-	return pt_peek_pte(pt, va);
+	return pt_peek_hardware(pt, va);
 }
 
 /* Does the table still say what the TLB remembers?  It may have come to allow more. */

@@ -1,0 +1,71 @@
+"""Differences from Linux that are known and wanted, each with its reason.
+
+What: a line that the oracle prints up to its result, and the result on either kernel, as regular expressions; then why, and a piece of
+docs/abi.md that says so (tools/oracle.py checks that it does).
+"""
+import dataclasses
+
+
+def always(linux, pteron):
+    return True
+
+
+def more_copied(linux, pteron):
+    """Page by page, either both say the same or Linux has nothing where we have a page that is shared."""
+    pairs = list(zip(linux.split(), pteron.split()))
+    return all(a == b or (a in ".0" and b in ("p", "pf", "1")) for a, b in pairs)
+
+
+def pages(maps):
+    """{page: (permissions, file, offset)} of "p10-p13 -wxs 2 8;" ..."""
+    found = {}
+    for area in filter(None, (word.strip() for word in maps.split(";"))):
+        where, perms, file, offset = area.split()
+        start, end = (int(end[1:]) for end in where.split("-"))
+        found.update({page: (perms, file, int(offset, 16) + page - start) for page in range(start, end)})
+    return found
+
+
+def other_offsets(linux, pteron):
+    """Shared pages at other offsets, and nothing else."""
+    a, b = pages(linux), pages(pteron)
+    return a.keys() == b.keys() and all(x[:2] == b[page][:2] and (x[2] == b[page][2] or x[0][3] == "s") for page, x in a.items())
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    name: str
+    call: str      # of the line, without its step's number; a "c" for each fork before it
+    linux: str     # of the rest
+    pteron: str
+    why: str
+    abi: str
+    also: object = always   # (linux, pteron) -> bool
+
+
+KNOWN = (
+    Known("fork copies entries", r"c+ (pagemap|mincore)", "", "",
+          "Linux leaves entries that a fault can find again to the child's faults; here the child has what the parent had",
+          "the child has every entry", more_copied),
+    Known("fetch from memory that may not run", r"c* ?exec", r"SIGBUS 2", r"SIGSEGV 2",
+          "Linux brings the page in for reading first, and finds that there is none; here the vma is asked first",
+          "a fetch from memory that may not run"),
+    Known("remap_file_pages makes no vma", r"c* ?maps", "", "",
+          "maps has a line for each of Linux's vmas; here the vma goes on being one, with the offsets that it began with",
+          "no vma is made", other_offsets),
+    Known("offset that an entry cannot hold", r"c* ?remap_file_pages", "EINVAL", "EOVERFLOW",
+          "told before what is mapped is looked at", "EOVERFLOW"),
+    Known("vmas that differ in advice", r"c* ?remap_file_pages", "EINVAL", "0",
+          "Linux wants equal flags of all vmas of the range; what counts here is that they show one file", "adjacent vmas of one file"),
+    Known("mremap of a remapped range", r"c* ?mremap", "EFAULT|elsewhere", "",
+          "to Linux it is many mappings, here it is one", "no vma is made"),
+    Known("MADV_REMOVE of a remapped range", r"c* ?madvise\(.*, 9\)", "0|EACCES|ENOMEM", "EINVAL",
+          "an address range of such a mapping says nothing about the file's", "`REMOVE` in vmas of many offsets"),
+    Known("the kernel reads what the processor may", r"c* ?(process_vm_readv|madvise\(.*, 22\))", "EFAULT|EINVAL|[0-9]+",
+          "[0-9]+|EFAULT|ENOMEM",
+          "memory that may be written or executed may be read", "is readable to the kernel, too"),
+)
+
+# Tests of the ring-3 suite that fail on Linux, and why.
+SUITE = {
+}
