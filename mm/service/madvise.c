@@ -210,7 +210,7 @@ static int madvise_willneed(struct mm *mm, vaddr_t start, vaddr_t end)
 	int err = madvise_each(mm, start, end, 0, false, vma_prefetch);
 	struct vm_object *obj;
 	pgoff_t first, last;
-	struct file *file;
+	struct file *file = NULL;
 
 	while (start < end && (file = next_file_part(mm, &start, end, &obj, &first, &last))) {
 		readahead_range(obj, first, last);
@@ -240,8 +240,8 @@ static int remove_part(struct mm *mm, vaddr_t *addr, vaddr_t end, struct file **
 
 static int madvise_remove(struct mm *mm, vaddr_t start, vaddr_t end)
 {
-	pgoff_t first, last;
-	struct file *file;
+	pgoff_t first = 0, last = 0;
+	struct file *file = NULL;
 	bool covered;
 	int err;
 
