@@ -62,11 +62,13 @@ KASAN := -fsanitize=kernel-address -fasan-shadow-offset=$(KASAN_OFFSET) --param 
 $(OUT)/mm/debug/kasan.o $(OUT)/arch/x86/64/kasan.o: KASAN :=
 endif
 
-# In a release the way of a single remap does without frame pointers: a backtrace may skip these functions.
+# In a release the ways of a single remap, a fault and a signal do without frame pointers: a backtrace may skip these functions.
 ifeq ($(BUILD),release)
 $(addprefix $(OUT)/,mm/space/nonlinear.o mm/space/nonlinear_exchange.o mm/rmap/nonlinear_index.o kernel/lib/rbtree.o \
 	mm/object/pagecache.o mm/pgtable/pgtable.o mm/pgtable/walk.o mm/space/vma.o kernel/lib/radix.o arch/x86/mm/tlb.o \
-	kernel/proc/syscall.o kernel/proc/sys_mm.o): CFLAGS += -fomit-frame-pointer
+	kernel/proc/syscall.o kernel/proc/sys_mm.o mm/space/fault.o mm/space/fault_anon.o mm/space/fault_file.o mm/phys/lru.o \
+	mm/phys/page.o mm/phys/page_alloc.o kernel/proc/trap.o kernel/proc/signal.o kernel/proc/sigdeliver.o \
+	kernel/proc/sys_signal.o kernel/proc/sys_kill.o arch/x86/$(BITS)/signal.o arch/x86/cpu/fpu.o): CFLAGS += -fomit-frame-pointer
 endif
 
 # Every .c and .S below these folders is part of the kernel; the width's own folders are chosen by ARCH.

@@ -97,13 +97,17 @@ def least(runs):
 
 def instructions(run, m):
     """In a machine without a disk, whose interrupts come as the host likes, and in one with it."""
-    values = {**run(m, DISK_GROUPS), **run(m, GROUPS, disks=())}
+    values = run(m, DISK_GROUPS)
+    for names in GROUPS:
+        values |= run(m, names, disks=())
     return {name: value for name, (value, _) in values.items()}
 
 
 def wall_time(run, m):
-    names = f"{GROUPS} {DISK_GROUPS}"
-    return least([nanoseconds(run(m, names, icount=False)) for _ in range(WALL_RUNS)])
+    fastest = {}
+    for names in (*GROUPS, DISK_GROUPS):
+        fastest |= least([nanoseconds(run(m, names, icount=False)) for _ in range(WALL_RUNS)])
+    return fastest
 
 
 def compare(m):

@@ -15,8 +15,8 @@ class Row:
     limit: int = 0       # ours at most; 0: none
 
 
-# Groups of benchmarks that run on both kernels, and those that need the disk.
-GROUPS = "null signal pipe futex fork anon fixed mprotect file cow mosaic notify huge uffd"
+# Groups of benchmarks that run on both kernels, each string in a machine of its own; and those that need the disk.
+GROUPS = ("null signal pipe futex fork anon fixed mprotect file cow mosaic notify", "uffd", "huge")
 DISK_GROUPS = "msync cache swap pins"
 
 REMAP = 20

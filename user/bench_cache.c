@@ -80,12 +80,11 @@ static void end(struct pass p)
 	d.requests -= p.before.requests;
 	d.meta -= p.before.meta;
 	d.sectors -= p.before.sectors;
-	printf("bench %s_per_page %llu ns\n", p.name, (unsigned long long)(cpu / PAGES));
-	printf("bench %s_elapsed_per_page %llu ticks\n", p.name, (unsigned long long)(took / PAGES));
-	printf("bench %s_requests %llu requests\n", p.name, d.requests);
-	printf("bench %s_meta_requests %llu requests\n", p.name, d.meta);
-	printf("bench %s_request_kib %llu KiB\n", p.name, d.requests ? d.sectors / 2 / d.requests : 0);
-	fflush(stdout);
+	put(p.name, "_per_page", cpu / PAGES, "ns");
+	put(p.name, "_elapsed_per_page", took / PAGES, "ticks");
+	put(p.name, "_requests", d.requests, "requests");
+	put(p.name, "_meta_requests", d.meta, "requests");
+	put(p.name, "_request_kib", d.requests ? d.sectors / 2 / d.requests : 0, "KiB");
 }
 
 static void drop_caches(void)

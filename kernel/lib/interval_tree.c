@@ -8,16 +8,17 @@ static struct itree_node *node_of(struct rb_node *rb)
 	return rb_entry(rb, struct itree_node, rb);
 }
 
-static void update(struct rb_node *rb)
+static bool update(struct rb_node *rb)
 {
 	struct itree_node *n = node_of(rb);
-	unsigned long last = n->last;
+	unsigned long last = n->last, before = n->subtree_last;
 
 	if (rb->left && node_of(rb->left)->subtree_last > last)
 		last = node_of(rb->left)->subtree_last;
 	if (rb->right && node_of(rb->right)->subtree_last > last)
 		last = node_of(rb->right)->subtree_last;
 	n->subtree_last = last;
+	return last != before;
 }
 
 void itree_insert(struct itree_root *root, struct itree_node *node)

@@ -187,15 +187,24 @@ CORE void erase_fixup(struct rb_node *n, struct rb_node *parent, struct rb_root 
 		set_color(n, BLACK);
 }
 
-CORE void update_upwards(struct rb_node *n, rb_update_fn *update)
+/* What @n and those above it keep is computed anew, up to the first above @sure for which that changes nothing: what is
+ * above it cannot change either. NULL: @n itself may be that one. */
+CORE void update_upwards(struct rb_node *n, struct rb_node *sure, rb_update_fn *update)
 {
-	for (; n; n = rb_parent(n))
-		update(n);
+	for (; n; n = rb_parent(n)) {
+		bool changed = update(n);
+
+		if (n == sure)
+			sure = NULL;
+		else if (!sure && !changed)
+			break;
+	}
 }
 
 CORE void erase(struct rb_node *node, struct rb_root *root, rb_update_fn *update)
 {
 	struct rb_node *child, *parent; /* child: what fills the hole below parent */
+	struct rb_node *moved = NULL;   /* what it keeps was computed for another place */
 	unsigned long color;            /* that the hole's former owner took along */
 
 	if (!node->left || !node->right) {
@@ -226,9 +235,10 @@ CORE void erase(struct rb_node *node, struct rb_root *root, rb_update_fn *update
 		set_parent(next->left, next);
 		change_child(root, rb_parent(node), node, next);
 		next->parent_color = node->parent_color;
+		moved = next;
 	}
 	if (update)
-		update_upwards(parent, update);
+		update_upwards(parent, moved, update);
 	if (color == BLACK)
 		erase_fixup(child, parent, root, update);
 }
@@ -245,7 +255,7 @@ void rb_erase(struct rb_node *node, struct rb_root *root)
 
 void rb_insert_color_augmented(struct rb_node *node, struct rb_root *root, rb_update_fn *update)
 {
-	update_upwards(node, update);
+	update_upwards(node, node, update);
 	insert_fixup(node, root, update);
 }
 

@@ -55,7 +55,7 @@ static inline void rb_link_node(struct rb_node *node, struct rb_node *parent, st
 	*link = node;
 }
 
-typedef void rb_update_fn(struct rb_node *node);
+typedef bool rb_update_fn(struct rb_node *node); /* did it change what @node keeps? */
 
 void rb_insert_color(struct rb_node *node, struct rb_root *root);
 void rb_erase(struct rb_node *node, struct rb_root *root);

@@ -131,10 +131,10 @@ static int zap_extent(struct pt_extent *x, void *ctx)
 	struct zap *z = ctx;
 
 	for (; x->va < x->end; pt_extent_next(x)) {
-		pte_t pte = hw_pte_get(x->hw);
+		pte_t pte = pt_extent_skip_none(x);
 
 		if (pte_is_none(pte))
-			continue;
+			break;
 		if (pte_has_page(pte))
 			zap_page(z, x->hw, x->va, pte);
 		else if (pte_is_file(pte))

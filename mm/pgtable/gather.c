@@ -66,8 +66,7 @@ void mmu_gather_table(struct mmu_gather *g, struct page *table, vaddr_t va, unsi
 
 static void release_pages(struct mmu_gather *g)
 {
-	for (unsigned i = 0; i < g->nr; i++)
-		page_put(g->pages[i]);
+	page_put_all(g->pages, g->nr);
 	g->nr = 0;
 }
 

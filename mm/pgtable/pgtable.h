@@ -102,6 +102,8 @@ struct pt_slot pt_lock_table(struct pgtable *pt, vaddr_t va);
 /* Find without locking; slot.hw == NULL: no table.  The table stays while mm's lock is held; the entry may be peeked
  * at with hw_pte_get_lockless() and then locked. => mmap lock held */
 struct pt_slot pt_find(struct pgtable *pt, vaddr_t va);
+/* The same, splitting nothing: where a huge entry is, there is no leaf table. */
+struct pt_slot pt_find_table(struct pgtable *pt, vaddr_t va);
 /* The entry of @va, or NULL; splits nothing. => something else keeps its table: the lock of a reverse map in which the range is */
 struct hw_pte *pt_peek(struct pgtable *pt, vaddr_t va);
 /* The same; @near is the entry of @near_va, or without entry: if one table holds both, it is not searched for. */
@@ -143,6 +145,10 @@ struct mmu_gather;
  * is mapped any more; their frames go through @g. => mmap lock for writing (or the last user) */
 void pt_free_tables(struct pgtable *pt, struct mmu_gather *g, vaddr_t start, vaddr_t end, vaddr_t floor,
                     vaddr_t ceiling);
+/* A part of that work for [start, end), where something was mapped: a table below which others are left stays. What
+ * pt_free_tables() is then asked for costs less, for it searches tables below which something is. */
+void pt_free_tables_part(struct pgtable *pt, struct mmu_gather *g, vaddr_t start, vaddr_t end, vaddr_t floor,
+                         vaddr_t ceiling);
 
 /* Table pages of the tree, root included, by counting them. => the tree does not change */
 unsigned long pt_count_tables(struct pgtable *pt);
@@ -163,6 +169,23 @@ static inline void pt_extent_next(struct pt_extent *x)
 {
 	x->va += PAGE_SIZE;
 	x->hw = hw_pte_next(x->hw);
+}
+
+/* Go to the first entry from here on that says something; returns its value, or none at the end of the extent. */
+static inline pte_t pt_extent_skip_none(struct pt_extent *x)
+{
+	struct hw_pte *hw = x->hw;
+	pte_t pte = pte_none();
+	vaddr_t va = x->va;
+
+	for (; va < x->end; va += PAGE_SIZE, hw = hw_pte_next(hw)) {
+		pte = hw_pte_get(hw);
+		if (!pte_is_none(pte))
+			break;
+	}
+	x->va = va;
+	x->hw = hw;
+	return pte;
 }
 
 #endif

@@ -107,6 +107,7 @@ struct trim {
 	struct pgtable *pt;
 	struct mmu_gather *gather;
 	vaddr_t floor, ceiling;
+	bool wide; /* also what is below such a table but outside of the addresses asked for */
 };
 
 static void unlink_table(struct trim *t, struct page *above, struct hw_pte *hw, unsigned level, vaddr_t base)
@@ -124,9 +125,9 @@ static void unlink_table(struct trim *t, struct page *above, struct hw_pte *hw, 
 }
 
 /*
- * Free what addresses first .. last touch below @table, which stands at @level.  A table that goes takes with it all
- * that is below, also outside of first .. last: a pt_populate() that failed may have left tables where no range is.
- * That is rare, and a table has many entries: none is looked at when nothing is left below.
+ * Free what addresses first .. last touch below @table, which stands at @level.  With `wide` a table that goes takes
+ * with it all that is below, also outside of first .. last: a pt_populate() that failed may have left tables where no
+ * range is.  That is rare, and a table has many entries: none is looked at when nothing is left below.
  */
 static void trim_table(struct trim *t, struct page *table, unsigned level, vaddr_t first, vaddr_t last)
 {
@@ -144,15 +145,25 @@ static void trim_table(struct trim *t, struct page *table, unsigned level, vaddr
 			continue;
 		below = pfn_to_page(pte_table_pfn(entry));
 		trim_table(t, below, level - 1, max(first, va), min(last, va_last));
-		if (va >= t->floor && va_last < t->ceiling) {
+		if (va < t->floor || va_last >= t->ceiling)
+			continue;
+		if (t->wide)
 			trim_table(t, below, level - 1, va, va_last);
+		if (level == 1 || !below->nr_below)
 			unlink_table(t, table, hw, level, va);
-		}
 	}
 }
 
 void pt_free_tables(struct pgtable *pt, struct mmu_gather *g, vaddr_t start, vaddr_t end, vaddr_t floor,
                     vaddr_t ceiling)
+{
+	struct trim t = {.pt = pt, .gather = g, .floor = floor, .ceiling = ceiling, .wide = true};
+
+	trim_table(&t, pt->root, PT_LEVELS - 1, start, end - 1);
+}
+
+void pt_free_tables_part(struct pgtable *pt, struct mmu_gather *g, vaddr_t start, vaddr_t end, vaddr_t floor,
+                         vaddr_t ceiling)
 {
 	struct trim t = {.pt = pt, .gather = g, .floor = floor, .ceiling = ceiling};
 

@@ -67,6 +67,19 @@ struct pt_slot pt_find(struct pgtable *pt, vaddr_t va)
 	return search(pt, va);
 }
 
+struct pt_slot pt_find_table(struct pgtable *pt, vaddr_t va)
+{
+	struct page *table = READ_ONCE(pt->recent);
+
+	if (unlikely(!table || table->index != va / pt_span(1))) {
+		table = descend(pt, va).table;
+		if (!table)
+			return (struct pt_slot){NULL, NULL};
+		WRITE_ONCE(pt->recent, table);
+	}
+	return (struct pt_slot){leaf_entry(table, va), table};
+}
+
 struct pt_slot pt_lock_table(struct pgtable *pt, vaddr_t va)
 {
 	struct page *table = descend(pt, va).table;

@@ -52,7 +52,8 @@ struct lru *lru_of(const struct page *page)
 
 /* -- one list: => lru->lock ---------------------------------------------------------------------------------------- */
 
-static void join(struct lru *lru, struct page *page, unsigned long flags, bool tail)
+static inline __attribute__((always_inline)) void join(struct lru *lru, struct page *page, unsigned long flags,
+                                                       bool tail)
 {
 	enum lru_list list = lru_list_of(flags);
 
@@ -81,7 +82,8 @@ static void add(struct page *page, bool tail)
 	if (unlikely(flags_of(page) & CPU_MASK)) /* it was on another one's before */
 		__atomic_fetch_and(&page->flags, ~CPU_MASK, __ATOMIC_RELAXED);
 	spin_lock(&lru->lock);
-	join(lru, page, __atomic_fetch_or(&page->flags, BIT(PG_LRU) | cpu << CPU_SHIFT, __ATOMIC_SEQ_CST), tail);
+	__atomic_fetch_or(&page->flags, BIT(PG_LRU) | cpu << CPU_SHIFT, __ATOMIC_SEQ_CST);
+	join(lru, page, flags_of(page), tail); /* from now on they change under our lock only */
 	spin_unlock(&lru->lock);
 	irq_restore(irq);
 }
@@ -113,16 +115,41 @@ static struct lru *lock_list(struct page *page, unsigned long *irq)
 	}
 }
 
+/* => lru->lock; @flags are @page's */
+static void forget(struct lru *lru, struct page *page, unsigned long flags)
+{
+	leave(lru, page, flags);
+	page_clear(page, PG_LRU);
+}
+
+void lru_forget_all(struct page **pages, unsigned n)
+{
+	struct lru *lru = NULL; /* locked, if not NULL */
+	unsigned long irq = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned long flags = flags_of(pages[i]);
+
+		if (!(flags & BIT(PG_LRU)))
+			continue;
+		if (lru && owner(pages[i], flags) != lru) { /* on ours or not: that cannot change while we hold the lock */
+			spin_unlock_irqrestore(&lru->lock, irq);
+			lru = NULL;
+		}
+		if (!lru) {
+			lru = lock_list(pages[i], &irq);
+			flags = flags_of(pages[i]);
+		}
+		if (lru)
+			forget(lru, pages[i], flags);
+	}
+	if (lru)
+		spin_unlock_irqrestore(&lru->lock, irq);
+}
+
 void lru_forget(struct page *page)
 {
-	unsigned long irq;
-	struct lru *lru = lock_list(page, &irq);
-
-	if (!lru)
-		return;
-	leave(lru, page, flags_of(page));
-	page_clear(page, PG_LRU);
-	spin_unlock_irqrestore(&lru->lock, irq);
+	lru_forget_all(&page, 1);
 }
 
 /* -- isolation ----------------------------------------------------------------------------------------------------------- */
@@ -134,8 +161,7 @@ bool lru_isolate(struct page *page)
 
 	if (!lru)
 		return false;
-	leave(lru, page, flags_of(page));
-	page_clear(page, PG_LRU);
+	forget(lru, page, flags_of(page));
 	page_get(page);
 	spin_unlock_irqrestore(&lru->lock, irq);
 	return true;
@@ -153,8 +179,7 @@ unsigned lru_isolate_old(struct lru *lru, enum lru_list list, unsigned max, unsi
 			list_move(&page->link, &lru->lists[list]);
 			continue;
 		}
-		leave(lru, page, flags_of(page));
-		page_clear(page, PG_LRU);
+		forget(lru, page, flags_of(page));
 		list_add_tail(&page->link, out);
 		got++;
 	}

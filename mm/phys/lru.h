@@ -60,6 +60,8 @@ void lru_add(struct page *page);
 void lru_add_tail(struct page *page);
 /* Its last reference is gone. => any context */
 void lru_forget(struct page *page);
+/* The same for many, which may be on no list, with a list's lock taken once for all that follow each other on it. */
+void lru_forget_all(struct page **pages, unsigned n);
 
 /* Take @page off its list: true if the caller now owns its place, to give it back with lru_add(). False: it is on none.
  * => the caller holds a reference */

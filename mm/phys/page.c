@@ -130,8 +130,13 @@ void page_kunmap(void *va)
 /* The compiler's own code for a known size is one string instruction. */
 void page_zero(struct page *page)
 {
-	void *va = page_kmap(page);
+	void *va;
 
+	if (likely(page_class(page) == CLASS_LOW)) {
+		__builtin_memset(page_address(page), 0, PAGE_SIZE);
+		return;
+	}
+	va = page_kmap(page);
 	__builtin_memset(va, 0, PAGE_SIZE);
 	page_kunmap(va);
 }

@@ -184,6 +184,9 @@ static inline void page_put(struct page *page)
 		page_free_last(page);
 }
 
+/* The same for @n pages; @pages is used up. */
+void page_put_all(struct page **pages, unsigned n);
+
 /* -- the page lock (rank LOCK_PAGE; several at once: ascending pfn, or try) ---------------------------- */
 void page_lock(struct page *page);         /* => may sleep */
 int page_lock_killable(struct page *page); /* 0 or -EINTR */

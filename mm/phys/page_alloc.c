@@ -426,6 +426,18 @@ void page_free_last(struct page *page)
 	irq_restore(flags);
 }
 
+void page_put_all(struct page **pages, unsigned n)
+{
+	unsigned last = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (__atomic_sub_fetch(&pages[i]->refs, 1, __ATOMIC_SEQ_CST) == 0)
+			pages[last++] = pages[i];
+	lru_forget_all(pages, last);
+	for (unsigned i = 0; i < last; i++)
+		page_free_last(pages[i]);
+}
+
 void page_free(struct page *page, unsigned order)
 {
 	ASSERT(page->refs == 1 || page->refs == 0);

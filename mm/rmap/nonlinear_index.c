@@ -148,14 +148,14 @@ static struct nonlinear_node ***bigger_directory(const struct nonlinear_index *i
 	return kzalloc(max(2 * READ_ONCE(idx->max_pages), 8u) * sizeof(struct nonlinear_node **), GFP_KERNEL | GFP_NOWARN);
 }
 
-static void grow_table(struct nonlinear_index *idx)
+/* One more page of buckets, unless another thread was faster. False: there is no memory for it. */
+static bool grow_table(struct nonlinear_index *idx)
 {
-	struct nonlinear_node **page, ***directory = NULL, ***old = NULL;
+	unsigned long seen = READ_ONCE(idx->nr_pages);
+	struct nonlinear_node **page = kzalloc(PAGE_SIZE, GFP_KERNEL | GFP_NOWARN), ***directory = NULL, ***old = NULL;
+	bool grown;
 
-	if (likely(!table_full(idx)))
-		return;
-	page = kzalloc(PAGE_SIZE, GFP_KERNEL | GFP_NOWARN);
-	if (READ_ONCE(idx->nr_pages) == READ_ONCE(idx->max_pages))
+	if (seen == READ_ONCE(idx->max_pages))
 		directory = bigger_directory(idx);
 	rwsem_write_lock(&idx->maps->lock);
 	if (directory && idx->nr_pages == idx->max_pages) {
@@ -165,14 +165,28 @@ static void grow_table(struct nonlinear_index *idx)
 		idx->max_pages = max(2 * idx->max_pages, 8u);
 		directory = NULL;
 	}
-	if (page && table_full(idx) && idx->nr_pages < idx->max_pages) {
+	if (page && idx->nr_pages == seen && idx->nr_pages < idx->max_pages) {
 		idx->pages[idx->nr_pages++] = page;
 		page = NULL;
 	}
+	grown = idx->nr_pages > seen;
 	rwsem_write_unlock(&idx->maps->lock);
 	kfree(old);
 	kfree(directory);
 	kfree(page);
+	return grown;
+}
+
+/* Is there no room for the buckets that @n nodes more want? */
+static bool short_of_buckets(const struct nonlinear_index *idx, unsigned long n)
+{
+	return READ_ONCE(idx->nr_pages) * BUCKETS_PER_PAGE * NONLINEAR_LOAD < READ_ONCE(idx->count) + n;
+}
+
+void nonlinear_index_reserve(struct nonlinear_index *idx, unsigned long n)
+{
+	while (short_of_buckets(idx, n) && grow_table(idx))
+		;
 }
 
 /* -- spare nodes -------------------------------------------------------------------------------------------------- */
@@ -212,7 +226,8 @@ int nonlinear_index_stock(struct nonlinear_index *idx, unsigned long n)
 	unsigned long have = READ_ONCE(idx->nr_spare);
 	struct nonlinear_node *chain, *last;
 
-	grow_table(idx);
+	if (unlikely(table_full(idx)))
+		grow_table(idx);
 	if (have >= n)
 		return 0;
 	chain = make_chain(n - have, &last);

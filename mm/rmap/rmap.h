@@ -123,6 +123,9 @@ void nonlinear_index_put(struct nonlinear_index *idx);
  * longer. => may sleep, no lock
  */
 int nonlinear_index_stock(struct nonlinear_index *idx, unsigned long n);
+/* Room in the table for @n nodes more at once, as far as there is memory for it: it grows by a page at a time otherwise.
+ * => may sleep, no lock */
+void nonlinear_index_reserve(struct nonlinear_index *idx, unsigned long n);
 /* Free what an index need not keep. => may sleep, no lock */
 void nonlinear_index_trim(struct nonlinear_index *idx);
 #define NONLINEAR_SPARE 1024 /* what it may keep */

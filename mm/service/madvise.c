@@ -210,7 +210,7 @@ static int madvise_willneed(struct mm *mm, vaddr_t start, vaddr_t end)
 	int err = madvise_each(mm, start, end, 0, false, vma_prefetch);
 	struct vm_object *obj;
 	pgoff_t first, last;
-	struct file *file;
+	struct file *file = NULL;
 
 	while (start < end && (file = next_file_part(mm, &start, end, &obj, &first, &last))) {
 		readahead_range(obj, first, last);

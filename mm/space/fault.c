@@ -69,29 +69,38 @@ static enum fault_result fault_present(struct fault *f, pte_t pte, unsigned gran
 	return FAULT_OK;
 }
 
+/* There is no table for the entry yet: then nothing is mapped. */
+static enum fault_result fault_new_table(struct fault *f)
+{
+	unsigned grant = vma_grant(f->vma);
+
+	if (!allowed(f, grant))
+		return FAULT_ACCERR;
+	if (pt_populate(f->pt, f->va, f->va + PAGE_SIZE))
+		return FAULT_OOM;
+	f->slot = pt_find_table(f->pt, f->va);
+	SYNC_POINT("fault-snapshot");
+	return f->slot.hw ? fault_missing(f, pte_none(), vma_pgoff(f->vma, f->va), grant) : FAULT_OK;
+}
+
 static enum fault_result fault_entry(struct fault *f)
 {
-	struct pt_slot slot = pt_lock_table(f->pt, f->va);
 	bool own_grants = f->vma->flags & VM_MANYPROTS;
 	unsigned vma_grants = vma_grant(f->vma);
 	enum fault_result result;
 	pte_t pte;
 
-	if (!slot.hw && !f->vma->object) {
+	f->slot = pt_find_table(f->pt, f->va);
+	if (unlikely(!f->slot.hw) && !f->vma->object) {
 		if (fault_huge(f, allowed(f, vma_grants), &result))
 			return result;
-		slot = pt_lock(f->pt, f->va);
+		f->slot = pt_find(f->pt, f->va);
 	}
-	if (!slot.hw) {
-		if (!allowed(f, vma_grants))
-			return FAULT_ACCERR;
-		if (pt_populate(f->pt, f->va, f->va + PAGE_SIZE))
-			return FAULT_OOM;
-		SYNC_POINT("fault-snapshot");
-		return fault_missing(f, pte_none(), vma_pgoff(f->vma, f->va), vma_grants);
-	}
-	pte = hw_pte_get(slot.hw);
-	pt_unlock(slot);
+	if (unlikely(!f->slot.hw))
+		return fault_new_table(f);
+	pt_lock_found(f->slot);
+	pte = hw_pte_get(f->slot.hw);
+	pt_unlock(f->slot);
 	SYNC_POINT("fault-snapshot");
 	f->wp = fault_is_wp(f->vma, pte);
 	if (pte_is_none(pte))

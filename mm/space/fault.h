@@ -16,7 +16,8 @@
 struct fault {
 	struct vma *vma;
 	struct pgtable *pt;
-	vaddr_t va; /* page-aligned */
+	vaddr_t va;          /* page-aligned */
+	struct pt_slot slot; /* its entry; the table stays as long as mm->lock is held */
 	enum fault_access access;
 	struct fault_io *io; /* filled in with FAULT_RETRY */
 	bool unshare;        /* a pin wants the page for itself, but only to read it */
@@ -42,6 +43,21 @@ enum fault_result fault_protected(struct fault *f, pte_t seen);
 /* FAULT_RETRY's other half, for a slot. => no locks held, may sleep */
 enum fault_result fault_wait_swap(const struct fault_io *io);
 
+/* What an errno means to a fault: 0, -ENOMEM, -EINTR, or an error of the device. */
+static inline enum fault_result fault_error(long err)
+{
+	switch (err) {
+	case 0:
+		return FAULT_OK;
+	case -ENOMEM:
+		return FAULT_OOM;
+	case -EINTR:
+		return FAULT_KILLED;
+	default:
+		return FAULT_SIGBUS;
+	}
+}
+
 /* Is the entry protected, and does anybody care? */
 static inline bool fault_is_wp(const struct vma *vma, pte_t pte)
 {
@@ -57,11 +73,11 @@ static inline pte_t fault_keep_wp(const struct fault *f, pte_t pte)
 /* Lock the entry if it still is @seen; else returns a slot without entry. */
 static inline struct pt_slot fault_lock_same(const struct fault *f, pte_t seen)
 {
-	struct pt_slot slot;
+	struct pt_slot slot = f->slot;
 
 	SYNC_POINT("fault-mapped");
-	slot = pt_lock_table(f->pt, f->va);
-	if (slot.hw && !pte_same(hw_pte_get(slot.hw), seen) && !MUTATION(4)) { /* M4: no second look */
+	pt_lock_found(slot);
+	if (!pte_same(hw_pte_get(slot.hw), seen) && !MUTATION(4)) { /* M4: no second look */
 		pt_unlock(slot);
 		slot.hw = NULL;
 	}

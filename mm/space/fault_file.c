@@ -12,20 +12,6 @@
 #include "mm/object/readahead.h"
 
 /* What the program gets for a negative errno: want of memory may pass, so the access is tried again. */
-static enum fault_result error_result(long err)
-{
-	switch (err) {
-	case 0:
-		return FAULT_OK;
-	case -ENOMEM:
-		return FAULT_OOM;
-	case -EINTR:
-		return FAULT_KILLED;
-	default:
-		return FAULT_SIGBUS;
-	}
-}
-
 /* The entry that shows @page; RW only where a store needs no notice. */
 static pte_t make_entry(const struct fault *f, struct page *page, unsigned grant, bool writable)
 {
@@ -74,7 +60,7 @@ static enum fault_result map_writable(struct fault *f, pte_t seen, struct page *
 			install(f, seen, page, make_entry(f, page, grant, true));
 	}
 	page_unlock(page);
-	return error_result(err);
+	return fault_error(err);
 }
 
 /* The first store to a private mapping of a file page: straight to a copy. */
@@ -177,7 +163,7 @@ enum fault_result fault_wait(struct fault_io *io)
 	if (io->pgoff < object_size_pages(io->object)) {
 		page = pagecache_read(io->object, io->pgoff);
 		if (IS_ERR(page))
-			result = error_result(PTR_ERR(page));
+			result = fault_error(PTR_ERR(page));
 		else
 			page_put(page);
 	}
@@ -223,7 +209,7 @@ enum fault_result fault_file(struct fault *f, pte_t seen, pgoff_t pgoff, unsigne
 		if (!page) {
 			result = FAULT_RETRY;
 		} else if (IS_ERR(page)) {
-			result = error_result(PTR_ERR(page));
+			result = fault_error(PTR_ERR(page));
 		} else {
 			result = map_page(f, seen, page, grant);
 			page_put(page);
@@ -240,7 +226,7 @@ static enum fault_result mkwrite_page(struct fault *f, pte_t seen, struct page *
 	int err = pagecache_mkwrite(page->object, page);
 
 	if (err)
-		return error_result(err);
+		return fault_error(err);
 	slot = fault_lock_same(f, seen);
 	if (slot.hw) {
 		hw_pte_get_and_clear(slot.hw);

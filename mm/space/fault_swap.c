@@ -104,14 +104,7 @@ enum fault_result fault_wait_swap(const struct fault_io *io)
 		page_put(page);
 		return FAULT_OK;
 	}
-	switch (PTR_ERR(page)) {
-	case -ENOMEM:
-		return FAULT_OOM;
-	case -EINTR:
-		return FAULT_KILLED;
-	default:
-		return FAULT_SIGBUS;
-	}
+	return fault_error(PTR_ERR(page));
 }
 
 /* -- swapoff: every page comes back ------------------------------------------------------------------------------- */
@@ -131,8 +124,9 @@ static pte_t entry_of_area(struct pgtable *pt, vaddr_t va, unsigned type)
 
 enum fault_result vma_unswap(struct vma *vma, vaddr_t va, unsigned type, struct fault_io *io)
 {
-	struct fault f = {.vma = vma, .pt = &vma->mm->pt, .va = va, .access = FAULT_READ, .io = io};
-	pte_t pte = entry_of_area(f.pt, va, type);
+	struct pgtable *pt = &vma->mm->pt;
+	struct fault f = {.vma = vma, .pt = pt, .va = va, .slot = pt_find(pt, va), .access = FAULT_READ, .io = io};
+	pte_t pte = entry_of_area(pt, va, type);
 
 	ASSERT(rwsem_held(&vma->mm->lock));
 	f.wp = fault_is_wp(vma, pte);
@@ -141,11 +135,11 @@ enum fault_result vma_unswap(struct vma *vma, vaddr_t va, unsigned type, struct 
 
 void vma_poison(struct vma *vma, vaddr_t va, unsigned type)
 {
-	struct fault f = {.vma = vma, .pt = &vma->mm->pt, .va = va};
+	struct fault f = {.vma = vma, .pt = &vma->mm->pt, .va = va, .slot = pt_find(&vma->mm->pt, va)};
 	pte_t pte = entry_of_area(f.pt, va, type);
 	struct pt_slot slot;
 
-	if (pte_is_none(pte))
+	if (pte_is_none(pte) || !f.slot.hw)
 		return;
 	slot = fault_lock_same(&f, pte);
 	if (!slot.hw)

@@ -42,7 +42,10 @@ struct copy {
 /* As many as the parent's index holds: more than this vma needs if it is only a part of the mapping. */
 static int prepare_nodes(struct copy *c)
 {
-	return nonlinear_index_stock(c->to->link.nonlinear, c->from->link.nonlinear->count);
+	unsigned long n = c->from->link.nonlinear->count;
+
+	nonlinear_index_reserve(c->to->link.nonlinear, n);
+	return nonlinear_index_stock(c->to->link.nonlinear, n);
 }
 
 static void discard_spares(struct copy *c)

@@ -48,35 +48,52 @@ static pte_t without_wp(const struct vma *vma, pte_t pte)
 	return pte_has_page(pte) ? vma_regrant(vma, pte, pte_grant(pte)) : pte;
 }
 
-/* The entry moves as it is; a page's dirty bit goes to the page or stays in the entry, never lost. */
-static void move_entry(struct move *m, struct hw_pte *from, vaddr_t src, pte_t pte, struct hw_pte *to)
+/* The entry moves as it is; a page's dirty bit goes to the page or stays in the entry, never lost. True if there may be
+ * translations of it. */
+static bool move_entry(const struct move *m, struct hw_pte *from, vaddr_t src, pte_t pte, struct hw_pte *to)
 {
-	if (pte_has_page(pte)) {
+	bool page = pte_has_page(pte);
+
+	if (page)
 		pte = hw_pte_get_and_clear(from);
-		pgtable_flush_page(m->gather->pt, src);
-	} else {
+	else
 		hw_pte_set(from, pte_none());
-	}
 	hw_pte_set(to, unlikely(m->drop_wp) ? without_wp(m->to, pte) : pte);
 	if (m->from->link.nonlinear)
 		move_node(m, src, pte);
+	return page;
+}
+
+/*
+ * The entries of the source's table as far as the destination is one table.  Between the first and the flush a page may
+ * be used at both addresses, but nobody can clean or unmap it: that takes the locks that we hold.
+ */
+static void move_run(const struct move *m, struct pt_extent *x)
+{
+	vaddr_t start = x->va, dst = m->dst + (start - m->src);
+	vaddr_t end = min(x->end, start + (pt_span(1) - (dst & (pt_span(1) - 1))));
+	struct pt_slot to = pt_lock_pair(&m->to->mm->pt, dst, x->table);
+	struct hw_pte *from = x->hw;
+	bool flush = false;
+
+	for (vaddr_t va = start; va < end; va += PAGE_SIZE, from = hw_pte_next(from), to.hw = hw_pte_next(to.hw)) {
+		pte_t pte = hw_pte_get(from);
+
+		if (!pte_is_none(pte))
+			flush |= move_entry(m, from, va, pte, to.hw);
+	}
+	if (flush)
+		pgtable_flush_range(m->gather->pt, start, end);
+	pt_unlock_pair(to, x->table);
+	x->va = end;
+	x->hw = from;
 }
 
 /* => the lock of the source's table is held; the destination's table exists and may be the same one */
 static int move_extent(struct pt_extent *x, void *ctx)
 {
-	struct move *m = ctx;
-
-	for (; x->va < x->end; pt_extent_next(x)) {
-		pte_t pte = hw_pte_get(x->hw);
-		struct pt_slot to;
-
-		if (pte_is_none(pte))
-			continue;
-		to = pt_lock_pair(&m->to->mm->pt, m->dst + (x->va - m->src), x->table);
-		move_entry(m, x->hw, x->va, pte, to.hw);
-		pt_unlock_pair(to, x->table);
-	}
+	while (x->va < x->end)
+		move_run(ctx, x);
 	return 0;
 }
 

@@ -68,7 +68,19 @@ static vaddr_t ceiling_of(struct mm *mm, vaddr_t end)
 {
 	struct vma *above = vma_find(mm, end);
 
-	return above ? above->start : USER_END;
+	return above ? above->start : ALIGN_UP((vaddr_t)USER_END, pt_span(1)); /* which may lie inside a table's span */
+}
+
+/* The tables of [start, end), where the vmas of @chain were and nothing is now. Those of each vma go first: what is
+ * between the vmas need not be searched then. */
+static void free_tables(struct mm *mm, vaddr_t start, vaddr_t end, const struct vma *chain, struct mmu_gather *g)
+{
+	vaddr_t floor = floor_of(mm, start), ceiling = ceiling_of(mm, end);
+
+	if (chain->rb.left)
+		for (const struct vma *vma = chain; vma; vma = (const struct vma *)vma->rb.left)
+			pt_free_tables_part(&mm->pt, g, vma->start, vma->end, floor, ceiling);
+	pt_free_tables(&mm->pt, g, start, end, floor, ceiling);
 }
 
 int munmap_locked(struct mm *mm, vaddr_t start, vaddr_t end)
@@ -103,7 +115,7 @@ void munmap_commit(struct mm *mm, vaddr_t start, vaddr_t end)
 	for (; vma && vma->start < end; vma = vma_next(vma))
 		vma_zap(vma, vma->start, vma->end, ZAP_UNMAP, &g);
 	chain = detach_range(mm, start, end);
-	pt_free_tables(&mm->pt, &g, start, end, floor_of(mm, start), ceiling_of(mm, end));
+	free_tables(mm, start, end, chain, &g);
 	mmu_gather_finish(&g);
 	free_chain(chain);
 }

@@ -249,7 +249,26 @@ static void cannot_grow(void *arg)
 	end();
 }
 
-/* The same without memory for a bigger directory: it has room for eight pages. */
+/* Who knows how many will come makes room for them at once, as far as there is memory. */
+static void reserved(void *arg)
+{
+	begin();
+	nonlinear_index_reserve(idx, 5000);
+	CHECK(idx->nr_pages == 10);
+	nonlinear_index_reserve(idx, 5000);
+	CHECK(idx->nr_pages == 10);
+	sim_failpoint("page_alloc", 2);
+	nonlinear_index_reserve(idx, 10000);
+	sim_failpoint_end("page_alloc");
+	CHECK(idx->nr_pages == 11);
+	for (unsigned i = 0; i < 5000; i++)
+		add(i, i);
+	CHECK(idx->nr_pages == 11 && idx->nr_buckets >= 5000);
+	check_all(3);
+	end();
+}
+
+/* Without memory for a bigger directory: it has room for eight pages. */
 static void cannot_grow_directory(void *arg)
 {
 	begin();
@@ -359,6 +378,7 @@ int main(int argc, char **argv)
 	CASE_CALM(deepest_crowd);
 	CASE(moves);
 	CASE_CALM(cannot_grow);
+	CASE_CALM(reserved);
 	CASE_CALM(cannot_grow_directory);
 	CASE_CALM(shared_by_vmas);
 	CASE_CALM(get_fails);

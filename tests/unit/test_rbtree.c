@@ -26,9 +26,12 @@ static unsigned sum_of(struct rb_node *rb)
 	return rb ? item_of(rb)->sum : 0;
 }
 
-static void update(struct rb_node *rb)
+static bool update(struct rb_node *rb)
 {
+	unsigned before = item_of(rb)->sum;
+
 	item_of(rb)->sum = item_of(rb)->key + sum_of(rb->left) + sum_of(rb->right);
+	return item_of(rb)->sum != before;
 }
 
 /* The black height below @n, or -1 if a rule is broken. */
