@@ -37,7 +37,7 @@ struct object {
 
 /* What a page of the new space is made of. */
 struct plan {
-	bool whole;
+	bool whole, done;    /* done: it has come to its place; what it was made of may be gone */
 	uint32_t from[EACH]; /* old slots; NOWHERE */
 };
 
@@ -187,6 +187,10 @@ static void deliver(struct heap *h, size_t n, bool asked)
 	bool moved = false;
 	int err;
 
+	if (n < h->planned && h->plan[n].done) {
+		uffd_let_go(h->fd, to, UFFD_PAGE); /* the question crossed its answer */
+		return;
+	}
 	if (n >= h->planned) {
 		err = uffd_put_zero(h->fd, to, UFFD_PAGE);
 	} else if (h->plan[n].whole) {
@@ -202,6 +206,7 @@ static void deliver(struct heap *h, size_t n, bool asked)
 		h->r.corrupt++;
 	if (err || n >= h->planned)
 		return;
+	h->plan[n].done = true;
 	h->r.delivered++;
 	h->r.asked += asked;
 	*(moved ? &h->r.moved : &h->r.copied) += UFFD_PAGE;
@@ -255,7 +260,8 @@ static void make_plan(struct heap *h)
 	uint32_t *owner = owners(h), packed = 0;
 	size_t n = 0, open = 0;
 
-	memset(h->plan, 0xff, h->pages * sizeof(*h->plan));
+	for (size_t i = 0; i < h->pages; i++)
+		h->plan[i] = (struct plan){.from = {NOWHERE, NOWHERE, NOWHERE, NOWHERE}};
 	for (size_t page = 0; page < h->pages; page++) {
 		const uint32_t *mine = owner + page * EACH;
 		bool whole = alive(mine) >= MOSTLY;
