@@ -135,7 +135,7 @@ static void poisoned(void *arg)
 	page_out(a, 1);
 	sim_swap_fail(swap, 1, 0);
 	CHECK(!sim_swap_off(swap) && kind_at(a) == PTE_KIND_MARKER);
-	CHECK(sim_load(a, &word, 8) == FAULT_SIGBUS && sim_mm()->pt.nr_swap == 0);
+	CHECK(sim_load(a, &word, 8) == FAULT_POISON && sim_mm()->pt.nr_swap == 0);
 	child = mm_fork(sim_mm());
 	CHECK(sim_entry(child, a).kind == PTE_KIND_MARKER);
 	mm_put(child);
