@@ -184,7 +184,7 @@ static void every_path(void *arg)
 	store_word(base + P(1), 9);
 	CHECK(a.invalidations == n); /* reused */
 	CHECK(!IS_ERR_VALUE(mm_mremap(mm, base, P(2), P(2), MREMAP_MAYMOVE | MREMAP_FIXED, to)));
-	CHECK(a.invalidations >= (n += 2));
+	CHECK(a.invalidations >= (n += 1)); /* one for both pages, or one for each table of the destination */
 	n = a.invalidations;
 	CHECK(mm_munmap(mm, base + P(2), P(2)) == 0);
 	CHECK(a.invalidations == n + 1 && a.starts == a.ends && mmu_ranges_in_flight(&a.sub) == 0);
