@@ -119,7 +119,7 @@ static void lock_tables(struct page *low, struct page *high)
 
 bool pt_lock_two(struct pgtable *pt_a, vaddr_t a, struct pgtable *pt_b, vaddr_t b, struct pt_two *two)
 {
-	struct page *ta = descend(pt_a, a).table, *tb = descend(pt_b, b).table;
+	struct page *ta = leaf_table(pt_a, a), *tb = leaf_table(pt_b, b);
 
 	if (!ta || !tb)
 		return false;

@@ -1,10 +1,11 @@
 /*
- * thp.c - huge pages of anonymous memory: T4-14, T1-23, T3-22, and the calls on memory that has them.
+ * thp.c - huge pages of anonymous memory: T4-14, T1-23, T3-22, T2-15 by splitting, and the calls on memory that has them.
  *
  * Whether a range has huge pages is what smaps says (AnonHugePages), here as on Linux.
  */
 #define _GNU_SOURCE
 #include "swap.h"
+#include "t2.h"
 #include "t3.h"
 #include "threads.h"
 #include "kernel/uapi/edu.h"
@@ -374,4 +375,31 @@ TEST(t4_14, "T4-14 split and collapse under faulting threads: nothing is lost")
 	CHECK_OP(x.splits, >, 0);
 	if (mm >= 0)
 		mm_audit_clean(mm, "torn");
+}
+
+/* -- userfaultfd ------------------------------------------------------------------------------------------------------- */
+
+TEST(thp_moved, "T2-15 MOVE of a huge page splits it and moves its frames; onto one: EEXIST")
+{
+	size_t pages = span() / P;
+	u8 *src = map_spans(1, true), *dst = map_spans(1, false), *taken = map_spans(1, true);
+	int fd = uffd_open(UFFDX_MOVE, 0), mm = mm_open();
+	int64_t done;
+
+	for (size_t i = 0; i < pages; i++)
+		set_tag(src, i, i + 1);
+	set_tag(taken, 0, 1);
+	CHECK_EQ(huge_kb(src, span()), (long)(span() >> 10));
+	uffd_register(fd, dst, pages, UFFDX_REGISTER_MISSING);
+	uffd_register(fd, taken, pages, UFFDX_REGISTER_MISSING);
+	CHECK_EQ(uffd_move(fd, taken, src, 1, 0, &done), EEXIST);
+	CHECK_EQ(done, -EEXIST);
+	CHECK_EQ(uffd_move(fd, dst, src, pages, 0, &done), 0);
+	CHECK_EQ(done, (int64_t)span());
+	for (size_t i = 0; i < pages; i++)
+		CHECK_EQ(tag(dst, i), i + 1);
+	CHECK_EQ(tag(src, 0), 0);
+	CHECK_EQ(tag(taken, 0), 1);
+	if (mm >= 0)
+		mm_audit_clean(mm, "after the move of a huge page");
 }
