@@ -25,7 +25,7 @@
 #include "mm/object/background.h"
 #include "mm/phys/slab.h"
 
-#define PASSES 5
+#define PASSES 9
 #define LINES_MAX 20
 
 static struct mutex audit_lock = MUTEX_INIT(audit_lock, LOCK_NONE);

@@ -39,7 +39,6 @@ static void validates(void *arg)
 	struct sim_file *f = sim_file_create(SIM_FILE_TMPFS, P(1), false);
 	struct mm *mm = enter_space();
 
-	CHECK(sim_mmap(mm, 0, P(1), RW, MAP_SHARED_VALIDATE | 0x80000, f, 0) == -EOPNOTSUPP);
 	CHECK(sim_mmap(mm, 0, P(1), RW, MAP_SHARED | 0x80000, f, 0) > 0);
 	CHECK(sim_mmap(mm, 0, P(1), RW, MAP_SHARED_VALIDATE | MAP_NORESERVE, f, 0) > 0);
 	CHECK(sim_mmap(mm, 0, P(2), RW, MAP_SHARED, f, ~0ul) == -EOVERFLOW);
