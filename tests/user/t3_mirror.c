@@ -264,9 +264,11 @@ TEST(T3_08a, "T3-08a a page that only the device uses is young")
 
 /* -- T3-11, T3-12: who is called ---------------------------------------------------------------------------------------- */
 
+#define CROWD_MAX 1000
+
 struct crowd {
 	int go[2], ready[2];
-	pid_t pids[256];
+	pid_t pids[CROWD_MAX];
 	unsigned n;
 };
 
@@ -335,7 +337,7 @@ TEST_SECONDS(T3_11, "T3-11 callbacks do not depend on how many subscribe elsewhe
 	int dev = device_open(), fd = tagged_memfd(16);
 	u8 *anon = map_anon(16, RW), *file = map_shared(fd, 16, RW);
 	unsigned others = (unsigned)suite_number("crowd", 60);
-	struct crowd c;
+	static struct crowd c;
 	u64 alone, crowded, before;
 
 	alone = callbacks_of_mine(dev, fd, anon, file);
@@ -343,7 +345,7 @@ TEST_SECONDS(T3_11, "T3-11 callbacks do not depend on how many subscribe elsewhe
 	CHECK_OK(munmap(file, 16 * P)); /* the others are not to map it */
 	crowd_begin(&c);
 	before = device_stat(dev).subscriptions;
-	for (unsigned i = 0; i < others && i < 256; i++)
+	for (unsigned i = 0; i < others && i < CROWD_MAX; i++)
 		crowd_add(&c, own_mirror, NULL);
 	CHECK_EQ(device_stat(dev).subscriptions, before + c.n);
 	file = map_shared(fd, 16, RW);
