@@ -23,6 +23,7 @@ struct client {
 	struct mutex gup_lock; /* gup */
 	struct gup_longterm gup;
 };
+STATIC_ASSERT(offsetof(struct client, pins) == 0); /* user_pins_pin() and kin are requests of this node */
 
 /* -- engines ------------------------------------------------------------------------------------------------------- */
 
@@ -135,34 +136,12 @@ static long ioctl_read(void *ctx, void *argument)
 	return word(ctx, argument, false);
 }
 
-/* -- pins ---------------------------------------------------------------------------------------------------------- */
-
-static long ioctl_pin(void *ctx, void *argument)
-{
-	struct client *client = ctx;
-
-	return user_pins_pin(&client->pins, argument);
-}
-
-static long ioctl_unpin(void *ctx, void *argument)
-{
-	struct client *client = ctx;
-
-	return user_pins_unpin(&client->pins, argument);
-}
-
-static long ioctl_stat(void *ctx, void *argument)
-{
-	struct client *client = ctx;
-
-	return user_pins_stat(&client->pins, argument);
-}
-
 /* -- the file ------------------------------------------------------------------------------------------------------- */
 
 static const struct ioctl_request requests[] = {
-	{EDU_IOC_PIN, ioctl_pin},   {EDU_IOC_UNPIN, ioctl_unpin}, {EDU_IOC_STAT, ioctl_stat}, {DMA_IOC_START, ioctl_start},
-	{DMA_IOC_STOP, ioctl_stop}, {DMA_IOC_WRITE, ioctl_write}, {DMA_IOC_READ, ioctl_read},
+	{EDU_IOC_PIN, user_pins_pin}, {EDU_IOC_UNPIN, user_pins_unpin}, {EDU_IOC_STAT, user_pins_stat},
+	{DMA_IOC_START, ioctl_start}, {DMA_IOC_STOP, ioctl_stop},       {DMA_IOC_WRITE, ioctl_write},
+	{DMA_IOC_READ, ioctl_read},
 };
 
 static long dev_dma_ioctl(struct file *f, unsigned cmd, unsigned long user)

@@ -20,6 +20,7 @@ struct client {
 	struct user_pins pins;
 	struct iommu_domain *domain; /* from the first transfer without a pin on; atomic, stays */
 };
+STATIC_ASSERT(offsetof(struct client, pins) == 0); /* user_pins_pin() and kin are requests of this node */
 
 /* -- transfers -------------------------------------------------------------------------------------------------- */
 
@@ -118,27 +119,6 @@ static long ioctl_dma_user(void *ctx, void *argument)
 
 /* -- the rest --------------------------------------------------------------------------------------------------- */
 
-static long ioctl_pin(void *ctx, void *argument)
-{
-	struct client *client = ctx;
-
-	return user_pins_pin(&client->pins, argument);
-}
-
-static long ioctl_unpin(void *ctx, void *argument)
-{
-	struct client *client = ctx;
-
-	return user_pins_unpin(&client->pins, argument);
-}
-
-static long ioctl_stat(void *ctx, void *argument)
-{
-	struct client *client = ctx;
-
-	return user_pins_stat(&client->pins, argument);
-}
-
 static long ioctl_ident(void *ctx, void *argument)
 {
 	edu_ident(argument);
@@ -169,11 +149,11 @@ static long ioctl_factorial(void *ctx, void *argument)
 static const struct ioctl_request requests[] = {
 	{EDU_IOC_IDENT, ioctl_ident},
 	{EDU_IOC_FACTORIAL, ioctl_factorial},
-	{EDU_IOC_PIN, ioctl_pin},
-	{EDU_IOC_UNPIN, ioctl_unpin},
+	{EDU_IOC_PIN, user_pins_pin},
+	{EDU_IOC_UNPIN, user_pins_unpin},
 	{EDU_IOC_DMA_TO_DEVICE, ioctl_to_device},
 	{EDU_IOC_DMA_FROM_DEVICE, ioctl_from_device},
-	{EDU_IOC_STAT, ioctl_stat},
+	{EDU_IOC_STAT, user_pins_stat},
 	{EDU_IOC_TOTALS, ioctl_totals},
 	{EDU_IOC_DMA_USER, ioctl_dma_user},
 };

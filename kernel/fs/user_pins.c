@@ -133,8 +133,10 @@ static long pin_pages(struct user_pin *pin, vaddr_t addr, unsigned long n, u64 f
 	return pin_user_pages(user_pins_mm(), addr, n, pin->flags, pin->pages);
 }
 
-long user_pins_pin(struct user_pins *pins, struct edu_pin *arg)
+long user_pins_pin(void *ctx, void *argument)
 {
+	struct user_pins *pins = ctx;
+	struct edu_pin *arg = argument;
 	struct user_pin *pin;
 	long n;
 
@@ -165,8 +167,10 @@ long user_pins_pin(struct user_pins *pins, struct edu_pin *arg)
 	return 0;
 }
 
-long user_pins_unpin(struct user_pins *pins, const struct edu_unpin *arg)
+long user_pins_unpin(void *ctx, void *argument)
 {
+	struct user_pins *pins = ctx;
+	const struct edu_unpin *arg = argument;
 	struct user_pin *pin;
 	long result = 0;
 
@@ -238,8 +242,10 @@ static int stat_pin(struct user_pins *pins, struct edu_stat *st)
 	return result;
 }
 
-long user_pins_stat(struct user_pins *pins, struct edu_stat *st)
+long user_pins_stat(void *ctx, void *argument)
 {
+	struct user_pins *pins = ctx;
+	struct edu_stat *st = argument;
 	u64 addr = st->addr, id = st->id, index = st->index;
 
 	*st = (struct edu_stat){.addr = addr, .id = id, .index = index};

@@ -33,10 +33,11 @@ struct user_pin {
 void user_pins_init(struct user_pins *pins);
 void user_pins_release(struct user_pins *pins); /* unpin all. => nobody uses one */
 
-/* The ioctls that every such device has: 0 or -errno, as described in kernel/uapi/edu.h. => process context */
-long user_pins_pin(struct user_pins *pins, struct edu_pin *arg);
-long user_pins_unpin(struct user_pins *pins, const struct edu_unpin *arg);
-long user_pins_stat(struct user_pins *pins, struct edu_stat *st);
+/* The ioctls that every such device has: 0 or -errno, as described in kernel/uapi/edu.h. => process context; @ctx begins with
+ * the struct user_pins */
+long user_pins_pin(void *ctx, void *argument);   /* struct edu_pin */
+long user_pins_unpin(void *ctx, void *argument); /* struct edu_unpin */
+long user_pins_stat(void *ctx, void *argument);  /* struct edu_stat */
 
 /* The pin with a user more, so that it stays; NULL: there is none. */
 struct user_pin *user_pin_use(struct user_pins *pins, u64 id);

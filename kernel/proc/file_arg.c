@@ -150,21 +150,13 @@ static struct inode *inode_of_fd(int fd)
 {
 	struct inode *inode;
 	struct dentry *cwd;
-	struct file *f;
 
-	if (fd == AT_FDCWD) {
-		cwd = process_cwd_get(current_process());
-		inode = cwd ? cwd->inode : vfs_root()->inode;
-		inode_get(inode);
-		dir_arg_put(cwd);
-		return inode;
-	}
-	f = file_arg(fd, FILE_ANY);
-	if (!f)
-		return ERR_PTR(-EBADF);
-	inode = f->inode;
+	if (fd != AT_FDCWD)
+		return file_arg_inode(fd, FILE_ANY);
+	cwd = process_cwd_get(current_process());
+	inode = cwd ? cwd->inode : vfs_root()->inode;
 	inode_get(inode);
-	file_put(f);
+	dir_arg_put(cwd);
 	return inode;
 }
 
