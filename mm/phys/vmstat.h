@@ -30,6 +30,17 @@
 	EVENT(THP_COLLAPSE_ALLOC, "thp_collapse_alloc") /* huge pages made of base pages */             \
 	EVENT(THP_SPLIT_PMD, "thp_split_pmd")           /* huge entries that became tables */           \
 	EVENT(THP_ZERO_PAGE_ALLOC, "thp_zero_page_alloc")                                               \
+	EVENT(PGMIGRATE_SUCCESS, "pgmigrate_success") /* pages that went to another frame */            \
+	EVENT(PGMIGRATE_FAIL, "pgmigrate_fail")       /* and that could not: pinned, in use */          \
+	EVENT(COMPACT_MIGRATE_SCANNED, "compact_migrate_scanned") /* frames looked at: used ones */     \
+	EVENT(COMPACT_FREE_SCANNED, "compact_free_scanned")       /* and free ones */                   \
+	EVENT(COMPACT_ISOLATED, "compact_isolated")               /* pages taken off their lists */     \
+	EVENT(COMPACT_STALL, "compact_stall")                     /* allocations that compacted */      \
+	EVENT(COMPACT_FAIL, "compact_fail")                                                             \
+	EVENT(COMPACT_SUCCESS, "compact_success")                                                       \
+	EVENT(KSM_MERGED, "ksm_merged")         /* ours: pages given up for an equal one */             \
+	EVENT(KSM_REFUSED, "ksm_merge_refused") /* ours: attempts that a pin stopped */                 \
+	EVENT(COW_KSM, "cow_ksm")               /* stores that copied a merged page */                  \
 	EVENT(OOM_KILL, "oom_kill")                           /* processes killed for want of memory */ \
 	EVENT(UNEVICTABLE_CULLED, "unevictable_pgs_culled")   /* pages found to be locked in memory */  \
 	EVENT(UNEVICTABLE_RESCUED, "unevictable_pgs_rescued") /* and no longer so */
