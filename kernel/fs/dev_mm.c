@@ -180,8 +180,10 @@ static const struct ioctl_request requests[] = {
 	{MM_IOC_CLEAN, ioctl_clean},
 	{MM_IOC_MUTATE, ioctl_mutate},
 	{MM_IOC_PLANT, ioctl_plant},
-	{MM_IOC_REAP, ioctl_reap},     {MM_IOC_MIGRATE, ioctl_migrate},
-	{MM_IOC_MERGE, ioctl_merge},   {MM_IOC_COMPACT, ioctl_compact},
+	{MM_IOC_REAP, ioctl_reap},
+	{MM_IOC_MIGRATE, ioctl_migrate},
+	{MM_IOC_MERGE, ioctl_merge},
+	{MM_IOC_COMPACT, ioctl_compact},
 	{MM_IOC_SPLIT, ioctl_split},
 };
 

@@ -91,7 +91,8 @@ bool page_block_find(struct page_block *b, unsigned order, enum gfp gfp, unsigne
 	for (unsigned i = 0; i <= after; i++) {
 		c = (struct choice){.floor = c.best, .best = ~0UL};
 		for (unsigned id = 0; id < ZONE_COUNT; id++)
-			if ((id == ZONE_LOW || page_class_serves(CLASS_HIGH, gfp)) && zones[id].present && enough(&zones[id], order))
+			if ((id == ZONE_LOW || page_class_serves(CLASS_HIGH, gfp)) && zones[id].present &&
+			    enough(&zones[id], order))
 				look_at_zone(&c, &zones[id], order);
 		if (!c.page)
 			return false;

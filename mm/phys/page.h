@@ -244,7 +244,7 @@ enum gfp {
 	GFP_ZERO = 1 << 2,   /* zero-filled */
 	GFP_NOWARN = 1 << 3,
 	GFP_NORECLAIM = 1 << 4, /* only what is free: neither reclaim nor wait for it */
-	GFP_COMPACT = 1 << 5,   /* a large block is worth moving pages for. => no page lock, no lock of a reverse map held */
+	GFP_COMPACT = 1 << 5, /* a large block is worth moving pages for. => no page lock, no lock of a reverse map held */
 };
 #define GFP_USER (GFP_HIGH)
 #define PAGE_MAX_ORDER 10
