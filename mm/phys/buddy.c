@@ -133,6 +133,29 @@ void buddy_free_bulk(struct page **pages, unsigned n)
 	}
 }
 
+unsigned buddy_take_inside(struct page *first, unsigned order, unsigned long *taken)
+{
+	struct zone *zone = page_zone(first);
+	unsigned long flags = spin_lock_irqsave(&zone->lock), step;
+	unsigned n = 0;
+
+	for (unsigned long i = 0; i < 1UL << order; i += step) {
+		struct page *page = first + i;
+
+		step = 1;
+		if (page->flags != BIT(PG_BUDDY) || page->private > order)
+			continue;
+		step = 1UL << page->private;
+		block_unlink(page);
+		zone->nr_free -= step;
+		n += (unsigned)step;
+		for (unsigned long k = i; k < i + step; k++)
+			bitmap_set(taken, (unsigned)k);
+	}
+	spin_unlock_irqrestore(&zone->lock, flags);
+	return n;
+}
+
 /* As blocks as large as alignment, zone border and end allow. */
 void buddy_add_range(pfn_t start, pfn_t end)
 {

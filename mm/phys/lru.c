@@ -158,13 +158,15 @@ bool lru_isolate(struct page *page)
 {
 	unsigned long irq;
 	struct lru *lru = lock_list(page, &irq);
+	bool got;
 
 	if (!lru)
 		return false;
-	forget(lru, page, flags_of(page));
-	page_get(page);
+	got = page_try_get(page); /* if not, who frees it waits for our lock */
+	if (got)
+		forget(lru, page, flags_of(page));
 	spin_unlock_irqrestore(&lru->lock, irq);
-	return true;
+	return got;
 }
 
 unsigned lru_isolate_old(struct lru *lru, enum lru_list list, unsigned max, unsigned *scan, struct list *out)

@@ -63,8 +63,8 @@ void lru_forget(struct page *page);
 /* The same for many, which may be on no list, with a list's lock taken once for all that follow each other on it. */
 void lru_forget_all(struct page **pages, unsigned n);
 
-/* Take @page off its list: true if the caller now owns its place, to give it back with lru_add(). False: it is on none.
- * => the caller holds a reference */
+/* Take @page off its list: true if the caller now owns its place and a reference more, to give them back with
+ * lru_putback(). False: it is on none, or just being freed. => any frame; nobody need hold it */
 bool lru_isolate(struct page *page);
 /* Take up to @max pages off the old end of a list, looking at @scan at most; each with a reference, in @out. Returns how
  * many; @scan becomes what was looked at. A page that is just being freed is left. */

@@ -52,6 +52,7 @@ static bool warned;
 const struct page *page_first_high = (struct page *)~0UL;
 void (*page_reclaim_wake)(void);
 unsigned long (*page_reclaim)(unsigned long nr, enum gfp gfp);
+struct page *(*page_compact)(unsigned order, enum gfp gfp);
 unsigned long phys_table_pages;
 
 STATIC_ASSERT(GFP_HIGH == 2); /* see below */
@@ -252,9 +253,8 @@ static void drain_cpu(void *unused)
 	drain_stacks();
 }
 
-/* What each CPU keeps may be all that there is. => may sleep, interrupts on (boot code: only its own). It interrupts every CPU, so
- * with memory short for long it is for who gets nothing otherwise */
-static void drain_all(void)
+/* What each CPU keeps may be all that there is. */
+void page_drain_all(void)
 {
 	drain_cpu(NULL);
 	if (irqs_enabled())
@@ -278,7 +278,7 @@ static struct page *reclaim_and_alloc(unsigned order, enum gfp gfp)
 		if (!page_reclaim || !page_reclaim(max(32UL, 2UL << order), gfp))
 			break;
 		if (order)
-			drain_all(); /* that is where single pages went: to merge they must be in the zones */
+			page_drain_all(); /* that is where single pages went: to merge they must be in the zones */
 		else
 			drain_stacks();
 		page = alloc_once(order, gfp);
@@ -300,11 +300,13 @@ static __attribute__((noinline)) struct page *alloc_hard(unsigned order, enum gf
 	if (!page && patient && !order)
 		page = reclaim_and_alloc(order, gfp);
 	if (!page && !(gfp & GFP_ATOMIC)) {
-		drain_all();
+		page_drain_all();
 		page = alloc_once(order, gfp);
 	}
 	if (!page && patient && order)
 		page = reclaim_and_alloc(order, gfp);
+	if (!page && order && (gfp & GFP_COMPACT) && page_compact)
+		page = page_compact(order, gfp);
 	if (!page && !(gfp & GFP_NOWARN) && !atomic_xchg(&warned, true))
 		printk("phys: out of memory (order %u, gfp %x); not repeated\n", order, (unsigned)gfp);
 	return page;
@@ -424,6 +426,18 @@ void page_free_last(struct page *page)
 	else
 		push_full(s, page);
 	irq_restore(flags);
+}
+
+void page_retire(struct page *page)
+{
+	ASSERT(page->refs == 1);
+	page->refs = 0;
+	if (DEBUG)
+		check_free(page);
+	TRACE(TRACE_FREE, NULL, 0, page_to_pfn(page), 0, 0);
+	page_clear_record(page);
+	if (DEBUG)
+		poison(page, 0, POISON);
 }
 
 void page_put_all(struct page **pages, unsigned n)

@@ -31,7 +31,9 @@ static struct page *frames(enum gfp gfp)
 
 struct page *huge_alloc(const struct vma *vma, vaddr_t base, bool zero)
 {
-	struct page *pages = frames(zero ? GFP_ZERO : 0);
+	/* As Linux has it by default: who asked for huge pages waits for pages to be moved. */
+	bool asked = !zero || (vma->flags & VM_HUGEPAGE);
+	struct page *pages = frames((zero ? GFP_ZERO : 0) | (asked ? GFP_COMPACT : 0));
 
 	for (unsigned i = 0; pages && i < PT_HUGE_PAGES; i++) {
 		pages[i].refs = 1; /* from here on they are pages like others */

@@ -4,6 +4,7 @@
  * Layer 6 (mm/space).  Interface: mm.h.  Lock order: mm->lock (write), maps.lock (write), PTL, PTL nested.
  */
 #include "kernel/lib/assert.h"
+#include "mm/pgtable/pte_migration.h"
 #include "mm/pgtable/pte_uffd.h"
 #include "mm/space/huge.h"
 #include "mm/space/space.h"
@@ -22,12 +23,13 @@ static void move_node(const struct move *m, vaddr_t src, pte_t pte)
 	struct nonlinear_index *idx = m->from->link.nonlinear;
 	pgoff_t linear = vma_pgoff(m->from, src), pgoff = linear;
 	vaddr_t dst = m->dst + (src - m->src);
+	struct page *page = pte_page_if_any(pte);
 	bool copy = false;
 
 	if (pte_is_file(pte))
 		pgoff = pte_file_pgoff(pte);
-	else if (pte_has_page(pte) && !pte_special(pte) && !page_test(pfn_to_page(pte_pfn(pte)), PG_ANON))
-		pgoff = pfn_to_page(pte_pfn(pte))->index;
+	else if (page && !page_test(page, PG_ANON))
+		pgoff = page->index;
 	else
 		copy = (pgoff = nonlinear_index_copied(idx, src, linear)) != linear;
 	if (pgoff != linear) {

@@ -45,6 +45,7 @@ struct fault_io {
 	pgoff_t pgoff;
 	unsigned vm_flags;       /* of the vma: how it is going to be read */
 	unsigned long swap;      /* not 0: instead of a file's page, that of this slot (swap_entry_t) */
+	struct page *migrating;  /* not NULL: the end of its migration; no reference */
 	struct uffd_waiter uffd; /* its uffd not NULL: queued, for a program's answer */
 };
 /*
