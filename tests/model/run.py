@@ -85,7 +85,12 @@ ELSEWHERE = {
     "mm/service/outer_table.c: struct page *root = page_alloc(0, GFP_KERNEL | GFP_ZERO);",
     "mm/service/outer_table.c: struct page *new = page_alloc(0, GFP_KERNEL | GFP_ZERO | GFP_NOWARN);",
     # for more than 512 remapped pages: tests/unit/test_nonlinear_index.c
-    "mm/rmap/nonlinear_index.c: page = kzalloc(PAGE_SIZE, GFP_KERNEL | GFP_NOWARN);",
+    "mm/rmap/nonlinear_index.c: struct nonlinear_node **page = kzalloc(PAGE_SIZE, GFP_KERNEL | GFP_NOWARN), ***directory = NULL, ***old = NULL;",
+    # userfaultfd, which no sequence has: tests/unit/test_uffd.c, test_uffd_move.c
+    "mm/space/uffd.c: struct uffd *u = kzalloc(sizeof(*u), GFP_KERNEL);",
+    "mm/space/uffd_event.c: struct uffd_event *e = kzalloc(sizeof(*e), GFP_KERNEL);",
+    "mm/service/uffd_fill.c: struct page *page = page_alloc(0, GFP_USER);",
+    "mm/service/uffd_move.c: m.ptes = m.capacity > FEW ? kmalloc(m.capacity * sizeof(*m.ptes), GFP_KERNEL) : NULL;",
 }
 
 
