@@ -36,7 +36,7 @@ int mm_populate(struct mm *mm, vaddr_t start, vaddr_t end, enum fault_access acc
  * are mapped as they are cached (a private mapping shares them until it stores). */
 int mm_populate_promised(struct mm *mm, vaddr_t start, vaddr_t end); /* stops at the first failure */
 void mm_populate_quietly(struct mm *mm, vaddr_t start, vaddr_t end);
-void mm_populate_locked(struct mm *mm, vaddr_t start, vaddr_t end); /* that, for vmas that are VM_LOCKED */
+void mm_populate_locked(struct mm *mm, vaddr_t start, vaddr_t end); /* that, for private vmas that are VM_LOCKED */
 void mm_populate_mapped(struct mm *mm);                             /* that, for every vma */
 /* A page that a fault must wait for. */
 struct fault_io {
