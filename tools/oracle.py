@@ -27,7 +27,7 @@ STEPS = 30
 BATCH = 2500        # sequences in a boot
 DETAILED = 300      # of which everything is printed
 ROUNDS = 8          # of leaving out steps with known differences
-SHRUNK = 3          # differences that are worked on
+SHRUNK = int(os.environ.get("SHRUNK") or 3)  # differences that are worked on
 RECORDED = 300
 LINUX_BEFORE = (# one page a fault, and no huge ones: what is mapped is then what was touched
                 "sh -c 'echo 4096 > /sys/kernel/debug/fault_around_bytes'",

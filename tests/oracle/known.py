@@ -10,10 +10,13 @@ def always(linux, pteron):
     return True
 
 
-def more_copied(linux, pteron):
-    """Page by page, either both say the same or Linux has nothing where we have a page that is shared."""
-    pairs = list(zip(linux.split(), pteron.split()))
-    return all(a == b or (a in ".0" and b in ("p", "pf", "1")) for a, b in pairs)
+# What a fault can find again: pages of files, and the page of zeros where nothing was written.
+FINDABLE = {(".", "pf"), ("pf", "."), (".", "p"), ("0", "1")}
+
+
+def findable(linux, pteron):
+    """Page by page, either both say the same or one has what the other's next fault would find."""
+    return all(a == b or (a, b) in FINDABLE for a, b in zip(linux.split(), pteron.split()))
 
 
 def pages(maps):
@@ -44,9 +47,9 @@ class Known:
 
 
 KNOWN = (
-    Known("fork copies entries", r"c+ (pagemap|mincore)", "", "",
-          "Linux leaves entries that a fault can find again to the child's faults; here the child has what the parent had",
-          "the child has every entry", more_copied),
+    Known("what the child of a fork has at once", r"c+ (pagemap|mincore)", "", "",
+          "what a fault can find again is left to the child's faults, by Linux in mappings without a page of their own, here page by page",
+          "what a fault can find again", findable),
     Known("fetch from memory that may not run", r"c* ?exec", r"SIGBUS 2", r"SIGSEGV 2",
           "Linux brings the page in for reading first, and finds that there is none; here the vma is asked first",
           "a fetch from memory that may not run"),
