@@ -262,6 +262,35 @@ TEST(linux_tmpfs_holes, "linux.tmpfs holes take no memory for being read or cut"
 	CHECK_EQ(blocks(fd), 8);
 }
 
+TEST(linux_preallocated, "linux.what fallocate has made is in memory only when it is needed")
+{
+	int fd = CHECK_OK((int)syscall(SYS_memfd_create, "preallocated", 0));
+	u8 *p, vector[4], page[4096];
+
+	CHECK_OK(fallocate(fd, 0, 0, 4 * P));
+	CHECK_EQ(blocks(fd), 4 * 8);
+	p = map_shared(fd, 4, RW);
+	CHECK_OK(mincore(p, 4 * P, vector));
+	for (unsigned i = 0; i < 4; i++)
+		CHECK_EQ(vector[i], 0);
+	memset(page, 1, sizeof(page));
+	CHECK_EQ(pread(fd, page, P, 0), P); /* reads zeros, and needs nothing */
+	CHECK_EQ(page[0] | page[4095], 0);
+	CHECK_EQ(pwrite(fd, "x", 1, P + 7), 1);
+	CHECK_EQ(p[2 * P], 0);
+	CHECK_OK(mincore(p, 4 * P, vector));
+	CHECK_EQ(vector[0], 0);
+	CHECK_EQ(vector[1], 1);
+	CHECK_EQ(vector[2], 1);
+	CHECK_EQ(p[P + 6] | p[P + 8] | p[2 * P - 1], 0);
+	CHECK_OK(ftruncate(fd, 3 * P + 5));
+	CHECK_OK(ftruncate(fd, 4 * P));
+	CHECK_OK(mincore(p, 4 * P, vector));
+	CHECK_EQ(vector[3], 0);
+	CHECK_EQ(p[3 * P] | p[4 * P - 1], 0);
+	CHECK_EQ(blocks(fd), 4 * 8);
+}
+
 TEST(linux_mincore_hole, "linux.mincore answers for what comes before a hole")
 {
 	u8 *p = hole(3), vector[3] = {9, 9, 9};
