@@ -309,7 +309,7 @@ static int allocate(struct inode *inode, int mode, loff_t off, loff_t end)
 	loff_t old = inode->obj.size;
 	int err;
 
-	if ((inode->seals & F_SEAL_GROW) && end > old && !(mode & FALLOC_FL_KEEP_SIZE))
+	if ((inode->seals & F_SEAL_GROW) && end > old)
 		return -EPERM;
 	err = preallocate(inode, off, end);
 	if (!err && end > old && !(mode & FALLOC_FL_KEEP_SIZE))
