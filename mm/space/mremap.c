@@ -252,7 +252,7 @@ static struct vma *find_source(struct mm *mm, const struct mremap_request *r)
 
 	if (!vma || vma->start > r->old)
 		return ERR_PTR(-EFAULT);
-	if (r->old_len == 0 && vma_private(vma))
+	if (r->old_len == 0 && !(vma->flags & VM_MAYSHARE))
 		return ERR_PTR(-EINVAL); /* only shared memory can be mapped a second time */
 	if (min(r->old_len, r->new_len) > vma->end - r->old)
 		return ERR_PTR(-EFAULT);
