@@ -91,7 +91,7 @@ static void others_lists(void *arg)
 	page = make(0);
 	sim_move(0);
 	CHECK(lru_of(page) == &lrus[1][CLASS_LOW] && lru_isolate(page) && !lru_isolate(page));
-	CHECK(lrus[1][CLASS_LOW].nr[LRU_INACTIVE_FILE] == 0);
+	CHECK(lrus[1][CLASS_LOW].lists[LRU_INACTIVE_FILE].nr == 0);
 	lru_putback(page);
 	CHECK(lru_of(page) == own() && own()->nr[LRU_INACTIVE_FILE] == 1);
 	page_put(page);
