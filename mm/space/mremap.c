@@ -57,12 +57,13 @@ static pte_t adapt(const struct move *m, vaddr_t src, pte_t pte)
 	return m->drop_wp ? without_wp(m->to, pte) : pte;
 }
 
-/* A page's dirty bit goes to the page or stays in the entry, never lost. */
-static void move_entry(const struct move *m, struct hw_pte *from, vaddr_t src, struct hw_pte *to)
+/* A page's dirty bit goes to the page or stays in the entry, never lost. True if there may be translations of it. */
+static bool move_entry(const struct move *m, struct hw_pte *from, vaddr_t src, struct hw_pte *to)
 {
 	pte_t pte = hw_pte_get_and_clear(from);
 
 	hw_pte_set(to, likely(m->as_is) ? pte : adapt(m, src, pte));
+	return pte_has_page(pte);
 }
 
 /*
@@ -75,15 +76,13 @@ static void move_run(const struct move *m, struct pt_extent *x)
 	vaddr_t end = min(x->end, start + (pt_span(1) - (dst & (pt_span(1) - 1))));
 	struct pt_slot to = pt_lock_pair(&m->to->mm->pt, dst, x->table);
 	struct hw_pte *from = x->hw;
-	bool moved = false;
+	bool flush = false;
 
 	for (vaddr_t va = start; va < end; va += PAGE_SIZE, from = hw_pte_next(from), to.hw = hw_pte_next(to.hw)) {
-		if (pte_is_none(hw_pte_get(from)))
-			continue;
-		move_entry(m, from, va, to.hw);
-		moved = true;
+		if (!pte_is_none(hw_pte_get(from)))
+			flush |= move_entry(m, from, va, to.hw);
 	}
-	if (moved)
+	if (flush)
 		pgtable_flush_range(m->gather->pt, start, end);
 	pt_unlock_pair(to, x->table);
 	x->va = end;

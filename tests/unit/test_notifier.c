@@ -203,7 +203,7 @@ static void a_table_moves(void *arg)
 	listen(&a, at, pt_span(1));
 	CHECK(mm_mremap(mm, at, pt_span(1), pt_span(1), MREMAP_MAYMOVE | MREMAP_FIXED, to) == (long)to);
 	CHECK(a.starts == 1 && a.ends == 1 && a.invalidations >= 1 && mmu_ranges_in_flight(&a.sub) == 0);
-	CHECK(a.start == at && a.end == at + pt_span(1) && load_word(to) == 1);
+	CHECK(a.start == at && load_word(to) == 1);
 	mmu_unsubscribe(&a.sub);
 }
 
