@@ -62,6 +62,12 @@ static void zap_copy(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t old)
 		hw_pte_set(hw, pte_mk_file(pgoff, pte_grant(old)));
 }
 
+/* A page that does not stand where the file says, and is not among those that are to go: its node finds it if it is. */
+static bool keeps_stranger(const struct zap *z, vaddr_t va, const struct page *page)
+{
+	return z->keep_strangers && z->index && page->index != zap_linear_pgoff(z, va);
+}
+
 static bool keeps_copy(const struct zap *z, vaddr_t va)
 {
 	pgoff_t linear = zap_linear_pgoff(z, va);
@@ -101,7 +107,7 @@ static void zap_page(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
 		return;
 	}
 	page = pfn_to_page(pte_pfn(pte));
-	if (page_test(page, PG_ANON) && keeps_copy(z, va))
+	if (page_test(page, PG_ANON) ? keeps_copy(z, va) : keeps_stranger(z, va, page))
 		return;
 	if (MUTATION(1)) /* M1: flush before clear (and not after: gather.c) */
 		pgtable_flush_early(z->gather->pt, va);

@@ -32,10 +32,14 @@ enum lru_list {
 	LRU_LISTS,
 };
 
+struct lru_queue {
+	struct list pages; /* the young end first */
+	unsigned long nr;
+};
+
 struct lru {
 	spinlock_t lock;
-	struct list lists[LRU_LISTS]; /* the young end first */
-	unsigned long nr[LRU_LISTS];
+	struct lru_queue lists[LRU_LISTS];
 } __aligned(64);
 
 extern struct lru lrus[MAX_CPUS][CLASS_COUNT];
@@ -56,6 +60,8 @@ struct lru *lru_of(const struct page *page); /* whose list it is on, or was. For
 
 /* Put @page, which is on no list and cannot go away now, at the young end of a list of this CPU. => any context */
 void lru_add(struct page *page);
+/* The same for @n pages that follow each other, of one class. */
+void lru_add_block(struct page *first, unsigned n);
 /* The same at the old end: the next to be looked at. */
 void lru_add_tail(struct page *page);
 /* Its last reference is gone. => any context */

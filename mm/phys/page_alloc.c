@@ -403,14 +403,11 @@ static __attribute__((noinline)) void push_full(struct page_stack *s, struct pag
 	s->pages[s->n++] = page;
 }
 
-void page_free_last(struct page *page)
+/* Nobody knows the page any more: as it has to be on a stack. => on no list by age */
+static inline void make_free(struct page *page)
 {
-	struct page_stack *s;
-	unsigned long flags;
 	u8 byte = DEBUG && page->index == PAGE_WAS_TABLE ? POISON_TABLE : POISON;
 
-	if (page_test(page, PG_LRU))
-		lru_forget(page);
 	if (DEBUG)
 		check_free(page);
 	TRACE(TRACE_FREE, NULL, 0, page_to_pfn(page), 0, 0);
@@ -419,12 +416,28 @@ void page_free_last(struct page *page)
 		poison(page, 0, byte);
 		page->flags = ON_STACK;
 	}
-	flags = irq_save();
-	s = free_stack(page);
+}
+
+/* => interrupts off */
+static inline void push(struct page *page)
+{
+	struct page_stack *s = free_stack(page);
+
 	if (likely(s->n < STACK_MAX))
 		s->pages[s->n++] = page;
 	else
 		push_full(s, page);
+}
+
+void page_free_last(struct page *page)
+{
+	unsigned long flags;
+
+	if (page_test(page, PG_LRU))
+		lru_forget(page);
+	make_free(page);
+	flags = irq_save();
+	push(page);
 	irq_restore(flags);
 }
 
@@ -443,13 +456,18 @@ void page_retire(struct page *page)
 void page_put_all(struct page **pages, unsigned n)
 {
 	unsigned last = 0;
+	unsigned long flags;
 
 	for (unsigned i = 0; i < n; i++)
 		if (__atomic_sub_fetch(&pages[i]->refs, 1, __ATOMIC_SEQ_CST) == 0)
 			pages[last++] = pages[i];
 	lru_forget_all(pages, last);
 	for (unsigned i = 0; i < last; i++)
-		page_free_last(pages[i]);
+		make_free(pages[i]);
+	flags = irq_save();
+	for (unsigned i = 0; i < last; i++)
+		push(pages[i]);
+	irq_restore(flags);
 }
 
 void page_free(struct page *page, unsigned order)

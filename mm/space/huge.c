@@ -56,8 +56,7 @@ void huge_discard(struct page *pages)
 void huge_mapped(struct pgtable *pt, struct page *pages)
 {
 	ASSERT(spin_held(&pt->lock));
-	for (unsigned i = 0; i < PT_HUGE_PAGES; i++)
-		lru_add(pages + i);
+	lru_add_block(pages, PT_HUGE_PAGES);
 	pgtable_account(pt, (long)PT_HUGE_PAGES);
 }
 

@@ -11,8 +11,6 @@
 #include "kernel/uapi/edu.h"
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #ifndef MADV_COLLAPSE
@@ -20,28 +18,6 @@
 #endif
 
 /* -- what smaps says -------------------------------------------------------------------------------------------------- */
-
-/* The sum of a line's values over the ranges that overlap [p, p + size), in kB. */
-static long smaps_kb(const volatile void *p, size_t size, const char *name)
-{
-	ulong start = (ulong)p, end = start + size, from = 0, to = 0, a, b;
-	FILE *f = fopen("/proc/self/smaps", "r");
-	char line[256], format[40];
-	long kb, sum = 0;
-
-	CHECK(f);
-	snprintf(format, sizeof(format), "%s: %%ld kB", name);
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx ", &a, &b) == 2) {
-			from = a;
-			to = b;
-		} else if (from < end && to > start && sscanf(line, format, &kb) == 1) {
-			sum += kb;
-		}
-	}
-	fclose(f);
-	return sum;
-}
 
 static long huge_kb(const volatile void *p, size_t size)
 {
