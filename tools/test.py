@@ -152,6 +152,10 @@ MUTATIONS = (
     ("M7", "T2-04", (PAE,)),
     ("M9", "T2-20", (TWO_LEVEL,)),
     ("M160", "T2-24", (AMD64,)),            # a fault is queued for its program and not looked at again
+    ("M181", "T1-08", (AMD64,)),            # who refers to a page that is moved is not asked
+    ("M182", "MIGRATE-04", (PAE,)),         # its dirty bit is forgotten
+    ("M183", "T2-17", (TWO_LEVEL,)),        # who waits for it refers to it
+    ("M184", "T1-08", (TWO_LEVEL,)),        # a pinned page is merged
 )
 
 

@@ -59,7 +59,7 @@ struct move {
 /* Does nobody but the entry refer to it? => its PTL */
 static bool sole(const struct page *page)
 {
-	return __atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) == 1 &&
+	return !page_test(page, PG_MERGED) && __atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) == 1 &&
 	       __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 1;
 }
 
@@ -320,7 +320,7 @@ static void unlock_both(struct move *m)
 static int resolve(struct move *m)
 {
 	struct fault_io io;
-	enum fault_result result = vma_fault(m->src_vma, m->src, FAULT_READ, true, &io);
+	enum fault_result result = vma_fault(m->src_vma, m->src, FAULT_READ, m->mode & UFFDX_MOVE_UNSHARE, &io);
 
 	unlock_both(m);
 	m->resolve = false;
