@@ -150,6 +150,7 @@ MUTATIONS = (
     ("M101", "T1-11", FORMATS),             # no copy of a page under a write pin
     ("M6", "T2-18", (AMD64,)),
     ("M7", "T2-04", (PAE,)),
+    ("M8", "T2-15", FORMATS),
     ("M9", "T2-20", (TWO_LEVEL,)),
     ("M160", "T2-24", (AMD64,)),            # a fault is queued for its program and not looked at again
 )
@@ -219,7 +220,7 @@ def lanes():
                               ("suite.storm=60", "suite.cycles=10000") if LONG else ("suite.storm=2", "suite.cycles=100")))
     for arch, paging in FORMATS[:2]:
         out.append(guest_lane(machine(arch, paging, smp=4, disk="nvme"), ON_NVME, 240, f"nvme-{arch}-{paging}"))
-    out.append(guest_lane(machine("i386", "pae", mem="6144"), "mm*,T0-01*,T1-01*,SWAP-0*", 200, "guest-i386-pae-6G"))
+    out.append(guest_lane(machine("i386", "pae", smp=4, mem="6144"), "mm*,T0-01*,T1-01*,SWAP-0*,T2-*,X-*,thp*", 400, "guest-i386-pae-6G"))
     out.append(guest_lane(machine("x86_64", "4level", smp=4, iommu=True), "T3-I*,T1-*,disk*,ext2*,!T1-06s", 300, "guest-x86_64-4level-iommu"))
     for arch, paging in FORMATS:
         out.append(guest_lane(machine(arch, paging, fw="bios", smp=2), "T0-01*,T0-07*,mm*", 120))

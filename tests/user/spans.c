@@ -1,0 +1,88 @@
+/*
+ * spans.c - see spans.h.
+ */
+#define _GNU_SOURCE
+#include "spans.h"
+
+#include <stdio.h>
+
+long smaps_kb(const volatile void *p, size_t size, const char *name)
+{
+	ulong start = (ulong)p, end = start + size, from = 0, to = 0, a, b;
+	FILE *f = fopen("/proc/self/smaps", "r");
+	char line[256], format[40];
+	long kb, sum = 0;
+
+	CHECK(f);
+	snprintf(format, sizeof(format), "%s: %%ld kB", name);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &a, &b) == 2) {
+			from = a;
+			to = b;
+		} else if (from < end && to > start && sscanf(line, format, &kb) == 1) {
+			sum += kb;
+		}
+	}
+	fclose(f);
+	return sum;
+}
+
+long huge_kb(const volatile void *p, size_t size)
+{
+	return smaps_kb(p, size, "AnonHugePages");
+}
+
+size_t span(void)
+{
+	static size_t known;
+	size_t most = 4 << 20;
+	u8 *p, *a;
+
+	if (known)
+		return known;
+	p = CHECK_OK(mmap(NULL, 2 * most, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	a = (u8 *)(((uintptr_t)p + most - 1) & -most);
+	CHECK_OK(madvise(a, most, MADV_HUGEPAGE));
+	*(volatile u8 *)a = 1;
+	known = (size_t)huge_kb(a, most) << 10;
+	CHECK_OK(munmap(p, 2 * most));
+	if (!known)
+		SKIP("no huge pages");
+	return known;
+}
+
+u8 *map_spans(size_t n, bool want)
+{
+	size_t size = span();
+	u8 *p = CHECK_OK(mmap(NULL, (n + 1) * size + P, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	u8 *a = (u8 *)(((uintptr_t)p + P + size - 1) & -size), *end = p + (n + 1) * size + P;
+
+	if (a - P > p)
+		CHECK_OK(munmap(p, (size_t)(a - P - p)));
+	if (end > a + n * size)
+		CHECK_OK(munmap(a + n * size, (size_t)(end - (a + n * size))));
+	CHECK_OK(mprotect(a - P, P, PROT_NONE)); /* no neighbour becomes one mapping with it */
+	CHECK_OK(madvise(a, n * size, want ? MADV_HUGEPAGE : MADV_NOHUGEPAGE));
+	return a;
+}
+
+void span_fill(u8 *p, u64 seed)
+{
+	for (size_t i = 0; i < span() / P; i++)
+		set_tag(p, i, seed + i);
+}
+
+void span_check(const u8 *p, u64 seed)
+{
+	for (size_t i = 0; i < span() / P; i++)
+		CHECK_EQ(tag(p, i), seed + i);
+}
+
+u8 *span_filled(u64 seed)
+{
+	u8 *p = map_spans(1, true);
+
+	span_fill(p, seed);
+	CHECK_EQ(huge_kb(p, span()), (long)(span() >> 10));
+	return p;
+}
