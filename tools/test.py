@@ -248,6 +248,9 @@ def lanes():
         out.append(command_lane(f"oracle-{arch}", ["env", f"ARCH={arch}", "tools/oracle.py", "--recorded"], 240,
                                 f"make test LANES=oracle-{arch}"))
     if LONG:
+        for arch, paging in FORMATS[:2]:
+            out.append(command_lane(f"uffd-linux-{arch}-{paging}", [sys.executable, "tests/uffd/linux_tests.py", arch, paging], 3000,
+                                    f"make test LANES=uffd-linux-{arch}-{paging} LONG=1"))
         out.append(command_lane("oracle-linux", ["make", "-s", "oracle", "COUNT=20000"], 14400, "make oracle COUNT=20000"))
     out.append(command_lane("disks", [sys.executable, "tests/host/test_disks.py"], 240, "tests/host/test_disks.py"))
     out.append(command_lane("cuts", [sys.executable, "tests/crash/test_cuts.py"], 3600 if LONG else 240,

@@ -107,14 +107,17 @@ static u64 word_of(pte_t pte)
 	const struct page *page;
 	u64 word;
 
+	if (pte_is_none(pte))
+		return 0;
+	word = pte_uffd_wp(pte) ? PAGEMAP_UFFD_WP : 0;
 	if (pte_is_swap(pte)) {
 		struct pte_view view = pte_decode(pte, 0);
 
-		return PAGEMAP_SWAP | view.payload << 5 | view.type;
+		return word | PAGEMAP_SWAP | view.payload << 5 | view.type;
 	}
 	if (!pte_has_page(pte))
-		return 0;
-	word = PAGEMAP_PRESENT | pte_pfn(pte);
+		return word;
+	word |= PAGEMAP_PRESENT | pte_pfn(pte);
 	if (pte_special(pte))
 		return word;
 	page = pfn_to_page(pte_pfn(pte));

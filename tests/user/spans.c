@@ -86,3 +86,41 @@ u8 *span_filled(u64 seed)
 	CHECK_EQ(huge_kb(p, span()), (long)(span() >> 10));
 	return p;
 }
+
+/* -- moved ---------------------------------------------------------------------------------------------------------- */
+
+void moving_begin(struct moving *m, size_t n)
+{
+	m->mm = mm_open();
+	m->size = span();
+	m->pages = m->size / P;
+	m->src = span_filled(1);
+	m->dst = map_spans(n, true);
+	m->fd = uffd_open(UFFDX_MOVE, 0);
+	uffd_register(m->fd, m->dst, n * m->pages, UFFDX_REGISTER_MISSING);
+}
+
+bool moving_whole(const struct moving *m, const u8 *p)
+{
+	return m->mm >= 0 ? mm_entry_at(m->mm, p, 0).page & MM_PAGE_HUGE : huge_kb(p, 1) >= (long)(m->size >> 10);
+}
+
+u64 moving_frame(const struct moving *m, const u8 *p)
+{
+	return m->mm >= 0 ? mm_entry_at(m->mm, p, 0).pfn : 0;
+}
+
+void moving_audit(const struct moving *m, const char *when)
+{
+	if (m->mm >= 0)
+		mm_audit_clean(m->mm, when);
+}
+
+int moving_span(const struct moving *m, u8 *to, u8 *from, u64 mode)
+{
+	int64_t done;
+	int err = uffd_move(m->fd, to, from, m->pages, mode, &done);
+
+	CHECK_EQ(done, err ? -err : (int64_t)m->size);
+	return err;
+}
