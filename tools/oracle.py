@@ -27,7 +27,7 @@ STEPS = 30
 BATCH = 2500        # sequences in a boot
 DETAILED = 300      # of which everything is printed
 ROUNDS = 8          # of leaving out steps with known differences
-SHRUNK = 3          # differences that are worked on
+SHRUNK = int(os.environ.get("SHRUNK") or 3)  # differences that are worked on
 RECORDED = 300
 LINUX_BEFORE = (# one page a fault, and no huge ones: what is mapped is then what was touched
                 "sh -c 'echo 4096 > /sys/kernel/debug/fault_around_bytes'",
@@ -110,6 +110,7 @@ class Difference:
     call: str
     linux: str
     pteron: str
+    before: str = dataclasses.field(default="", compare=False)   # what both printed up to there
 
     @property
     def signature(self):
@@ -117,10 +118,13 @@ class Difference:
         return (re.split(r"[(,]", self.call)[0].split(" p")[0], *(re.sub(r"\bp?\d+(\+\d+)?|\b[0-9a-f]{5,8}\b", "#", side)[:40] for side in (self.linux, self.pteron)))
 
     def known(self):
+        """(what is known of it, the step that caused it), or None."""
         for k in KNOWN:
             if re.match(k.call, self.call) and re.match(k.linux, self.linux) and re.match(k.pteron, self.pteron) and \
                     k.also(self.linux, self.pteron):
-                return k
+                cause = re.match(r"(?:[^\n]*\n)*" + k.after, self.before) if k.after else None
+                if cause or not k.after:
+                    return k, int(cause[1]) if cause else self.step
         return None
 
 
@@ -136,25 +140,25 @@ def split(line):
 
 def differences(one, other):
     """All lines that differ, until the sequences take different ways."""
-    for a, b in zip(one, other):
+    for i, (a, b) in enumerate(zip(one, other)):
         if a == b:
             continue
         (step, call, left), (step_b, call_b, right) = split(a), split(b)
         if (step, call) != (step_b, call_b):
             left, right = a, b
-        yield Difference(step, call, left, right)
+        yield Difference(step, call, left, right, "\n".join(one[:i]) + "\n")
     if len(one) != len(other):
         yield Difference(-1, "end", f"{len(one)} lines", f"{len(other)} lines: {other[-1] if other else ''}")
 
 
 def first_unknown(one, other):
-    """(the first difference that nobody knows or None, the first known one of a step or None)"""
+    """(the first difference that nobody knows or None, what is known of the first one that a step caused, and the step, or None)"""
     for d in differences(one, other):
         known = d.known()
         if not known:
             return d, None
-        if d.step >= 0:
-            return None, d
+        if known[1] >= 0:
+            return None, known
     return None, None
 
 
@@ -176,8 +180,8 @@ def compare(kernels, sequences, findings):
                 if unknown:
                     findings.unknown[sequence] = unknown
                 elif known:
-                    findings.known[known.known().name] += 1
-                    again.append((sequence[0], tuple(sorted({*sequence[1], known.step}))))
+                    findings.known[known[0].name] += 1
+                    again.append((sequence[0], tuple(sorted({*sequence[1], known[1]}))))
         sequences = again
         if not sequences:
             return

@@ -151,8 +151,8 @@ static void learn_controller(struct nvme_disk *disk, const u8 *data)
 {
 	unsigned shift = data[77];
 
-	disk->block.max_segments = shift && shift < 6 ? 1u << shift : BIO_VECS_MAX;
-	disk->flush = data[525] & 1;
+	disk->base.block.max_segments = shift && shift < 6 ? 1u << shift : BIO_VECS_MAX;
+	disk->base.volatile_cache = data[525] & 1;
 }
 
 /* Section 5.15.2.1: how large it is, and its blocks. */
@@ -162,8 +162,8 @@ static int learn_namespace(struct nvme_disk *disk, const u8 *data)
 
 	if (format[2] != SECTOR_SHIFT || format[0] || format[1])
 		return -ENODEV; /* other blocks, or bytes of metadata beside them */
-	disk->block.sectors = get32(data) | (u64)get32(data + 4) << 32;
-	return disk->block.sectors ? 0 : -ENODEV;
+	disk->base.block.sectors = get32(data) | (u64)get32(data + 4) << 32;
+	return disk->base.block.sectors ? 0 : -ENODEV;
 }
 
 static int learn(struct nvme_disk *disk)
@@ -246,8 +246,8 @@ static bool create(struct pci_device *pci, unsigned n)
 	disk->dead = true;
 	disk->patience_ns = patience();
 	spin_init(&disk->lock, LOCK_BLOCK);
-	wait_queue_init(&disk->slot_free);
-	snprintf(disk->block.name, sizeof(disk->block.name), "nvme%un%u", n, NVME_NAMESPACE);
+	block_slots_init(&disk->base, &nvme_slot_ops, disk);
+	snprintf(disk->base.block.name, sizeof(disk->base.block.name), "nvme%un%u", n, NVME_NAMESPACE);
 	error = setup(disk);
 	if (error) {
 		printk("nvme: %u:%u.%u: cannot be used (error %d)\n", pci->bus, pci->slot, pci->func, -error);

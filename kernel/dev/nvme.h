@@ -10,12 +10,11 @@
 #ifndef KERNEL_DEV_NVME_H
 #define KERNEL_DEV_NVME_H
 
-#include "kernel/dev/block.h"
+#include "kernel/dev/block_slots.h"
 #include "kernel/dev/nvme_queue.h"
 #include "kernel/dev/pci.h"
 #include "kernel/sched/timer.h"
 #include "kernel/sync/spinlock.h"
-#include "kernel/sync/wait.h"
 
 /* Register every controller's first namespace as nvme0n1, nvme1n1 ... in PCI order.
  * => after pci_init(), block_init(), sched_init() */
@@ -36,7 +35,7 @@ struct nvme_slot {
 };
 
 struct nvme_disk {
-	struct block_device block;
+	struct block_slots base;
 	struct pci_device *pci;
 	u8 *regs, *bells;
 	u32 bell_stride;
@@ -46,14 +45,14 @@ struct nvme_disk {
 	struct nvme_queue io;              /* lock */
 	struct nvme_slot slot[NVME_SLOTS]; /* lock */
 	unsigned slots;
-	bool dead;  /* lock: not set up yet, or stopped for good */
-	bool flush; /* the device has a volatile cache */
-	struct wait_queue slot_free;
+	bool dead; /* lock: not set up yet, or stopped for good */
 	struct timer watch;
 	u64 patience_ns; /* a command that takes longer is the device's last */
 };
 
 #define NVME_NAMESPACE 1u
+
+extern const struct block_slot_ops nvme_slot_ops;
 
 /* @disk->io and slots are there: make it a block device. */
 void nvme_block_start(struct nvme_disk *disk);

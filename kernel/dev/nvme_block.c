@@ -119,9 +119,9 @@ static struct nvme_slot *free_slot(struct nvme_disk *disk)
 	return NULL;
 }
 
-/* 0: on its way; -EAGAIN: no slot; -EIO: the device is dead. */
-static int try_start(struct nvme_disk *disk, struct bio *bio)
+static int start(struct block_device *dev, struct bio *bio)
 {
+	struct nvme_disk *disk = dev->private;
 	unsigned long flags = spin_lock_irqsave(&disk->lock);
 	struct nvme_slot *s = disk->dead ? NULL : free_slot(disk);
 	int result = disk->dead ? -EIO : -EAGAIN;
@@ -136,26 +136,6 @@ static int try_start(struct nvme_disk *disk, struct bio *bio)
 	spin_unlock_irqrestore(&disk->lock, flags);
 	return result;
 }
-
-static void submit(struct block_device *dev, struct bio *bio)
-{
-	struct nvme_disk *disk = dev->private;
-	int result;
-
-	if (bio->flush && !disk->flush) {
-		bio_complete(bio, 0); /* what it completed is durable */
-		return;
-	}
-	result = try_start(disk, bio);
-	if (result == -EAGAIN) {
-		__atomic_fetch_add(&dev->stat.slot_waits, 1, __ATOMIC_RELAXED);
-		wait_event(&disk->slot_free, (result = try_start(disk, bio)) != -EAGAIN);
-	}
-	if (result)
-		bio_complete(bio, result);
-}
-
-static const struct block_ops nvme_ops = {.submit = submit};
 
 /* -- completion ------------------------------------------------------------------------------------------------- */
 
@@ -176,9 +156,9 @@ static struct bio *finish(struct nvme_disk *disk, const struct nvme_completion *
 	return bio;
 }
 
-/* The next finished request, its slot given back; NULL: none. */
-static struct bio *reap(struct nvme_disk *disk, int *error)
+static struct bio *reap(struct block_device *dev, int *error)
 {
+	struct nvme_disk *disk = dev->private;
 	unsigned long flags = spin_lock_irqsave(&disk->lock);
 	struct nvme_completion c;
 	struct bio *bio = NULL;
@@ -192,29 +172,15 @@ static struct bio *reap(struct nvme_disk *disk, int *error)
 void nvme_interrupt(void *ctx)
 {
 	struct nvme_disk *disk = ctx;
-	struct bio *bio;
-	bool any = false;
-	int error = 0;
 
-	while ((bio = reap(disk, &error))) {
-		if (error)
-			printk("%s: %s error at sector %llu\n", disk->block.name,
-			       bio->flush   ? "flush"
-			       : bio->write ? "write"
-			                    : "read",
-			       (unsigned long long)bio->sector);
-		bio_complete(bio, error);
-		any = true;
-	}
-	if (any)
-		wake_up_all(&disk->slot_free);
+	block_slots_finish(&disk->base);
 }
 
 /* -- the watchdog ----------------------------------------------------------------------------------------------- */
 
-/* Any request of a dead device, or NULL. */
-static struct bio *take_abandoned(struct nvme_disk *disk)
+static struct bio *abandon(struct block_device *dev)
 {
+	struct nvme_disk *disk = dev->private;
 	unsigned long flags = spin_lock_irqsave(&disk->lock);
 	struct bio *bio = NULL;
 
@@ -226,18 +192,17 @@ static struct bio *take_abandoned(struct nvme_disk *disk)
 	return bio;
 }
 
+const struct block_slot_ops nvme_slot_ops = {.start = start, .reap = reap, .abandon = abandon};
+
 static void bury(struct nvme_disk *disk, const char *why)
 {
 	unsigned long flags = spin_lock_irqsave(&disk->lock);
-	struct bio *bio;
 
 	disk->dead = true;
 	nvme_stop(disk);
 	spin_unlock_irqrestore(&disk->lock, flags);
-	printk("%s: %s: stopped; all further I/O ends with an error\n", disk->block.name, why);
-	while ((bio = take_abandoned(disk)))
-		bio_complete(bio, -EIO);
-	wake_up_all(&disk->slot_free);
+	printk("%s: %s: stopped; all further I/O ends with an error\n", disk->base.block.name, why);
+	block_slots_abandon(&disk->base);
 }
 
 /* Is there a command that the device has had for too long? */
@@ -269,10 +234,8 @@ static void watch(void *arg)
 
 void nvme_block_start(struct nvme_disk *disk)
 {
-	disk->block.ops = &nvme_ops;
-	disk->block.private = disk;
 	disk->dead = false;
 	timer_init(&disk->watch, watch, disk);
 	timer_add(&disk->watch, clock_ns() + WATCH_NS);
-	block_register(&disk->block);
+	block_register(&disk->base.block);
 }

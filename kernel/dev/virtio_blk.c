@@ -10,14 +10,13 @@
  */
 #include "kernel/dev/virtio_blk.h"
 
-#include "kernel/dev/block.h"
+#include "kernel/dev/block_slots.h"
 #include "kernel/dev/virtio.h"
 #include "kernel/lib/assert.h"
 #include "kernel/lib/errno.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/timer.h"
-#include "kernel/sync/wait.h"
 #include "mm/phys/slab.h"
 
 enum { VIRTIO_BLK_MODERN = 0x1042, VIRTIO_BLK_TRANSITIONAL = 0x1001 };
@@ -38,15 +37,13 @@ struct request {
 };
 
 struct disk {
-	struct block_device block;
+	struct block_slots base;
 	struct virtio_device vd;
 	spinlock_t lock;
 	struct virtqueue vq;                  /* lock */
 	struct bio *bio[VIRTQUEUE_SLOTS_MAX]; /* lock: who uses the slot */
 	struct request *request;              /* one a slot, in one page */
-	struct wait_queue slot_free;
-	bool flush; /* the device has a volatile cache */
-	bool dead;  /* lock: not set up yet, or reset after it broke */
+	bool dead;                            /* lock: not set up yet, or reset after it broke */
 	struct timer watch;
 	u64 reported_ns; /* when silence was last reported */
 };
@@ -81,9 +78,9 @@ static unsigned describe(struct disk *disk, unsigned slot, const struct bio *bio
 	return n;
 }
 
-/* 0: on its way; -EAGAIN: no slot; -EIO: the device is dead. */
-static int try_start(struct disk *disk, struct bio *bio)
+static int start(struct block_device *dev, struct bio *bio)
 {
+	struct disk *disk = dev->private;
 	unsigned long flags = spin_lock_irqsave(&disk->lock);
 	int slot = disk->dead ? -1 : virtqueue_take(&disk->vq);
 	int result = disk->dead ? -EIO : -EAGAIN;
@@ -97,26 +94,6 @@ static int try_start(struct disk *disk, struct bio *bio)
 	return result;
 }
 
-static void disk_submit(struct block_device *dev, struct bio *bio)
-{
-	struct disk *disk = dev->private;
-	int result;
-
-	if (bio->flush && !disk->flush) {
-		bio_complete(bio, 0); /* what it completed is durable */
-		return;
-	}
-	result = try_start(disk, bio);
-	if (result == -EAGAIN) {
-		__atomic_fetch_add(&dev->stat.slot_waits, 1, __ATOMIC_RELAXED);
-		wait_event(&disk->slot_free, (result = try_start(disk, bio)) != -EAGAIN);
-	}
-	if (result)
-		bio_complete(bio, result);
-}
-
-static const struct block_ops disk_ops = {.submit = disk_submit};
-
 /* -- completion ------------------------------------------------------------------------------------------------- */
 
 static int request_error(u8 status)
@@ -124,9 +101,9 @@ static int request_error(u8 status)
 	return status == S_OK ? 0 : -EIO;
 }
 
-/* The next finished request, its slot given back; NULL: none. */
-static struct bio *reap(struct disk *disk, int *error)
+static struct bio *reap(struct block_device *dev, int *error)
 {
+	struct disk *disk = dev->private;
 	unsigned long flags = spin_lock_irqsave(&disk->lock);
 	int slot = disk->dead ? -1 : virtqueue_pop(&disk->vq);
 	struct bio *bio = NULL;
@@ -144,31 +121,17 @@ static struct bio *reap(struct disk *disk, int *error)
 static void disk_interrupt(void *ctx)
 {
 	struct disk *disk = ctx;
-	struct bio *bio;
-	bool any = false;
-	int error;
 
 	if (disk->vd.pci->irq == PCI_IRQ_LINE && !virtio_isr(&disk->vd))
 		return; /* somebody else on this line */
-	while ((bio = reap(disk, &error))) {
-		if (error)
-			printk("%s: %s error at sector %llu\n", disk->block.name,
-			       bio->flush   ? "flush"
-			       : bio->write ? "write"
-			                    : "read",
-			       (unsigned long long)bio->sector);
-		bio_complete(bio, error);
-		any = true;
-	}
-	if (any)
-		wake_up_all(&disk->slot_free);
+	block_slots_finish(&disk->base);
 }
 
 /* -- the watchdog ----------------------------------------------------------------------------------------------- */
 
-/* Any request of a dead device, or NULL. */
-static struct bio *take_abandoned(struct disk *disk)
+static struct bio *abandon(struct block_device *dev)
 {
+	struct disk *disk = dev->private;
 	unsigned long flags = spin_lock_irqsave(&disk->lock);
 	struct bio *bio = NULL;
 
@@ -180,19 +143,18 @@ static struct bio *take_abandoned(struct disk *disk)
 	return bio;
 }
 
+static const struct block_slot_ops slot_ops = {.start = start, .reap = reap, .abandon = abandon};
+
 /* The device says that it is broken: stop it (then it writes to memory no more) and end what it had. */
 static void disk_bury(struct disk *disk)
 {
 	unsigned long flags = spin_lock_irqsave(&disk->lock);
-	struct bio *bio;
 
 	virtio_reset(&disk->vd);
 	disk->dead = true;
 	spin_unlock_irqrestore(&disk->lock, flags);
-	printk("%s: device failed; all further I/O ends with an error\n", disk->block.name);
-	while ((bio = take_abandoned(disk)))
-		bio_complete(bio, -EIO);
-	wake_up_all(&disk->slot_free);
+	printk("%s: device failed; all further I/O ends with an error\n", disk->base.block.name);
+	block_slots_abandon(&disk->base);
 }
 
 /* When the oldest request in flight was submitted, or 0. */
@@ -226,7 +188,7 @@ static void disk_watch(void *arg)
 	oldest = oldest_request(disk, &count);
 	if (oldest && (s64)(now - max(oldest, disk->reported_ns)) >= (s64)SILENCE_NS) { /* it may be newer than now */
 		disk->reported_ns = now;
-		printk("%s: no answer for %llu s, %u requests in flight\n", disk->block.name,
+		printk("%s: no answer for %llu s, %u requests in flight\n", disk->base.block.name,
 		       (unsigned long long)((now - oldest) / NSEC_PER_SEC), count);
 	}
 	timer_add(&disk->watch, now + WATCH_NS);
@@ -247,7 +209,7 @@ static int disk_queue_init(struct disk *disk)
 	error = virtqueue_init(&disk->vq, vd, 0, segments + 2, 3);
 	if (error)
 		return error;
-	disk->block.max_segments = min(segments, disk->vq.slot_descs - 2);
+	disk->base.block.max_segments = min(segments, disk->vq.slot_descs - 2);
 	page = page_alloc(0, GFP_KERNEL | GFP_ZERO);
 	if (!page)
 		return -ENOMEM;
@@ -275,9 +237,9 @@ static int disk_setup(struct disk *disk, struct pci_device *pci)
 		virtio_failed(&disk->vd);
 		return error;
 	}
-	disk->flush = virtio_has(&disk->vd, F_FLUSH);
-	disk->block.sectors = virtio_config64(&disk->vd, CONFIG_CAPACITY);
-	disk->block.read_only = virtio_has(&disk->vd, F_RO);
+	disk->base.volatile_cache = virtio_has(&disk->vd, F_FLUSH);
+	disk->base.block.sectors = virtio_config64(&disk->vd, CONFIG_CAPACITY);
+	disk->base.block.read_only = virtio_has(&disk->vd, F_RO);
 	disk->dead = false;
 	virtio_ready(&disk->vd);
 	return 0;
@@ -292,19 +254,17 @@ static bool disk_create(struct pci_device *pci, unsigned n)
 	if (!disk)
 		return false;
 	spin_init(&disk->lock, LOCK_BLOCK);
-	wait_queue_init(&disk->slot_free);
+	block_slots_init(&disk->base, &slot_ops, disk);
 	timer_init(&disk->watch, disk_watch, disk);
-	snprintf(disk->block.name, sizeof(disk->block.name), "vd%c", 'a' + n);
+	snprintf(disk->base.block.name, sizeof(disk->base.block.name), "vd%c", 'a' + n);
 	disk->dead = true;
-	disk->block.ops = &disk_ops;
-	disk->block.private = disk;
 	error = disk_setup(disk, pci);
 	if (error) {
 		printk("virtio-blk: %u:%u.%u: cannot be used (error %d)\n", pci->bus, pci->slot, pci->func, -error);
 		return false;
 	}
 	timer_add(&disk->watch, clock_ns() + WATCH_NS);
-	block_register(&disk->block);
+	block_register(&disk->base.block);
 	return true;
 }
 

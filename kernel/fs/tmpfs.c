@@ -287,16 +287,17 @@ static int punch_hole(struct inode *inode, loff_t off, loff_t end)
 	return err;
 }
 
-/* Make the pages of [off, end) exist. */
+/* Make the pages of [off, end) exist; zeros come into them when somebody needs them. */
 static int preallocate(struct inode *inode, loff_t off, loff_t end)
 {
 	pgoff_t last = (pgoff_t)((u64)(end - 1) >> PAGE_SHIFT);
 
 	for (pgoff_t i = (pgoff_t)((u64)off >> PAGE_SHIFT);; i++) {
-		struct page *page = pagecache_read(&inode->obj, i);
+		struct page *page = pagecache_get_locked(&inode->obj, i);
 
 		if (IS_ERR(page))
 			return PTR_ERR(page) == -ENOMEM ? -ENOSPC : (int)PTR_ERR(page);
+		page_unlock(page);
 		page_put(page);
 		if (i == last)
 			return 0;
@@ -308,7 +309,7 @@ static int allocate(struct inode *inode, int mode, loff_t off, loff_t end)
 	loff_t old = inode->obj.size;
 	int err;
 
-	if ((inode->seals & F_SEAL_GROW) && end > old && !(mode & FALLOC_FL_KEEP_SIZE))
+	if ((inode->seals & F_SEAL_GROW) && end > old)
 		return -EPERM;
 	err = preallocate(inode, off, end);
 	if (!err && end > old && !(mode & FALLOC_FL_KEEP_SIZE))

@@ -1,8 +1,8 @@
 /*
- * elf.c - map a static ELF executable (ET_EXEC or static-PIE ET_DYN) into a fresh address space.  Layer 10.
+ * elf.c - map an ELF executable (ET_EXEC or ET_DYN) and the interpreter it asks for into a fresh address space.  Layer 10.
  *
- * The file is hostile until every number in it was checked; a bad one gives -ENOEXEC (not a sane ELF file) or
- * -EINVAL, -ENOMEM (addresses that cannot be had).  Nothing outside the new mm changes.
+ * A bad file gives -ENOEXEC (not a sane ELF file; of the interpreter: -ELIBBAD) or -EINVAL, -ENOMEM (addresses that cannot be
+ * had).  Nothing outside the new mm changes.
  *
  *	     offset                          a segment
  *	     |<------ filesz ------>|
@@ -10,98 +10,15 @@
  *	|    |  private file map    | zeroed |  anonymous         |
  *	+----+----------------------+--------+--------------------+
  *	     vaddr                  (if W)   page               vaddr + memsz, rounded up
+ *
+ * Zeroed to the end of the page, even if the segment ends before: C libraries allocate from there.
  */
-#include <arch/abi.h>
+#include "kernel/proc/elf.h"
+
 #include <arch/pgtable.h>
-#include "kernel/fs/vfs.h"
 #include "kernel/lib/err.h"
-#include "kernel/lib/string.h"
 #include "kernel/proc/exec.h"
 #include "mm/phys/slab.h"
-
-#define PT_LOAD 1
-#define PT_INTERP 3
-#define PT_GNU_STACK 0x6474e551
-#define PF_X 1
-#define PF_W 2
-#define PF_R 4
-#define ET_EXEC 2
-#define ET_DYN 3
-#define PHDRS_MAX_BYTES 65536
-
-static int check_header(const struct abi_elf_header *h, size_t n)
-{
-	if (n < sizeof(*h) || memcmp(h->ident, "\177ELF", 4))
-		return -ENOEXEC;
-	if (h->ident[4] != ABI_ELF_CLASS || h->ident[5] != 1 || h->ident[6] != 1)
-		return -ENOEXEC;
-	if (h->machine != ABI_ELF_MACHINE || (h->type != ET_EXEC && h->type != ET_DYN))
-		return -ENOEXEC;
-	if (h->phentsize != sizeof(struct abi_elf_phdr) || !h->phnum ||
-	    (size_t)h->phnum * sizeof(struct abi_elf_phdr) > PHDRS_MAX_BYTES)
-		return -ENOEXEC;
-	return 0;
-}
-
-static struct abi_elf_phdr *read_phdrs(struct inode *inode, const struct abi_elf_header *h)
-{
-	size_t bytes = (size_t)h->phnum * sizeof(struct abi_elf_phdr);
-	struct abi_elf_phdr *ph;
-	ssize_t got;
-
-	if ((u64)h->phoff > (u64)inode->obj.size || bytes > (u64)inode->obj.size - h->phoff)
-		return ERR_PTR(-ENOEXEC);
-	ph = kmalloc(bytes, GFP_KERNEL);
-	if (!ph)
-		return ERR_PTR(-ENOMEM);
-	got = object_read(&inode->obj, (loff_t)h->phoff, ph, bytes);
-	if (got != (ssize_t)bytes) {
-		kfree(ph);
-		return ERR_PTR(got < 0 ? got : -ENOEXEC);
-	}
-	return ph;
-}
-
-/* One PT_LOAD's numbers; @*end: where the one before ended. */
-static int check_segment(const struct abi_elf_phdr *ph, u64 file_size, vaddr_t *end)
-{
-	if (ph->memsz < ph->filesz || (u64)ph->offset > file_size || ph->filesz > file_size - ph->offset)
-		return -ENOEXEC;
-	if ((ph->offset ^ ph->vaddr) & (PAGE_SIZE - 1))
-		return -ENOEXEC;
-	if (ph->vaddr < *end)
-		return -ENOEXEC;
-	if (ph->vaddr >= USER_END || ph->memsz > USER_END - ph->vaddr)
-		return -ENOMEM;
-	*end = ph->vaddr + ph->memsz;
-	return 0;
-}
-
-/* The whole list: 0 and the extent and greatest alignment of the segments. */
-static int check_segments(const struct abi_elf_phdr *ph, unsigned n, u64 file_size, vaddr_t *first, vaddr_t *last,
-                          vaddr_t *align)
-{
-	unsigned loads = 0;
-	vaddr_t end = 0;
-	int err;
-
-	*align = PAGE_SIZE;
-	for (unsigned i = 0; i < n; i++) {
-		if (ph[i].type == PT_INTERP)
-			return -ENOENT; /* a dynamic program: its interpreter is not here */
-		if (ph[i].type != PT_LOAD || !ph[i].memsz)
-			continue;
-		err = check_segment(&ph[i], file_size, &end);
-		if (err)
-			return err;
-		if (!loads++)
-			*first = ALIGN_DOWN((vaddr_t)ph[i].vaddr, PAGE_SIZE);
-		if (ph[i].align > *align && !(ph[i].align & (ph[i].align - 1)) && ph[i].align <= 1UL << 24)
-			*align = ph[i].align;
-	}
-	*last = end;
-	return loads ? 0 : -ENOEXEC;
-}
 
 static unsigned segment_prot(const struct abi_elf_phdr *ph)
 {
@@ -162,19 +79,34 @@ static int map_segment(struct mm *mm, struct file *file, const struct abi_elf_ph
 	if (!err)
 		err = map_fixed(mm, &anon, file_top, top, prot);
 	if (!err && ph->memsz > ph->filesz && ph->filesz && (prot & PROT_WRITE))
-		err = zero_tail(mm, file_end, min(file_top, bias + (vaddr_t)ph->vaddr + ph->memsz) - file_end);
+		err = zero_tail(mm, file_end, file_top - file_end);
 	return err;
 }
 
-/* Where the program headers lie in memory, or 0. */
-static vaddr_t phdr_address(const struct abi_elf_header *h, const struct abi_elf_phdr *ph, vaddr_t bias)
+static int map_segments(struct mm *mm, const struct elf *e, vaddr_t bias)
 {
-	for (unsigned i = 0; i < h->phnum; i++)
-		if (ph[i].type == PT_LOAD && h->phoff >= ph[i].offset && h->phoff - ph[i].offset < ph[i].filesz)
-			return bias + ph[i].vaddr + (h->phoff - ph[i].offset);
+	int err = 0;
+
+	for (const struct abi_elf_phdr *ph = e->ph; ph < e->ph + e->h.phnum && !err; ph++)
+		if (ph->type == PT_LOAD && ph->memsz)
+			err = map_segment(mm, e->file, ph, bias);
+	return err;
+}
+
+/* -- the program ---------------------------------------------------------------------------------------------- */
+
+/* Where the program headers lie in memory, or 0. */
+static vaddr_t phdr_address(const struct elf *e, vaddr_t bias)
+{
+	u64 at = e->h.phoff;
+
+	for (const struct abi_elf_phdr *ph = e->ph; ph < e->ph + e->h.phnum; ph++)
+		if (ph->type == PT_LOAD && at >= ph->offset && at - ph->offset < ph->filesz)
+			return bias + ph->vaddr + (vaddr_t)(at - ph->offset);
 	return 0;
 }
 
+/* What the rest of the kernel knows of the program from its segments. */
 static void note_segment(struct exec_image *image, const struct abi_elf_phdr *ph, vaddr_t bias)
 {
 	vaddr_t start = bias + ph->vaddr, end = bias + ph->vaddr + ph->memsz;
@@ -187,47 +119,104 @@ static void note_segment(struct exec_image *image, const struct abi_elf_phdr *ph
 	image->brk = max(image->brk, ALIGN_UP(end, PAGE_SIZE));
 }
 
-static int load(struct mm *mm, struct file *file, const struct abi_elf_header *h, const struct abi_elf_phdr *ph,
-                struct exec_image *image)
+static int load_program(struct mm *mm, const struct elf *e, struct exec_image *image)
 {
-	vaddr_t first, last, align, bias = 0;
-	int err = check_segments(ph, h->phnum, (u64)file->inode->obj.size, &first, &last, &align);
+	vaddr_t bias = 0;
+	int err;
 
+	if (e->h.type == ET_DYN)
+		bias = ALIGN_UP((vaddr_t)ABI_ET_DYN_BASE, e->align) - ALIGN_DOWN(e->first, e->align);
+	/* The page of address 0 stays empty, and the stack's part of the space free. */
+	if (bias + e->first < PAGE_SIZE)
+		return -EPERM;
+	if (bias + e->last < e->last || bias + e->last > EXEC_STACK_BOTTOM - EXEC_STACK_GAP)
+		return -ENOMEM;
+	err = map_segments(mm, e, bias);
 	if (err)
 		return err;
-	if (h->type == ET_DYN)
-		bias = ALIGN_UP((vaddr_t)ABI_ET_DYN_BASE, align) - ALIGN_DOWN(first, align);
-	/* The page of address 0 stays empty, and the stack's part of the space free. */
-	if (bias + first < PAGE_SIZE || bias + last < last || bias + last > EXEC_STACK_BOTTOM - EXEC_STACK_GAP)
-		return bias + first < PAGE_SIZE ? -EPERM : -ENOMEM;
-	for (unsigned i = 0; i < h->phnum; i++) {
-		if (ph[i].type == PT_GNU_STACK)
-			image->stack_exec = ph[i].flags & PF_X;
-		if (ph[i].type != PT_LOAD || !ph[i].memsz)
-			continue;
-		err = map_segment(mm, file, &ph[i], bias);
-		if (err)
-			return err;
-		note_segment(image, &ph[i], bias);
+	for (const struct abi_elf_phdr *ph = e->ph; ph < e->ph + e->h.phnum; ph++) {
+		if (ph->type == PT_GNU_STACK)
+			image->stack_exec = ph->flags & PF_X;
+		else if (ph->type == PT_LOAD && ph->memsz)
+			note_segment(image, ph, bias);
 	}
-	image->entry = bias + h->entry;
-	image->phdr = phdr_address(h, ph, bias);
-	image->phnum = h->phnum;
+	image->start = image->entry = bias + e->h.entry;
+	image->phdr = phdr_address(e, bias);
+	image->phnum = e->h.phnum;
 	return image->entry < USER_END ? 0 : -EINVAL;
+}
+
+/* -- its interpreter ------------------------------------------------------------------------------------------- */
+
+/* What is to be added to the addresses of @e so that they are free ones (below the stack, which comes later), or an errno. */
+static long find_bias(struct mm *mm, const struct elf *e)
+{
+	struct mmap_request req = {
+		.length = ALIGN_UP(e->last, PAGE_SIZE) - e->first + e->align,
+		.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	};
+	long at;
+	int err;
+
+	if (e->h.type == ET_EXEC)
+		return 0;
+	req.addr = EXEC_STACK_BOTTOM - EXEC_STACK_GAP - req.length;
+	at = mm_mmap(mm, &req);
+	if (IS_ERR_VALUE(at))
+		return at;
+	err = mm_munmap(mm, (vaddr_t)at, req.length);
+	return err ? err : (long)(ALIGN_UP((vaddr_t)at, e->align) - ALIGN_DOWN(e->first, e->align));
+}
+
+static int map_interpreter(struct mm *mm, const struct elf *e, struct exec_image *image)
+{
+	long bias = find_bias(mm, e);
+	int err;
+
+	if (IS_ERR_VALUE(bias))
+		return (int)bias;
+	if ((vaddr_t)bias + e->first < PAGE_SIZE || (vaddr_t)bias + e->last > EXEC_STACK_BOTTOM - EXEC_STACK_GAP)
+		return -ENOMEM;
+	err = map_segments(mm, e, (vaddr_t)bias);
+	image->base = (vaddr_t)bias;
+	image->start = (vaddr_t)bias + e->h.entry;
+	return err ? err : image->start < USER_END ? 0 : -EINVAL;
+}
+
+static int load_interpreter(struct mm *mm, const char *path, struct exec_image *image)
+{
+	struct abi_elf_header head;
+	struct file *file = exec_open(path);
+	struct elf e;
+	ssize_t n;
+	int err;
+
+	if (IS_ERR(file))
+		return (int)PTR_ERR(file);
+	n = object_read(&file->inode->obj, 0, &head, sizeof(head));
+	err = n < 0 ? (int)n : elf_open(&e, file, &head, (size_t)n);
+	if (!err) {
+		err = map_interpreter(mm, &e, image);
+		elf_close(&e);
+	}
+	file_put(file);
+	return err == -ENOEXEC ? -ELIBBAD : err;
 }
 
 int elf_load(struct mm *mm, struct file *file, const void *head, size_t n, struct exec_image *image)
 {
-	const struct abi_elf_header *h = head;
-	struct abi_elf_phdr *ph;
-	int err = check_header(h, n);
+	char *interpreter;
+	struct elf e;
+	int err = elf_open(&e, file, head, n);
 
 	if (err)
 		return err;
-	ph = read_phdrs(file->inode, h);
-	if (IS_ERR(ph))
-		return (int)PTR_ERR(ph);
-	err = load(mm, file, h, ph, image);
-	kfree(ph);
+	interpreter = elf_interpreter(&e);
+	err = IS_ERR(interpreter) ? (int)PTR_ERR(interpreter) : load_program(mm, &e, image);
+	if (!err && interpreter)
+		err = load_interpreter(mm, interpreter, image);
+	if (!IS_ERR(interpreter))
+		kfree(interpreter);
+	elf_close(&e);
 	return err;
 }

@@ -32,7 +32,7 @@ static int check_executable(struct file *f)
 	return 0;
 }
 
-static struct file *open_executable(const char *path)
+struct file *exec_open(const char *path)
 {
 	struct dentry *cwd = process_cwd_get(current_process());
 	struct file *f = vfs_open(cwd, path, O_RDONLY, 0);
@@ -96,7 +96,7 @@ static struct file *find_program(const char *path, struct exec_args *args, char 
 	int err;
 
 	for (unsigned depth = 0; name; depth++) {
-		f = open_executable(name);
+		f = exec_open(name);
 		if (IS_ERR(f))
 			break;
 		n = object_read(&f->inode->obj, 0, head, EXEC_HEAD);
@@ -266,7 +266,7 @@ static struct mm *build_mm(struct file *f, const char *head, size_t n, const str
 	mm->brk_start = mm->brk = image.brk;
 	file_get(f);
 	mm->exe = f;
-	*entry = image.entry;
+	*entry = image.start;
 	return mm;
 }
 

@@ -29,7 +29,8 @@ struct exec_args {
 };
 
 struct exec_image {
-	vaddr_t entry, phdr;
+	vaddr_t entry, phdr; /* of the program itself */
+	vaddr_t start, base; /* where to begin: there, or in its interpreter, which lies at @base */
 	unsigned phnum;
 	vaddr_t brk;
 	vaddr_t code_start, code_end;
@@ -53,9 +54,12 @@ int exec_stack_build(struct mm *mm, const struct exec_image *image, const struct
                      vaddr_t *sp);
 
 /* -- elf.c: map @file, an ELF executable whose first @n bytes are @head, into the empty @mm.
- *    0, -ENOEXEC, -EINVAL, -ENOMEM, -ENOENT (needs an interpreter), -EIO, ... => sleeps -- */
+ *    With the interpreter that it asks for.  0, -ENOEXEC, -EINVAL, -ENOMEM, -EIO, -ELIBBAD (the interpreter is no sane ELF
+ *    file), or why exec_open() does not open it. => sleeps -- */
 int elf_load(struct mm *mm, struct file *file, const void *head, size_t n, struct exec_image *image);
 
+/* -- exec.c: open a file that may be executed, or an ERR_PTR; => sleeps -- */
+struct file *exec_open(const char *path);
 /* -- exec.c: replace the current program. 0: the frame is ready for the new one. Else the old program goes on. -- */
 int process_exec(const char *path, struct exec_args *args);
 

@@ -145,7 +145,7 @@ static void put_auxv(struct word_writer *w, const struct exec_image *image, vadd
 	put_aux(w, AT_PHDR, image->phdr);
 	put_aux(w, AT_PHENT, sizeof(struct abi_elf_phdr));
 	put_aux(w, AT_PHNUM, image->phnum);
-	put_aux(w, AT_BASE, 0);
+	put_aux(w, AT_BASE, image->base);
 	put_aux(w, AT_FLAGS, 0);
 	put_aux(w, AT_ENTRY, image->entry);
 	put_aux(w, AT_UID, p->uid);

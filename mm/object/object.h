@@ -24,7 +24,7 @@ struct object_ops {
 	/* Fill @page (locked, not uptodate) from the file; beyond the end of file: zeros.
 	 * => returns with the page still locked; 0 (uptodate was set) or -EIO, -ENOMEM. May sleep. */
 	int (*read_page)(struct vm_object *obj, struct page *page);
-	bool absent_is_zero; /* what is not cached reads as zeros, and reading it need not make it */
+	bool absent_is_zero; /* what is not cached, or not uptodate, reads as zeros, and reading it need not make it */
 	/* Start reading @n consecutive pages: each locked, not uptodate, with a reference held. Each is unlocked and its
 	 * reference dropped when its reading ends, well (uptodate) or badly: who needs it then uses read_page. NULL:
 	 * no read-ahead. => may sleep; completion may be asynchronous */

@@ -84,10 +84,10 @@ static struct page *get_page(struct vm_object *obj, pgoff_t index)
 
 	if (page && page_test(page, PG_UPTODATE))
 		return page;
-	if (!page && obj->ops->absent_is_zero)
-		return NULL;
 	if (page)
 		page_put(page);
+	if (obj->ops->absent_is_zero)
+		return NULL;
 	rwsem_read_lock(&obj->invalidate_lock);
 	page = pagecache_read(obj, index);
 	rwsem_read_unlock(&obj->invalidate_lock);

@@ -107,8 +107,8 @@ int object_zero(struct vm_object *obj, loff_t from, loff_t to)
 		return page ? (int)PTR_ERR(page) : 0;
 	page_lock(page);
 	va = page_kmap(page);
-	/* Only what is not zero already: a hole must not get a block for it. */
-	if (page->object == obj && !all_zero(va + offset, length)) {
+	/* Only what is not zero already: a hole must not get a block for it, nor a page that was only preallocated zeros. */
+	if (page->object == obj && page_test(page, PG_UPTODATE) && !all_zero(va + offset, length)) {
 		err = pagecache_reserve(obj, page);
 		if (!err) {
 			memset(va + offset, 0, length);

@@ -345,10 +345,11 @@ struct page *pt_take_table(struct pgtable *pt, vaddr_t va)
 	return table;
 }
 
-void pt_put_table_back(struct pgtable *pt, vaddr_t va, struct page *table)
+void pt_put_table(struct pgtable *pt, vaddr_t va, struct page *table)
 {
 	struct page *above = upper_table(pt, va);
 
+	table->index = va / PT_HUGE_SIZE;
 	spin_lock(&pt->lock);
 	hw_pte_set(upper_entry(above, va), pte_mk_table(page_to_pfn(table), 1));
 	above->nr_below++;

@@ -98,11 +98,13 @@ bool pt_move_huge(struct pgtable *from, vaddr_t src, struct pgtable *to, vaddr_t
 
 /*
  * Take the leaf table of @va out of the tree, with whatever it has: no CPU uses it or what it maps when this returns.
- * NULL: there is none.  It can be put back, or freed if it is empty, or serve as a deposit.
+ * NULL: there is none.  It can be put back, or where another range begins a table's span, or freed if it is empty, or serve
+ * as a deposit.
  * => mmap lock for writing, the lock of every reverse map that leads here held for writing; the caller tells subscribers
  */
 struct page *pt_take_table(struct pgtable *pt, vaddr_t va);
-void pt_put_table_back(struct pgtable *pt, vaddr_t va, struct page *table);
+/* Put it where there is no table. => the same locks; the level-1 table exists */
+void pt_put_table(struct pgtable *pt, vaddr_t va, struct page *table);
 /* The entry at @index of a table that is in no tree. */
 static inline struct hw_pte *pt_table_entry(struct page *table, unsigned index)
 {

@@ -309,7 +309,7 @@ static void unlock_both(struct move *m)
 static int resolve(struct move *m)
 {
 	struct fault_io io;
-	enum fault_result result = vma_fault(m->src_vma, m->src, FAULT_READ, true, &io);
+	enum fault_result result = vma_fault(m->src_vma, m->src, FAULT_READ, m->mode & UFFDX_MOVE_UNSHARE, &io);
 
 	unlock_both(m);
 	m->resolve = false;

@@ -30,7 +30,7 @@ struct move {
 /* Does nobody but the entry refer to it? => its lock */
 static inline bool move_sole(const struct page *page)
 {
-	return __atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) == 1 &&
+	return !page_test(page, PG_MERGED) && __atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) == 1 &&
 	       __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 1;
 }
 

@@ -7,6 +7,7 @@
 #include "mm/service/usage.h"
 
 #include "mm/pgtable/huge.h"
+#include "mm/pgtable/pte_migration.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -64,8 +65,8 @@ static int count_extent(struct pt_extent *x, void *ctx)
 		if (pte_is_swap(pte)) {
 			u->swap++;
 			u->swap_pss += 1ull << PSS_SHIFT;
-		} else if (pte_has_page(pte) && !pte_special(pte)) {
-			count_page(u, pte, pfn_to_page(pte_pfn(pte)));
+		} else if (pte_page_if_any(pte)) {
+			count_page(u, pte, pte_page_if_any(pte));
 		}
 	}
 	return 0;
@@ -115,12 +116,12 @@ static u64 word_of(pte_t pte)
 
 		return word | PAGEMAP_SWAP | view.payload << 5 | view.type;
 	}
-	if (!pte_has_page(pte))
+	if (pte_has_page(pte) && pte_special(pte))
+		return word | PAGEMAP_PRESENT | pte_pfn(pte);
+	page = pte_page_if_any(pte); /* one on its way to another frame is in memory */
+	if (!page)
 		return word;
-	word |= PAGEMAP_PRESENT | pte_pfn(pte);
-	if (pte_special(pte))
-		return word;
-	page = pfn_to_page(pte_pfn(pte));
+	word |= PAGEMAP_PRESENT | page_to_pfn(page);
 	if (!page_test(page, PG_ANON))
 		word |= PAGEMAP_FILE;
 	return entries_of(page) == 1 ? word | PAGEMAP_EXCLUSIVE : word;

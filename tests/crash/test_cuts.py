@@ -29,6 +29,7 @@ import guest
 import writelog
 from exec import program_disk
 from ext2image import Image, mke2fs, run_e2fsck, scratch
+from ktap import Report
 from machine import Machine
 from model import Model
 
@@ -264,19 +265,20 @@ def replay(folder, explain):
     return bool(wrong)
 
 
+def first_lines(failures):
+    return "\n".join(line for x in failures[:5] for line in x.splitlines()[:12])
+
+
 def try_mutations(seed, count):
     """Each known bug must lose something."""
-    failed = 0
+    report = Report()
     with tempfile.TemporaryDirectory(dir=scratch()) as work:
         compile_writer(work)
-        for number, mutation in enumerate(MUTATIONS, 1):
+        for mutation in MUTATIONS:
             done, bad, _ = cut_run(Run(*RUNS[0], seed, mutation), work, count)
-            found = done and bad
-            failed += not found
-            print(f"{'ok' if found else 'not ok'} {number} {mutation} is found by {done} cuts\n"
-                  f"# {len(bad)} failures", flush=True)
-    print(f"1..{len(MUTATIONS)}")
-    return failed > 0
+            report.check(done and bad, f"{mutation} is found by {done} cuts")
+            report.note(f"{len(bad)} failures")
+    return report.end()
 
 
 def main():
@@ -293,23 +295,19 @@ def main():
     boots = [Run(*RUNS[i % len(RUNS)], seed + i) for i in range(-(-cuts // per_boot))]
     os.makedirs(guest.LOGS, exist_ok=True)
     print(f"# CUT_SEED={seed} CUTS={cuts} KILLS={kills}", flush=True)
-    total, failures, number = 0, [], 0
+    report, total, failures = Report(), 0, 0
     with tempfile.TemporaryDirectory(dir=scratch()) as work, concurrent.futures.ThreadPoolExecutor(2) as pool:
         compile_writer(work)
         for run, (done, bad, note) in zip(boots, pool.map(lambda r: cut_run(r, work, per_boot), boots)):
-            number += 1
-            total, failures = total + done, failures + bad
-            print(f"{'not ok' if bad else 'ok'} {number} {done} cuts, {run.name}\n"
-                  f"# {note}", flush=True)
-            print("".join(f"# {line}\n" for x in bad[:5] for line in x.splitlines()[:12]), end="", flush=True)
+            total, failures = total + done, failures + len(bad)
+            report.check(not bad, f"{done} cuts, {run.name}", first_lines(bad))
+            report.note(note)
         runs = [Run(*RUNS[i % len(RUNS)], seed + 1000 + i) for i in range(kills)]
         for run, bad in zip(runs, pool.map(lambda r: kill_run(r, work), runs)):
-            number += 1
-            failures += bad
-            print(f"{'not ok' if bad else 'ok'} {number} killed, {run.name}", flush=True)
-            print("".join(f"# {line}\n" for x in bad for line in x.splitlines()[:12]), end="", flush=True)
-    print(f"# {total} cuts, {len(failures)} failures\n1..{number}")
-    return 1 if failures else 0
+            failures += len(bad)
+            report.check(not bad, f"killed, {run.name}", first_lines(bad))
+    report.note(f"{total} cuts, {failures} failures")
+    return report.end()
 
 
 if __name__ == "__main__":

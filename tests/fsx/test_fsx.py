@@ -18,6 +18,7 @@ sys.path.insert(0, f"{TOP}/tests/host")
 import guest
 from exec import program_disk
 from ext2image import e2fsck, mke2fs, scratch
+from ktap import Report
 from machine import Machine
 
 COMPILER = {"x86_64": "x86_64-linux-gnu-gcc", "i386": "i686-linux-gnu-gcc"}
@@ -60,24 +61,21 @@ def main():
     chosen = sys.argv[1:] or list(CONFIGS)
     seed = int(env("FSX_SEED") or env("SEED") or time.time_ns() // 1000 % 1000000 + 1)
     os.makedirs(guest.LOGS, exist_ok=True)
-    print(f"1..{len(chosen)}\n# FSX_SEED={seed}", flush=True)
-    failed = 0
+    report = Report()
+    report.note(f"FSX_SEED={seed}")
     with tempfile.TemporaryDirectory(dir=scratch()) as work:
         for arch in COMPILER:
             compile_fsx(arch, f"{work}/fsx-{arch}")
-        for i, config in enumerate(chosen, 1):
+        for config in chosen:
             block_size, short, long = CONFIGS[config]
             operations, began = int(env("FSX_OPS") or (long if LONG else short)), time.monotonic()
             if config == "host":
                 good, lines = on_host(work, seed, operations)
             else:
                 good, lines = on_pteron(work, config, seed, operations, block_size)
-            print(f"{'ok' if good else 'not ok'} {i} fsx, {operations} operations, {config}", flush=True)
-            print(f"# {time.monotonic() - began:.1f} s", flush=True)
-            if not good:
-                failed += 1
-                print("".join(f"# {line}\n" for line in lines), end="", flush=True)
-    return 1 if failed else 0
+            report.check(good, f"fsx, {operations} operations, {config}", "\n".join(lines))
+            report.note(f"{time.monotonic() - began:.1f} s")
+    return report.end()
 
 
 if __name__ == "__main__":

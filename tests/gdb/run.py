@@ -10,6 +10,8 @@ import sys
 import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, f"{TOP}/tools")
+from ktap import Report  # pylint: disable=wrong-import-position
 
 SCRIPT = """
 printf "@entry\\n"
@@ -67,14 +69,11 @@ def main():
             out = done.stdout
         except subprocess.TimeoutExpired as e:
             out = (e.stdout or b"").decode("utf-8", "replace") + "\n(time limit)\n"
-    print(re.sub(r"^", "# ", out, flags=re.M))
-    print(f"1..{len(CHECKS)}")
-    failed = 0
-    for i, (name, pattern) in enumerate(CHECKS, 1):
-        good = re.search(pattern, out) is not None
-        failed += not good
-        print(f"{'ok' if good else 'not ok'} {i} {name} ({arch} {paging})")
-    return 1 if failed else 0
+    report = Report(f"{arch} {paging}")
+    report.note(out)
+    for name, pattern in CHECKS:
+        report.check(re.search(pattern, out), name)
+    return report.end()
 
 
 if __name__ == "__main__":

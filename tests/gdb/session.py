@@ -86,24 +86,3 @@ def dump(m, core, script, seconds=60):
     """The same on a saved dump."""
     out = gdb([f"file {m.kernel}", f"core-file {core}", f"source {TOP}/tools/gdb/pteron.py"], script, seconds)
     return Session(out, "")
-
-
-class Report:
-    """KTAP: a line for each check; a check that fails says what it saw."""
-
-    def __init__(self, suffix):
-        self.suffix, self.count, self.failed = suffix, 0, 0
-
-    def check(self, good, name, seen=""):
-        self.count += 1
-        self.failed += not good
-        if not good:
-            print(re.sub(r"^", "# ", str(seen)[-3000:], flags=re.M))
-        print(f"{'ok' if good else 'not ok'} {self.count} {name} ({self.suffix})", flush=True)
-
-    def matches(self, text, pattern, name):
-        self.check(re.search(pattern, text, re.M) is not None, name, f"no /{pattern}/ in:\n{text}")
-
-    def end(self):
-        print(f"1..{self.count}")
-        return 1 if self.failed or not self.count else 0

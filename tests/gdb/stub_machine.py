@@ -170,29 +170,3 @@ class Line:
             with self.news:
                 self.received = b""
             self.raw(b"+")
-
-
-class Report:
-    """KTAP: a line for each check; one that fails shows what was seen."""
-
-    def __init__(self, suffix):
-        self.suffix, self.count, self.failed = suffix, 0, 0
-
-    def check(self, good, name, seen=""):
-        self.count += 1
-        self.failed += not good
-        if not good:
-            print(re.sub(r"^", "# ", str(seen)[-4000:], flags=re.M))
-        print(f"{'ok' if good else 'not ok'} {self.count} {name} ({self.suffix})", flush=True)
-
-    def matches(self, text, pattern, name):
-        self.check(re.search(pattern, text or "", re.M) is not None, name, f"no /{pattern}/ in:\n{text}")
-
-    def tell(self, failed, text):
-        """All there is to know, if more has failed than @failed."""
-        if self.failed > failed:
-            print(re.sub(r"^", "# ", text, flags=re.M))
-
-    def end(self):
-        print(f"1..{self.count}")
-        return 1 if self.failed or not self.count else 0

@@ -9,7 +9,8 @@ import re
 import sys
 import tempfile
 
-from session import Report, dump, live, machine, part
+from session import dump, live, machine, part
+from ktap import Report  # pylint: disable=wrong-import-order; session knows where
 
 COMMANDS = "pt maps vma page ptes fault pins dirty locks trace tasks log".split()
 LEVELS = {"4level": 4, "pae": 3, "2level": 2, "scrambled": 4}

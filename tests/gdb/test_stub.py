@@ -10,7 +10,8 @@ import signal
 import sys
 import time
 
-from stub_machine import Guest, Line, Report
+from stub_machine import Guest, Line
+from ktap import Report  # pylint: disable=wrong-import-order; stub_machine knows where
 
 SYSCALL = {"x86_64": r"syscall", "i386": r"int +\$0x80"}
 # Table levels: bits of the index; the size of an entry; where memory is in the kernel's half.

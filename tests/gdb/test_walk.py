@@ -14,7 +14,8 @@ import re
 import sys
 import tempfile
 
-from session import TOP, Report, live, machine
+from session import TOP, live, machine
+from ktap import Report  # pylint: disable=wrong-import-order; session knows where
 
 BOOK = f"{TOP}/docs/book"
 CHATTER = re.compile(r"^(\[|Thread \d+ received|Temporary breakpoint|Hardware assisted|Breakpoint \d+ at|\d+\t|0x[0-9a-f]+\t|warning:"

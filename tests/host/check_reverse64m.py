@@ -10,7 +10,9 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools"))
 import bigfile  # noqa: E402
+from ktap import Report  # noqa: E402
 
 # Debian keeps e2fsprogs in sbin, which is not in everybody's PATH.
 ENV = dict(os.environ, PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin", LC_ALL="C")
@@ -61,10 +63,10 @@ def main():
         file = os.path.join(folder, "big")
         clean = fsck(image)
         right = dump(image, path, file) and compare(file)
-    print("1..2")
-    print(f"{'ok' if clean else 'not ok'} 1 e2fsck -fn is clean")
-    print(f"{'ok' if right else 'not ok'} 2 every byte of {path} is as reverse64m should leave it")
-    sys.exit(0 if clean and right else 1)
+    report = Report()
+    report.check(clean, "e2fsck -fn is clean")
+    report.check(right, f"every byte of {path} is as reverse64m should leave it")
+    sys.exit(report.end())
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, f"{TOP}/tools")
+from ktap import Report  # pylint: disable=wrong-import-position
 from machine import Machine, build_kernel, status_name  # pylint: disable=wrong-import-position
 
 SECONDS = 60
@@ -93,17 +94,13 @@ def main():
     jobs = [(config, *MACHINES[config][:1], name, case) for config in chosen for name, case in MACHINES[config][1].items()]
     for config in chosen:
         build_kernel(MACHINES[config][0])
-    print(f"1..{len(jobs)}", flush=True)
-    failed = 0
+    report = Report()
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         outcomes = pool.map(lambda job: boot(job[1], job[2]), jobs)
-        for i, ((config, _, name, case), (status, text)) in enumerate(zip(jobs, outcomes), 1):
+        for (config, _, name, case), (status, text) in zip(jobs, outcomes):
             detail = wrong(name, case, status, text)
-            print(f"{'not ok' if detail else 'ok'} {i} hardening.{config} crash={name}", flush=True)
-            if detail:
-                failed += 1
-                print(f"# {detail}\n" + "".join(f"# {line}\n" for line in text.splitlines()[-40:]), end="", flush=True)
-    return 1 if failed else 0
+            report.check(not detail, f"hardening.{config} crash={name}", "\n".join([detail, *text.splitlines()[-40:]]))
+    return report.end()
 
 
 if __name__ == "__main__":

@@ -26,22 +26,17 @@ sys.path.insert(0, f"{TOP}/tests/host")
 import guest
 from exec import program_disk
 from ext2image import Image, debugfs, e2fsck, mke2fs
+from ktap import Report
 from machine import EXIT_PASS, Machine, status_name
 
 COMPILER = {"x86_64": "x86_64-linux-gnu-gcc", "i386": "i686-linux-gnu-gcc"}
 EXEC_DONE, EXIT_PANIC = (0x40 << 1) | 1, 37
 DISKS_PER_BOOT = 10
-COUNT = FAILED = 0
+REPORT = Report()
 
 
 def check(name, good, detail=""):
-    global COUNT, FAILED
-    COUNT += 1
-    FAILED += not good
-    print(f"{'ok' if good else 'not ok'} {COUNT} {name}", flush=True)
-    if not good:
-        print(re.sub("^", "# ", str(detail)[-3000:], flags=re.M), flush=True)
-    return good
+    return REPORT.check(good, name, detail)
 
 
 def tail(outcome, n=25):
@@ -520,8 +515,7 @@ def main():
             began = time.monotonic()
             PARTS[name](work)
             print(f"# {name}: {time.monotonic() - began:.1f} s", flush=True)
-    print(f"1..{COUNT}")
-    return 1 if FAILED else 0
+    return REPORT.end()
 
 
 if __name__ == "__main__":

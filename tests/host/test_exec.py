@@ -6,6 +6,9 @@ import sys
 import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, f"{TOP}/tools")
+from ktap import Report  # pylint: disable=wrong-import-position
+
 PROGRAM = r"""
 #include <stdio.h>
 #include <string.h>
@@ -20,17 +23,9 @@ int main(int argc, char **argv)
 	return fclose(out) ? 2 : 7;
 }
 """
-COUNT = 0
 
 
-def check(name, good, detail=""):
-    global COUNT
-    COUNT += 1
-    print(f"{'ok' if good else 'not ok'} {COUNT} {name}" + ("" if good else f"\n# {detail}"))
-    return good
-
-
-def run_one(arch, compiler, bits):
+def run_one(report, arch, compiler, bits):
     with tempfile.TemporaryDirectory() as work:
         with open(f"{work}/p.c", "w", encoding="utf-8") as f:
             f.write(PROGRAM)
@@ -41,20 +36,18 @@ def run_one(arch, compiler, bits):
         env = dict(os.environ, ARCH=arch, PAGING="", PROG=f"{work}/p", ARGS="one 'two words'", WITH=f"{work}/with")
         done = subprocess.run([f"{TOP}/tools/exec.py"], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, timeout=100, check=False)
-        good = check(f"exec {arch}: output and arguments", "2 arguments, last 'two words', read hello" in done.stdout,
-                     done.stdout)
-        good &= check(f"exec {arch}: exit status", done.returncode == 7, f"status {done.returncode}")
+        report.check("2 arguments, last 'two words', read hello" in done.stdout, f"exec {arch}: output and arguments", done.stdout)
+        report.check(done.returncode == 7, f"exec {arch}: exit status", f"status {done.returncode}")
         path = f"{work}/with/sub/out.txt"
         text = open(path, encoding="utf-8").read() if os.path.exists(path) else "(no file)"
-        good &= check(f"exec {arch}: the folder comes back", text == f"{bits} bits, hello\n", text)
-        return good
+        report.check(text == f"{bits} bits, hello\n", f"exec {arch}: the folder comes back", text)
 
 
 def main():
-    print("1..6")
-    good = run_one("x86_64", "x86_64-linux-gnu-gcc", 64)
-    good &= run_one("i386", "i686-linux-gnu-gcc", 32)
-    return 0 if good else 1
+    report = Report()
+    run_one(report, "x86_64", "x86_64-linux-gnu-gcc", 64)
+    run_one(report, "i386", "i686-linux-gnu-gcc", 32)
+    return report.end()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools"))
+from ktap import Report  # noqa: E402  pylint: disable=wrong-import-position
 from machine import Machine  # noqa: E402  pylint: disable=wrong-import-position
 
 INTERRUPT = "sleep 100"  # and, once it runs, Ctrl-C
@@ -66,21 +67,17 @@ def main():
     m = Machine(cmdline="root=vda")
     m = dataclasses.replace(m, disks=(f"{m.out}/root.img,snapshot=on",))
     console = Console(m)
-    print(f"1..{len(STEPS) + 2}")
-    at = console.expect(r"\$ |# ", 0)
-    failed = at is None
-    print(f"{'not ok' if failed else 'ok'} 1 a prompt appears")
-    print(f"# after {time.monotonic() - console.begun:.2f} s")
-    for i, (name, line, pattern) in enumerate(STEPS, 2):
+    report = Report()
+    report.check(console.expect(r"\$ |# ", 0) is not None, "a prompt appears")
+    report.note(f"after {time.monotonic() - console.begun:.2f} s")
+    for name, line, pattern in STEPS:
         start = console.send(line)
         if line is INTERRUPT:
             time.sleep(1)
             console.process.stdin.write(b"\x03")
             console.process.stdin.flush()
         echo = console.expect(re.escape(line.split("\x7f")[0][:8]), start, 5) or start
-        good = console.expect(pattern, echo) is not None
-        failed |= not good
-        print(f"{'ok' if good else 'not ok'} {i} {name}", flush=True)
+        report.check(console.expect(pattern, echo) is not None, name)
     console.send("poweroff")
     try:
         console.process.wait(20)
@@ -88,10 +85,9 @@ def main():
     except subprocess.TimeoutExpired:
         console.process.kill()
         good = False
-    failed |= not good
-    print(f"{'ok' if good else 'not ok'} {len(STEPS) + 2} poweroff ends the machine")
-    print(re.sub(r"^", "# ", console.text.replace("\r", ""), flags=re.M))
-    return 1 if failed else 0
+    report.check(good, "poweroff ends the machine")
+    report.note(console.text.replace("\r", ""))
+    return report.end()
 
 
 if __name__ == "__main__":

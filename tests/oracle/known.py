@@ -10,10 +10,15 @@ def always(linux, pteron):
     return True
 
 
-def more_copied(linux, pteron):
-    """Page by page, either both say the same or Linux has nothing where we have a page that is shared."""
-    pairs = list(zip(linux.split(), pteron.split()))
-    return all(a == b or (a in ".0" and b in ("p", "pf", "1")) for a, b in pairs)
+# What a fault can find again: pages of files, and the page of zeros where nothing was written; and a page of one's own.
+FINDABLE = {(".", "pf"), ("pf", "."), (".", "p"), ("px", "p")}
+
+
+def findable(linux, pteron):
+    """Page by page, either both say the same or one has what the other's next fault would find."""
+    one, other = linux.split(), pteron.split()
+    return len(one) == len(other) and all((a, b) in FINDABLE or all(x == y or x + y == "01" for x, y in zip(a, b, strict=False))
+                                          for a, b in zip(one, other))
 
 
 def pages(maps):
@@ -41,12 +46,14 @@ class Known:
     why: str
     abi: str
     also: object = always   # (linux, pteron) -> bool
+    after: str = ""         # of all that was printed before: the step that the first group names is the cause
 
 
 KNOWN = (
-    Known("fork copies entries", r"c+ (pagemap|mincore)", "", "",
-          "Linux leaves entries that a fault can find again to the child's faults; here the child has what the parent had",
-          "the child has every entry", more_copied),
+    Known("what the child of a fork has at once", r"c+ (pagemap|mincore)", "", "",
+          "what a fault can find again is left to the child's faults, by Linux in mappings without a page of their own, here page by page;"
+          " and Linux's process_vm_readv gives the child a copy of what it reads",
+          "what a fault can find again", findable),
     Known("fetch from memory that may not run", r"c* ?exec", r"SIGBUS 2", r"SIGSEGV 2",
           "Linux brings the page in for reading first, and finds that there is none; here the vma is asked first",
           "a fetch from memory that may not run"),
@@ -59,6 +66,11 @@ KNOWN = (
           "Linux wants equal flags of all vmas of the range; what counts here is that they show one file", "adjacent vmas of one file"),
     Known("mremap of a remapped range", r"c* ?mremap", "EFAULT|elsewhere", "",
           "to Linux it is many mappings, here it is one", "no vma is made"),
+    Known("mremap of a remapped range, a second time", r"", "", "",
+          "old size 0 maps what the vma says; to Linux the pages are vmas", "no vma is made",
+          after=r"remap_file_pages\([^\n]* = 0\n(?:[^\n]*\n)*(\d+)c* mremap\(p\S+, 0p, [^\n]* = (?:p|elsewhere)"),
+    Known("remap_file_pages of a mapping older than its file's seals", r"c* ?remap_file_pages", "EPERM", "0",
+          "to Linux it is a new mapping, which F_SEAL_FUTURE_WRITE forbids", "older than F_SEAL_FUTURE_WRITE"),
     Known("MADV_REMOVE of a remapped range", r"c* ?madvise\(.*, 9\)", "0|EACCES|ENOMEM", "EINVAL",
           "an address range of such a mapping says nothing about the file's", "`REMOVE` in vmas of many offsets"),
     Known("the kernel reads what the processor may", r"c* ?(process_vm_readv|madvise\(.*, 22\))", "EFAULT|EINVAL|[0-9]+",

@@ -93,8 +93,9 @@ void look_mincore(void)
 	say("mincore");
 	for (unsigned i = 0; i < WINDOW_PAGES; i++) {
 		u8 there = 0;
+		long result = syscall(SYS_mincore, WINDOW + i * P, P, &there);
 
-		say(syscall(SYS_mincore, WINDOW + i * P, P, &there) ? " ." : " %u", there);
+		say(result ? " ." : " %u", there);
 	}
 	say("\n");
 }

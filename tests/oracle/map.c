@@ -173,17 +173,29 @@ void step_mremap(const struct step *s)
 		clear_after_failure(at, old, new, flags, to);
 }
 
+#define MADVISE_DONTNEED_LOCKED 24
+
+/* Which cached pages are mapped at once may differ (with MAP_NONBLOCK, in memory that is locked as it is touched, where nothing
+ * may be done with them): now those are that can be. */
+static void same_presence(uintptr_t at, size_t size)
+{
+	for (uintptr_t end = at + size; at + P <= end; at += P)
+		if (try_read((u8 *)at).signo)
+			syscall(SYS_madvise, at, P, MADVISE_DONTNEED_LOCKED);
+}
+
 void step_remap(const struct step *s)
 {
 	uintptr_t at = arg_address(s->r[0]);
 	size_t size = arg_length(s->r[1], at), pgoff = one_in(s->r[3], 40) ? (size_t)0 - 1 : s->r[3] % 10;
 	unsigned prot = one_in(s->r[2], 20) ? PROT_READ : 0, flags = one_in(s->r[4], 8) ? MAP_NONBLOCK : 0;
+	long result;
 
 	say("remap_file_pages(%s, %s, %u, %ld, %#x)", place(at), length(size), prot, (long)pgoff, flags);
-	say_result(syscall(SYS_remap_file_pages, at, size, prot, pgoff, flags));
-	for (size_t i = 0; i < WINDOW_PAGES && flags & MAP_NONBLOCK;
-	     i++) /* are cached pages mapped at once? Not on Linux */
-		(void)try_read(WINDOW + i * P);
+	result = syscall(SYS_remap_file_pages, at, size, prot, pgoff, flags);
+	say_result(result);
+	if (result == 0)
+		same_presence(at & ~(P - 1), size);
 }
 
 void step_brk(const struct step *s)

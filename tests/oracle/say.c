@@ -82,8 +82,10 @@ void say_page_by_page(long nr, uintptr_t at, size_t size, long argument)
 	int error = errno;
 
 	say(" = %s", strerrorname_np(error) ?: "?");
-	if (at % P == 0 && at - (uintptr_t)WINDOW < WINDOW_PAGES * P && size) {
-		uintptr_t limit = (uintptr_t)WINDOW + WINDOW_PAGES * P, end = size < limit - at ? at + size : limit;
+	size += at % P;
+	at -= at % P;
+	if (at - (uintptr_t)WINDOW < 2 * WINDOW_PAGES * P && size) {
+		uintptr_t limit = (uintptr_t)WINDOW + 2 * WINDOW_PAGES * P, end = size < limit - at ? at + size : limit;
 
 		say(",");
 		for (; at < end; at += P)

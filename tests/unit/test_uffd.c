@@ -197,6 +197,22 @@ static void unmap_waits_until_it_is_read(void *arg)
 
 /* -- allocations that fail ------------------------------------------------------------------------------------------ */
 
+static long op_make(void)
+{
+	struct uffd *second = uffd_make(sim_mm(), 0);
+
+	if (IS_ERR(second))
+		return PTR_ERR(second);
+	uffd_release(second);
+	uffd_put(second);
+	return 0;
+}
+
+static void only_one(void)
+{
+	CHECK(u->refs == 2); /* ours and the vma's */
+}
+
 static long op_register(void)
 {
 	return uffd_register(u, a + P(1), P(2), UFFDX_REGISTER_MISSING | UFFDX_REGISTER_WP);
@@ -233,6 +249,7 @@ static void no_memory(void *arg)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(points); i++) {
 		begin(UFFDX_EVENT_UNMAP, UFFDX_REGISTER_MISSING);
+		each_fails(points[i], op_make, only_one);
 		each_fails(points[i], op_register, still_missing_only);
 		each_fails(points[i], op_copy, nothing_there);
 		u->released = true; /* nobody will read of it */

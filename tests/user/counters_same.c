@@ -25,43 +25,6 @@ static u8 *small_pages(size_t pages)
 	return p;
 }
 
-/* A line of /proc/self/status, or, from @p on, of its vma in /proc/self/smaps; in kB. */
-static long status_kb(const char *name)
-{
-	FILE *f = fopen("/proc/self/status", "r");
-	char line[256], want[64];
-	long kb = -1;
-
-	CHECK(f);
-	snprintf(want, sizeof(want), "%s: %%ld kB", name);
-	while (kb < 0 && fgets(line, sizeof(line), f))
-		if (sscanf(line, want, &kb) != 1)
-			kb = -1;
-	fclose(f);
-	return kb;
-}
-
-static long smaps_kb(const void *p, const char *name)
-{
-	FILE *f = fopen("/proc/self/smaps", "r");
-	char line[512], want[64];
-	long kb = -1, v;
-	bool here = false;
-
-	CHECK(f);
-	snprintf(want, sizeof(want), "%s: %%ld kB", name);
-	while (fgets(line, sizeof(line), f)) {
-		ulong start, end;
-
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			here = start <= (uintptr_t)p && (uintptr_t)p < end;
-		else if (here && sscanf(line, want, &v) == 1)
-			kb = v;
-	}
-	fclose(f);
-	return kb;
-}
-
 static void store_each(u8 *p, size_t pages)
 {
 	for (size_t i = 0; i < pages; i++)
@@ -125,14 +88,14 @@ static void shared_with_child(void *arg)
 {
 	u8 *p = arg;
 
-	CHECK_EQ(smaps_kb(p, "Rss"), N * KB);
-	CHECK_EQ(smaps_kb(p, "Pss"), N * KB / 2);
-	CHECK_EQ(smaps_kb(p, "Shared_Dirty"), N * KB);
-	CHECK_EQ(smaps_kb(p, "Private_Dirty"), 0);
+	CHECK_EQ(smaps_kb(p, P, "Rss"), N * KB);
+	CHECK_EQ(smaps_kb(p, P, "Pss"), N * KB / 2);
+	CHECK_EQ(smaps_kb(p, P, "Shared_Dirty"), N * KB);
+	CHECK_EQ(smaps_kb(p, P, "Private_Dirty"), 0);
 	store_each(p, N / 2);
-	CHECK_EQ(smaps_kb(p, "Private_Dirty"), N / 2 * KB);
-	CHECK_EQ(smaps_kb(p, "Shared_Dirty"), N / 2 * KB);
-	CHECK_EQ(smaps_kb(p, "Pss"), N / 2 * KB + N / 4 * KB);
+	CHECK_EQ(smaps_kb(p, P, "Private_Dirty"), N / 2 * KB);
+	CHECK_EQ(smaps_kb(p, P, "Shared_Dirty"), N / 2 * KB);
+	CHECK_EQ(smaps_kb(p, P, "Pss"), N / 2 * KB + N / 4 * KB);
 }
 
 TEST(same_smaps,
@@ -141,16 +104,16 @@ TEST(same_smaps,
 	u8 *p = small_pages(N);
 
 	store_each(p, N);
-	CHECK_EQ(smaps_kb(p, "Anonymous"), N * KB);
-	CHECK_EQ(smaps_kb(p, "Referenced"), N * KB);
-	CHECK_EQ(smaps_kb(p, "Private_Dirty"), N * KB);
+	CHECK_EQ(smaps_kb(p, P, "Anonymous"), N * KB);
+	CHECK_EQ(smaps_kb(p, P, "Referenced"), N * KB);
+	CHECK_EQ(smaps_kb(p, P, "Private_Dirty"), N * KB);
 	in_child(shared_with_child, p);
-	CHECK_EQ(smaps_kb(p, "Private_Dirty"), N * KB);
+	CHECK_EQ(smaps_kb(p, P, "Private_Dirty"), N * KB);
 	CHECK_OK(mlock(p, P));
-	CHECK_EQ(smaps_kb(p, "Locked"), KB);
+	CHECK_EQ(smaps_kb(p, P, "Locked"), KB);
 	CHECK_OK(munlock(p, P));
 	CHECK_OK(madvise(p, N * P, MADV_FREE));
-	CHECK_OP(smaps_kb(p, "LazyFree"), >=, N / 2 * KB); /* some may be in somebody's hands */
+	CHECK_OP(smaps_kb(p, P, "LazyFree"), >=, N / 2 * KB); /* some may be in somebody's hands */
 	CHECK_OK(munmap(p, N * P));
 }
 

@@ -112,6 +112,19 @@ TEST(linux_mremap_old, "linux.mremap how much of the old range must be mapped")
 	CHECK(mremap(q, (size_t)0 - 1, P, MREMAP_MAYMOVE) == MAP_FAILED && errno == EINVAL); /* it wraps to 0 */
 }
 
+TEST(linux_mremap_again, "linux.mremap shared memory a second time, also what may only be read")
+{
+	int fd = tagged_memfd(4);
+	u8 *p = CHECK_OK(mmap(NULL, 3 * P, PROT_READ, MAP_SHARED, reopened(fd, O_RDONLY), 0)), *q = hole(4);
+
+	CHECK(mremap(p + 2 * P, 0, 2 * P, MREMAP_MAYMOVE | MREMAP_FIXED, q) == q); /* and longer than what is there */
+	CHECK_EQ(tag(q, 0), 2);
+	CHECK_EQ(tag(q, 1), 3);
+	CHECK_EQ(tag(p, 2), 2);
+	p = map_anon(2, RW);
+	CHECK_ERRNO(mremap(p, 0, P, MREMAP_MAYMOVE | MREMAP_FIXED, q), EINVAL);
+}
+
 TEST(linux_mremap_dontunmap, "linux.mremap DONTUNMAP: a place is a hint, and what stays is unlocked")
 {
 	u8 *p = map_anon(2, RW), *q = hole(2);
@@ -262,6 +275,53 @@ TEST(linux_tmpfs_holes, "linux.tmpfs holes take no memory for being read or cut"
 	CHECK_EQ(blocks(fd), 8);
 }
 
+TEST(linux_truncate_strangers, "linux.truncate leaves pages alone that only lie where others would")
+{
+	int fd = tagged_memfd(4);
+	u8 *p = map_shared(fd, 4, RW);
+
+	CHECK_OK(rfp(p + 3 * P, P, 0, 0, 0));
+	CHECK_EQ(tag(p, 3), 0);
+	CHECK_EQ(tag(p, 2), 2);
+	CHECK_OK(ftruncate(fd, 2 * P));
+	CHECK(PRESENT(p + 3 * P));
+	CHECK(!PRESENT(p + 2 * P));
+	CHECK_EQ(tag(p, 3), 0);
+	CHECK_BUS(try_read(p + 2 * P), p + 2 * P);
+	CHECK_OK(ftruncate(fd, 0));
+	CHECK(!PRESENT(p + 3 * P));
+	CHECK_BUS(try_read(p + 3 * P), p + 3 * P);
+}
+
+TEST(linux_preallocated, "linux.what fallocate has made is in memory only when it is needed")
+{
+	int fd = CHECK_OK((int)syscall(SYS_memfd_create, "preallocated", 0));
+	u8 *p, vector[4], page[4096];
+
+	CHECK_OK(fallocate(fd, 0, 0, 4 * P));
+	CHECK_EQ(blocks(fd), 4 * 8);
+	p = map_shared(fd, 4, RW);
+	CHECK_OK(mincore(p, 4 * P, vector));
+	for (unsigned i = 0; i < 4; i++)
+		CHECK_EQ(vector[i], 0);
+	memset(page, 1, sizeof(page));
+	CHECK_EQ(pread(fd, page, P, 0), P); /* reads zeros, and needs nothing */
+	CHECK_EQ(page[0] | page[4095], 0);
+	CHECK_EQ(pwrite(fd, "x", 1, P + 7), 1);
+	CHECK_EQ(p[2 * P], 0);
+	CHECK_OK(mincore(p, 4 * P, vector));
+	CHECK_EQ(vector[0], 0);
+	CHECK_EQ(vector[1], 1);
+	CHECK_EQ(vector[2], 1);
+	CHECK_EQ(p[P + 6] | p[P + 8] | p[2 * P - 1], 0);
+	CHECK_OK(ftruncate(fd, 3 * P + 5));
+	CHECK_OK(ftruncate(fd, 4 * P));
+	CHECK_OK(mincore(p, 4 * P, vector));
+	CHECK_EQ(vector[3], 0);
+	CHECK_EQ(p[3 * P] | p[4 * P - 1], 0);
+	CHECK_EQ(blocks(fd), 4 * 8);
+}
+
 TEST(linux_mincore_hole, "linux.mincore answers for what comes before a hole")
 {
 	u8 *p = hole(3), vector[3] = {9, 9, 9};
@@ -292,6 +352,11 @@ TEST(linux_file_order, "linux.files which error comes first")
 	CHECK_ERRNO(pread(fds[1], &fds, 5, 0), ESPIPE);
 	CHECK_ERRNO(fallocate(ro, 0, 0, 0), EINVAL);
 	CHECK_ERRNO(fallocate(ro, 0, 0, P), EBADF);
+	fd = CHECK_OK((int)syscall(SYS_memfd_create, "sealed", 2));
+	CHECK_OK(ftruncate(fd, 2 * P));
+	CHECK_OK(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW));
+	CHECK_ERRNO(fallocate(fd, FALLOC_FL_KEEP_SIZE, P, 2 * P), EPERM); /* beyond the end, although the end stays */
+	CHECK_OK(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 2 * P));
 	CHECK_ERRNO(fcntl(tmp, F_ADD_SEALS, F_SEAL_WRITE), EPERM);
 	CHECK_EQ(fcntl(tmp, F_GET_SEALS), F_SEAL_SEAL);
 }

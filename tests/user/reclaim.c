@@ -10,8 +10,6 @@
 #include "kernel/uapi/edu.h"
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -280,66 +278,30 @@ TEST(mlock_limit, "mlock.limit RLIMIT_MEMLOCK: EPERM, ENOMEM, EAGAIN as on Linux
 	in_child(limited, map_anon(16, RW));
 }
 
-static long locked_kb(void)
-{
-	FILE *f = fopen("/proc/self/status", "r");
-	char line[128];
-	long kb = -1;
-
-	CHECK(f);
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "VmLck: %ld kB", &kb) == 1)
-			break;
-	fclose(f);
-	return kb;
-}
-
 TEST(mlock_onfault, "mlock.onfault MLOCK_ONFAULT locks what is there and what comes; VmLck counts")
 {
 	u8 *p = map_anon(16, RW);
 
 	p[0] = 1;
 	CHECK_OK(syscall(SYS_mlock2, p, 16 * P, 1));
-	CHECK_EQ(locked_kb(), 64);
+	CHECK_EQ(status_kb("VmLck"), 64);
 	CHECK_EQ(resident(p), 1);
 	CHECK_EQ(resident(p + 5 * P), 0);
 	CHECK_ERRNO(syscall(SYS_mlock2, p, 16 * P, 2), EINVAL);
 	p[5 * P] = 1;
 	CHECK_OK(munlock(p + 4 * P, 4 * P));
-	CHECK_EQ(locked_kb(), 48);
+	CHECK_EQ(status_kb("VmLck"), 48);
 	CHECK_OK(mlock(p, 16 * P));
 	CHECK_EQ(resident(p + 9 * P), 1);
 	CHECK_OK(munmap(p, 8 * P));
-	CHECK_EQ(locked_kb(), 32);
+	CHECK_EQ(status_kb("VmLck"), 32);
 	CHECK_OK(munlockall());
-	CHECK_EQ(locked_kb(), 0);
+	CHECK_EQ(status_kb("VmLck"), 0);
 	CHECK_ERRNO(mlockall(MCL_CURRENT | 8), EINVAL);
 	CHECK_ERRNO(mlockall(MCL_ONFAULT), EINVAL);
 }
 
 /* -- /proc ---------------------------------------------------------------------------------------------------------------------------------- */
-
-/* A line of the vma at @p in /proc/self/smaps, in kB. */
-static long smaps_kb(const void *p, const char *name)
-{
-	FILE *f = fopen("/proc/self/smaps", "r");
-	char line[512], want[32];
-	long kb = -1, v;
-	bool here = false;
-
-	CHECK(f);
-	snprintf(want, sizeof(want), "%s: %%ld kB", name);
-	while (fgets(line, sizeof(line), f)) {
-		ulong start, end;
-
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			here = start <= (uintptr_t)p && (uintptr_t)p < end;
-		else if (here && sscanf(line, want, &v) == 1)
-			kb = v;
-	}
-	fclose(f);
-	return kb;
-}
 
 TEST(proc_smaps, "proc.smaps and pagemap tell what is where")
 {
@@ -351,12 +313,12 @@ TEST(proc_smaps, "proc.smaps and pagemap tell what is where")
 		p[i * P] = 1;
 	CHECK_OK(mlock(p, P));
 	CHECK_OK(munlock(p, P));
-	CHECK_EQ(smaps_kb(p, "Size"), 64);
-	CHECK_EQ(smaps_kb(p, "Rss"), 24);
-	CHECK_EQ(smaps_kb(p, "Pss"), 24);
-	CHECK_EQ(smaps_kb(p, "Private_Dirty"), 24);
-	CHECK_EQ(smaps_kb(p, "Anonymous"), 24);
-	CHECK_EQ(smaps_kb(p, "Swap"), 0);
+	CHECK_EQ(smaps_kb(p, P, "Size"), 64);
+	CHECK_EQ(smaps_kb(p, P, "Rss"), 24);
+	CHECK_EQ(smaps_kb(p, P, "Pss"), 24);
+	CHECK_EQ(smaps_kb(p, P, "Private_Dirty"), 24);
+	CHECK_EQ(smaps_kb(p, P, "Anonymous"), 24);
+	CHECK_EQ(smaps_kb(p, P, "Swap"), 0);
 	CHECK_EQ(pread(fd, word, sizeof(word), (off_t)((uintptr_t)p / P * 8)), (long)sizeof(word));
 	for (size_t i = 0; i < 16; i++)
 		CHECK_EQ(word[i] >> 63, i < 6);
@@ -365,6 +327,6 @@ TEST(proc_smaps, "proc.smaps and pagemap tell what is where")
 	CHECK_ERRNO(pread(fd, word, 7, 0), EINVAL);
 	CHECK_ERRNO(pread(fd, word, 8, 4), EINVAL);
 	CHECK(hole[0] == 0); /* the page of zeros: mapped, and not counted */
-	CHECK_EQ(smaps_kb(p, "Rss"), 24);
+	CHECK_EQ(smaps_kb(p, P, "Rss"), 24);
 	close(fd);
 }

@@ -4,29 +4,6 @@
 #define _GNU_SOURCE
 #include "spans.h"
 
-#include <stdio.h>
-
-long smaps_kb(const volatile void *p, size_t size, const char *name)
-{
-	ulong start = (ulong)p, end = start + size, from = 0, to = 0, a, b;
-	FILE *f = fopen("/proc/self/smaps", "r");
-	char line[256], format[40];
-	long kb, sum = 0;
-
-	CHECK(f);
-	snprintf(format, sizeof(format), "%s: %%ld kB", name);
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx ", &a, &b) == 2) {
-			from = a;
-			to = b;
-		} else if (from < end && to > start && sscanf(line, format, &kb) == 1) {
-			sum += kb;
-		}
-	}
-	fclose(f);
-	return sum;
-}
-
 long huge_kb(const volatile void *p, size_t size)
 {
 	return smaps_kb(p, size, "AnonHugePages");

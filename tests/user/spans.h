@@ -10,8 +10,7 @@
 #define MADV_COLLAPSE 25
 #endif
 
-/* The sum of a line's values over the ranges of smaps that overlap [p, p + size), in kB; of AnonHugePages. */
-long smaps_kb(const volatile void *p, size_t size, const char *name);
+/* AnonHugePages of the ranges that overlap [p, p + size), in kB. */
 long huge_kb(const volatile void *p, size_t size);
 
 /* How much one huge page is: asked of the kernel by making one.  SKIPs if there are none. */

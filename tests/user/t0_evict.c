@@ -8,7 +8,6 @@
 #include "kernel/uapi/remap.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #define M 64
@@ -120,27 +119,11 @@ TEST(T0_09p, "T0-09p exec, and the page goes out in between")
 	CHECK_NOFAULT(try_read(p));
 }
 
-/* What /proc/self/status says is locked, in KiB; 0 if it says nothing. */
-static long locked_kb(void)
-{
-	char text[4096], *at;
-	int fd = CHECK_OK(open("/proc/self/status", O_RDONLY));
-	ssize_t n = CHECK_OK(read(fd, text, sizeof(text) - 1));
-	long kb = 0;
-
-	close(fd);
-	text[n] = 0;
-	at = strstr(text, "VmLck:");
-	if (at)
-		sscanf(at, "VmLck: %ld", &kb);
-	return kb;
-}
-
 TEST(T0_24, "T0-24 mlock: what a remap brings into a locked window is there, and stays")
 {
 	int fd = code_file("locked");
 	u8 *w;
-	long before = locked_kb(), mlocked = meminfo_kb("Mlocked");
+	long before = status_kb("VmLck"), mlocked = meminfo_kb("Mlocked");
 
 	PTERON_ONLY();
 	CHECK_EQ(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
@@ -161,7 +144,7 @@ TEST(T0_24, "T0-24 mlock: what a remap brings into a locked window is there, and
 	for (size_t i = 0; i < M / 2; i++)
 		CHECK_EQ(((u64 *)(w + i * P))[1], M - 1 - i);
 	CHECK_OK(munmap(w, M / 2 * P));
-	CHECK_EQ(locked_kb(), before);
+	CHECK_EQ(status_kb("VmLck"), before);
 	CHECK_EQ(meminfo_kb("Mlocked"), mlocked);
 }
 

@@ -64,6 +64,16 @@ static u8 *lowest_page(void)
 }
 
 /*
+ * Does once, with @point armed, what this thread will do while a CPU is held there with its interrupts off: the first store to a
+ * page that the process shares with its parent makes the kernel wait for that CPU's flush, and then it waits for this thread.
+ */
+static void rehearse(int mm, const char *point, const volatile void *p)
+{
+	CHECK_EQ(mm_look(mm, point).paused, 0);
+	(void)mm_entry_at(mm, p, MM_ENTRY_LOCKLESS);
+}
+
+/*
  * The pinner has seen the entry and counted nothing yet, its interrupts are off; fork write-protects the entry and waits for the
  * pinner's CPU to flush.  A pin that does not look again now holds a page that parent and child share.
  */
@@ -79,6 +89,7 @@ static void held_against_fork(u64 flags)
 	puppet_start(&pinner, 1);
 	puppet_start(&forker, 2);
 	mm_arm(mm, "pin-fast-seen", pinner.tid);
+	rehearse(mm, "pin-fast-seen", x.p);
 	puppet_tell(&pinner, pin_it, &x);
 	mm_await(mm, "pin-fast-seen");
 	puppet_tell(&forker, fork_it, &child);

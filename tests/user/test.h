@@ -150,6 +150,9 @@ bool vma_at(const volatile void *p, char perms[5], u64 *offset, ulong *start, ul
 int resident(const volatile void *p); /* mincore of one page: 0, 1, or -errno */
 long vmstat(const char *name);        /* /proc/vmstat line, or -1 */
 long meminfo_kb(const char *name);    /* /proc/meminfo line, or -1 */
+long status_kb(const char *name);     /* /proc/self/status line, or -1 */
+/* A line of /proc/self/smaps, summed over the ranges that overlap [p, p + size), or -1. */
+long smaps_kb(const volatile void *p, size_t size, const char *name);
 
 /* A fresh directory of this test (removed and recreated), on tmpfs or on a disk file system; SKIPs if none. */
 const char *tmp_dir(void);

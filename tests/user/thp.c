@@ -11,8 +11,6 @@
 #include "kernel/uapi/edu.h"
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 /* -- faults -------------------------------------------------------------------------------------------------------------- */

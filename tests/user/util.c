@@ -183,6 +183,31 @@ long meminfo_kb(const char *name)
 	return proc_value("/proc/meminfo", name);
 }
 
+long status_kb(const char *name)
+{
+	return proc_value("/proc/self/status", name);
+}
+
+long smaps_kb(const volatile void *p, size_t size, const char *name)
+{
+	ulong lo = (ulong)p, hi = lo + size, start, end;
+	char *s = slurp("/proc/self/smaps"), *next;
+	size_t n = strlen(name);
+	bool here = false;
+	long sum = -1;
+
+	CHECK(s != NULL);
+	for (; *s; s = next) {
+		next = strchrnul(s, '\n');
+		next += *next != 0;
+		if (sscanf(s, "%lx-%lx ", &start, &end) == 2)
+			here = start < hi && end > lo;
+		else if (here && !strncmp(s, name, n) && s[n] == ':')
+			sum = (sum < 0 ? 0 : sum) + atol(s + n + 1);
+	}
+	return sum;
+}
+
 /* -- children ------------------------------------------------------------------------------------------------- */
 
 static int reap(pid_t pid)
