@@ -247,6 +247,52 @@ TEST(t1_migrate,
 	CHECK_OK(close(d.fd));
 }
 
+struct tug {
+	int mm, dma;
+	u8 *p;
+	u64 end, rounds, moved, refused;
+	bool stop;
+};
+
+static void pin_or_migrate(unsigned me, void *arg)
+{
+	struct tug *t = arg;
+
+	if (me) {
+		for (; race_on(t->end, t->rounds); t->rounds++) {
+			u64 id = dma_pin(t->dma, t->p, P, t->rounds % 2 ? EDU_PIN_WRITE : 0), pfn;
+
+			pfn = dma_stat_pin(t->dma, id, 0).pfn;
+			for (unsigned i = 0; i < 3; i++)
+				CHECK_EQ(mm_entry_at(t->mm, t->p, 0).pfn, pfn); /* while it is pinned it stays */
+			dma_unpin(t->dma, id, t->rounds % 2);
+		}
+		STORE(t->stop, true);
+		return;
+	}
+	while (!LOAD(t->stop)) {
+		int err = migrate(t->mm, t->p);
+
+		CHECK(!err || err == EBUSY || err == EAGAIN);
+		t->moved += !err;
+		t->refused += err != 0;
+	}
+}
+
+TEST(t1_tug, "T1-08 storm: pins, with and without locks, of a page that goes from frame to frame: what is pinned stays")
+{
+	struct tug t = {.mm = mm_need(), .dma = dma_open(), .p = map_anon(1, RW)};
+
+	PTERON_ONLY();
+	set_tag(t.p, 0, 7);
+	t.end = race_end(500);
+	crew_run(2, pin_or_migrate, &t);
+	test_note("%llu pins, %llu migrations, %llu refused", (unsigned long long)t.rounds, (unsigned long long)t.moved,
+	          (unsigned long long)t.refused);
+	CHECK_EQ(tag(t.p, 0), 7);
+	CHECK_OK(close(t.dma));
+}
+
 /* -- T2-17: what meets a migration entry -------------------------------------------------------------------------------- */
 
 /* A migration of the page at @p is held while its entries are migration entries. */
@@ -408,6 +454,56 @@ static void meet_lazy(struct held *h, u8 *p)
 	CHECK_EQ(resident(p), 1);
 	let_go(h);
 	CHECK_EQ(tag(p, 0), 5);
+}
+
+struct pinner {
+	int dma;
+	u8 *p;
+	u64 id;
+};
+
+static void do_pin(void *arg)
+{
+	struct pinner *p = arg;
+
+	p->id = dma_pin(p->dma, p->p, P, EDU_PIN_WRITE);
+}
+
+TEST(t1_order_migrate,
+     "T1-08 both orders: a pin is counted, then the page shall move; it moves, then it shall be pinned")
+{
+	struct pinner pin = {.dma = dma_open(), .p = map_anon(1, RW)};
+	struct puppet pinner = {0};
+	struct held h = {.mm = -1};
+
+	PTERON_ONLY();
+	puppet_need(2);
+	held_begin(&h);
+	puppet_start(&pinner, 2);
+	h.m = (struct migrating){.mm = h.mm, .at = pin.p, .err = -1};
+	mm_arm(h.mm, "pin-counted", pinner.tid); /* nothing is there yet: it goes the way with locks */
+	puppet_tell(&pinner, do_pin, &pin);
+	mm_await(h.mm, "pin-counted");
+	puppet_tell(&h.puppet, migrate_do, &h.m);
+	CHECK(!puppet_within(&h.puppet, 30));
+	mm_release(h.mm, "pin-counted");
+	CHECK_NOFAULT(puppet_wait(&pinner));
+	CHECK_NOFAULT(puppet_wait(&h.puppet));
+	mm_disarm(h.mm, "pin-counted");
+	CHECK_EQ(h.m.err, EBUSY);
+	CHECK_EQ(mm_entry_at(h.mm, pin.p, 0).pfn, dma_stat_pin(pin.dma, pin.id, 0).pfn);
+	dma_unpin(pin.dma, pin.id, false);
+	hold(&h, pin.p);
+	puppet_tell(&pinner, do_pin, &pin);
+	CHECK(!puppet_within(&pinner, 30));
+	let_go(&h);
+	CHECK_NOFAULT(puppet_wait(&pinner));
+	CHECK_EQ(h.m.err, 0);
+	CHECK_EQ(mm_entry_at(h.mm, pin.p, 0).pfn, dma_stat_pin(pin.dma, pin.id, 0).pfn);
+	dma_unpin(pin.dma, pin.id, false);
+	CHECK_OK(close(pin.dma));
+	puppet_stop(&pinner);
+	puppet_stop(&h.puppet);
 }
 
 TEST(migrate_meets, "MIGRATE-08 munmap, DONTNEED, mprotect, mremap, fork, MADV_FREE of a page that is being moved")
