@@ -28,7 +28,7 @@ MUTATIONS = {**dict.fromkeys((1, 2, 4, 5, 15, 16, 17, 18, 21), host.FORMATS), 14
 OTHERS = {3: "T3-03s", 6: "T2-18", 7: "T2-04", 8: "T2-15", 9: "T2-20", 10: "test_notifier, T3-04a", 11: "T1-16s", 12: "T1-17",
           13: "T1-06s", 19: "RECLAIM-02", 22: "test_notifier, T3-08a", 131: "test_mirror, T3-19", 132: "T3-02", 160: "T2-24", 161: "test_debt",
           162: "test_debt", 181: "test_migrate, T1-08", 182: "test_migrate, MIGRATE-04", 183: "test_migrate, T2-17",
-          184: "test_merge, T1-08"}
+          184: "test_merge, T1-08", 191: "SWAP-37"}
 MUTATION_SECONDS = 60
 
 
