@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 """make host: kernel sources in an ordinary process, with sanitizers; must-not-compile tests; codegen.
 
-A test is a C program tests/{unit,model,fuzz}/test_*.c; a line of its opening comment says what it is:
+A test is a C program tests/unit/test_*.c; a line of its opening comment says what it is:
 
   links: kernel/lib/x.c kernel/lib/y.c      it, and these sources, on the bare process
   machine: all                              on the simulated machine (docs/host.md), once for every format;
   machine: amd64 tiny2                      or for these
   tsan: amd64                               also with real threads under the thread sanitizer, in LONG=1
   args: A=1 / long-args: A=100              arguments; the second in LONG=1
-  needs: tests/model/codec.c                further sources beside the machine
   with: files                               the machine has the block layer and file systems too
   without: sanitizers                       (with links:) the source under test is one
 
 A script tests/*/run*.py prints KTAP itself.
+
+All tests of one machine are linked into one program (tests/unit/main.c), unless TESTS= chooses: then each is one.
 
 usage: host.py [TESTS=GLOB] [FORMATS='amd64 pae'] [LONG=1] [COVERAGE=1] [SEED=n] [TSAN=1]      (also as environment)
        host.py build FORMAT TEST.c [asan|tsan|coverage]     build one machine test, print where it is
@@ -34,7 +35,8 @@ OUT = f"{TOP}/build/host"
 FORMATS = ["amd64", "pae", "i386", "scrambled", "tiny2", "tiny4"]
 # (-fno-var-tracking: a quarter of the compiler's time, for what only a debugger with optimised code could show)
 WARN = ["-std=gnu11", "-g", "-fno-var-tracking", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-iquote", "."]
-ASAN = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+# (-fno-sanitize: the address sanitizer sees these accesses itself; the kernel is compiled with -fwrapv.  A quarter of the time)
+ASAN = ["-fsanitize=address,undefined", "-fno-sanitize=object-size,null,pointer-overflow", "-fno-sanitize-recover=all"]
 
 # Tests on the bare process.
 UNIT = [*WARN, "-O1", "-I", "arch/include", "-I", "tests/unit/include", "-pthread", "-DDEBUG=1", "-DKASAN=0"]
@@ -155,14 +157,22 @@ def machine_objects(fmt, variant, files=False):
         yield source, f"{base}/{fmt}/{source[:-2]}.o", flags_of(source, fmt, variant)
 
 
+def only_one(fmt, variant):
+    """A lock for those who link for this machine."""
+    with locks_lock:
+        return locks.setdefault((fmt, variant), threading.RLock())
+
+
+def older(target, objects):
+    return not os.path.exists(target) or os.path.islink(target) or os.stat(target).st_mtime_ns < max(os.stat(o).st_mtime_ns for o in objects)
+
+
 def machine(fmt, variant="asan", map_=map, files=False):
     """The machine of one format as one relocatable object; its path."""
-    with locks_lock:
-        lock = locks.setdefault((fmt, variant), threading.Lock())
-    with lock:
+    with only_one(fmt, variant):
         objects = list(map_(lambda o: compile_object(*o), list(machine_objects(fmt, variant, files))))
         target = f"{OUT}/{variant}/{fmt}/machine{'-files' if files else ''}.o"
-        if not os.path.exists(target) or os.stat(target).st_mtime_ns < max(os.stat(o).st_mtime_ns for o in objects):
+        if older(target, objects):
             with replaced(target) as new:
                 run(["ld", "-r", "-o", new, *objects])
                 run(["objcopy", *[f"--localize-symbol={s}" for s in LOCAL], new])
@@ -173,20 +183,48 @@ def header(source):
     """The key: value lines of a test's opening comment."""
     with open(os.path.join(TOP, source), encoding="utf-8") as f:
         comment = f.read().split("*/")[0]
-    return {m[1]: m[2].split() for m in re.finditer(r"^ \*\s+(links|machine|tsan|args|long-args|needs|with|without):\s*(.*)$", comment, re.M)}
+    return {m[1]: m[2].split() for m in re.finditer(r"^ \*\s+(links|machine|tsan|args|long-args|with|without):\s*(.*)$", comment, re.M)}
 
 
-def test_binary(source, fmt, variant="asan", map_=map):
-    """A machine test for one format; its path."""
+def stem(source):
+    return os.path.basename(source)[:-2]
+
+
+def test_object(source, fmt, variant):
+    """(source, object, flags): its main() has another name, so that one program may have many."""
+    return source, f"{OUT}/{variant}/{fmt}/{source[:-2]}.o", [*flags_of(source, fmt, variant), f"-Dmain={stem(source)}_main"]
+
+
+def program(name, tests, fmt, variant, map_=map):
+    """These machine tests as one program, which is the one whose name it is called by; its path."""
     base = f"{OUT}/{variant}/{fmt}"
-    sources = [source, *header(source).get("needs", [])]
-    objects = [compile_object(s, f"{base}/{s[:-2]}.o", flags_of(s, fmt, variant)) for s in sources]
-    objects.append(machine(fmt, variant, map_, header(source).get("with") == ["files"]))
-    binary = f"{base}/{os.path.basename(source)[:-2]}"
-    if not os.path.exists(binary) or os.stat(binary).st_mtime_ns < max(os.stat(o).st_mtime_ns for o in objects):
+    names = f"-DTESTS(X)={' '.join(f'X({stem(t)})' for t in tests)}"
+    objects = [compile_object(*test_object(t, fmt, variant)) for t in tests]
+    objects.append(compile_object("tests/unit/main.c", f"{base}/tests/main/{name}.o", [*flags_of("tests/unit/main.c", fmt, variant), names]))
+    objects.append(machine(fmt, variant, map_, any(header(t).get("with") == ["files"] for t in tests)))
+    if older(binary := f"{base}/{name}", objects):
         with replaced(binary) as new:
             run([*linker(variant), *objects, "-o", new])
     return binary
+
+
+def compiles(source, fmt, variant):
+    try:
+        return compile_object(*test_object(source, fmt, variant))
+    except BuildError:
+        return None
+
+
+def test_binary(source, fmt, variant="asan", map_=map, tests=None):
+    """A machine test for one format; its path.  @tests: those it shares its program with, as far as they can be compiled."""
+    if not tests:
+        return program(stem(source), [source], fmt, variant, map_)
+    compile_object(*test_object(source, fmt, variant))
+    with only_one(fmt, variant):
+        shared = program("unit", [t for t in tests if compiles(t, fmt, variant)], fmt, variant)
+    with replaced(f"{os.path.dirname(shared)}/{stem(source)}") as new:
+        os.symlink(os.path.basename(shared), new)
+    return f"{os.path.dirname(shared)}/{stem(source)}"
 
 
 # -- running --------------------------------------------------------------------------------------------------------------------
@@ -212,7 +250,7 @@ def unbuilt(name, error):
 
 def unit(source):
     """Build and run a test on the bare process."""
-    name = os.path.basename(source)[:-2]
+    name = stem(source)
     head = header(source)
     sources = [source, *head.get("links", [])]
     try:
@@ -228,14 +266,14 @@ def unit(source):
 
 
 def machine_test(source, fmt, variant):
-    name = f"{os.path.basename(source)[:-2]}.{fmt}" + ("" if variant == "asan" else f".{variant}")
+    name = f"{stem(source)}.{fmt}" + ("" if variant == "asan" else f".{variant}")
     head = header(source)
     args = head.get("long-args", head.get("args", [])) if option("LONG") else head.get("args", [])
     env = {"SEED": option("SEED")} if option("SEED") else {}
     if variant == "tsan":
         env["THREADS"] = "1"
     try:
-        binary = test_binary(source, fmt, variant)
+        binary = test_binary(source, fmt, variant, tests=together.get((fmt, variant)))
     except BuildError as error:
         return unbuilt(name, error)
     return script([binary, *args], name, env)
@@ -251,14 +289,14 @@ def main_variant():
 
 
 def jobs():
-    """(name, function) of everything there is to run; the machine's parts last."""
-    for path in expand(["tests/unit/run*.py", "tests/must-not-compile/run.py", "tests/codegen/run*.py", "tests/protocol/run*.py",
-                        "tests/model/run*.py", "tests/fuzz/run*.py"]):
+    """(name, function) of everything there is to run; what takes longest first."""
+    for path in expand(["tests/model/run*.py", "tests/protocol/run*.py", "tests/unit/run*.py", "tests/must-not-compile/run.py",
+                        "tests/codegen/run*.py", "tests/fuzz/run*.py"]):
         name = path.removeprefix("tests/").removesuffix(".py").removesuffix("/run")
         yield name, functools.partial(script, [sys.executable, f"{TOP}/{path}"], name)
-    for source in expand(["tests/unit/test_*.c", "tests/model/test_*.c", "tests/fuzz/test_*.c"]):
+    for source in expand(["tests/unit/test_*.c"]):
         head = header(source)
-        name = os.path.basename(source)[:-2]
+        name = stem(source)
         if "machine" in head:
             for fmt in formats_of(head["machine"]):
                 yield f"{name}.{fmt}", functools.partial(machine_test, source, fmt, main_variant())
@@ -269,17 +307,34 @@ def jobs():
                 yield f"{name}.{fmt}.tsan", functools.partial(machine_test, source, fmt, "tsan")
 
 
-def build_machines(chosen):
-    """Every machine that the jobs need, object by object in parallel; errors come out again in the tests."""
-    needed = sorted({(m[1], "tsan" if m[2] else "asan") for m in (re.match(r"test_\w+\.(\w+)(\.tsan)?$", n) for n in chosen) if m})
-    objects = {o[1]: o for f, v in needed for o in machine_objects(f, main_variant() if v == "asan" else v)}
+together = {}  # (format, variant): the tests that have one program
 
+
+def needed_objects(chosen):
+    """(source, object, flags) of all that the jobs need, but for what is linked for one job alone."""
+    machines = {}  # (format, variant): tests
+    for job in chosen.values():
+        if job.func is machine_test:
+            machines.setdefault(job.args[1:], []).append(job.args[0])
+    if not option("TESTS"):
+        together.update(machines)
+    if "model" in chosen or "fuzz" in chosen:
+        for fmt in formats_of(["all"]):
+            machines.setdefault((fmt, main_variant()), [])
+            yield from ((s, f"{OUT}/{main_variant()}/{fmt}/{s[:-2]}.o", flags_of(s, fmt, main_variant())) for s in expand(["tests/model/*.c"]))
+    for machine_, tests in machines.items():
+        yield from machine_objects(*machine_)
+        yield from (test_object(t, *machine_) for t in tests)
+
+
+def build_all(chosen):
+    """Object by object in parallel; errors come out again in the tests."""
     def quietly(o):
         try:
             compile_object(*o)
         except BuildError:
             pass
-    list(pool.map(quietly, objects.values()))
+    list(pool.map(quietly, {o[1]: o for o in needed_objects(chosen)}.values()))
 
 
 def executed_lines():
@@ -329,7 +384,7 @@ def main():
     if option("COVERAGE"):
         for old in glob.glob(f"{OUT}/coverage/**/*.gcda", recursive=True):
             os.unlink(old)
-    build_machines(chosen)
+    build_all(chosen)
     failed = False
     for text in pool.map(lambda job: job(), chosen.values()):
         print(text, flush=True)

@@ -117,6 +117,32 @@ static long ioctl_reap(void *ctx, void *arg)
 	return debug_reap(c->mm, arg);
 }
 
+static long ioctl_migrate(void *ctx, void *arg)
+{
+	const struct call *c = ctx;
+
+	return debug_migrate(c->mm, arg);
+}
+
+static long ioctl_merge(void *ctx, void *arg)
+{
+	const struct call *c = ctx;
+
+	return debug_merge(c->mm, arg);
+}
+
+static long ioctl_compact(void *ctx, void *arg)
+{
+	return debug_compact(arg);
+}
+
+static long ioctl_split(void *ctx, void *arg)
+{
+	const struct call *c = ctx;
+
+	return debug_split(c->mm, arg);
+}
+
 static const void *mutation_owner; /* the last file that switched one on; a test's affair, so no lock */
 
 static long ioctl_mutate(void *ctx, void *arg)
@@ -155,6 +181,10 @@ static const struct ioctl_request requests[] = {
 	{MM_IOC_MUTATE, ioctl_mutate},
 	{MM_IOC_PLANT, ioctl_plant},
 	{MM_IOC_REAP, ioctl_reap},
+	{MM_IOC_MIGRATE, ioctl_migrate},
+	{MM_IOC_MERGE, ioctl_merge},
+	{MM_IOC_COMPACT, ioctl_compact},
+	{MM_IOC_SPLIT, ioctl_split},
 };
 
 static long dev_mm_ioctl(struct file *f, unsigned cmd, unsigned long user)

@@ -50,6 +50,7 @@
 #include "mm/object/background.h"
 #include "mm/service/mirror.h"
 #include "mm/service/pin.h"
+#include "mm/service/migrate.h"
 #include "mm/service/reclaim.h"
 #include "mm/space/mm.h"
 
@@ -201,6 +202,7 @@ static void boot_thread(void *arg)
 	thread_create_kernel("flusher", flusher_thread, NULL);
 	thread_create_kernel("kswapd", kswapd_thread, NULL);
 	reclaim_init();
+	compact_init();
 	if (!option_value("init", init, sizeof(init)))
 		snprintf(init, sizeof(init), "/sbin/init");
 	err = process_start_init(init, (char *const[]){init, NULL}, envp);

@@ -219,7 +219,8 @@ void signal_deliver(struct trap_frame *tf)
 
 	ASSERT(irqs_enabled());
 	thread_work_clear(t, SIGNAL_WORK_RESUME);
-	while ((signo = next_handled(p, &sa, &info))) {
+	signo = next_handled(p, &sa, &info);
+	if (signo) { /* are there more? Then there is work left, and this is called again */
 		restart_for_handler(tf, ts, sa.flags);
 		if (call_handler(tf, signo, &sa, &info) < 0)
 			frame_failed(p, signo);

@@ -322,7 +322,7 @@ void thread_wake_signal(struct thread *t, bool fatal)
 	struct run_queue *rq;
 	unsigned long flags;
 
-	if (thread_wake_states(t, states))
+	if (thread_wake_states(t, states) || t == current_thread())
 		return;
 	/* In ring 3 on another CPU it would not notice before its next tick. */
 	rq = sched_lock_queue(t, &flags);

@@ -54,6 +54,9 @@ struct mm_audit {
  *   pin-fast-counted     it is counted, the entry not yet looked at again (interrupts are off)
  *   young-seen           an accessed bit was seen set and is about to be cleared
  *   access-held          a page of another address space is about to be copied from or to
+ *   migrate-taken        a page's entries are migration entries, its references not yet looked at
+ *   migrate-copied       its content is copied, the new page's entries are not set yet
+ *   merge-taken          the entries of two pages that may be merged are empty
  *   reclaim-verdict      reclaim has unmapped a file's page and is about to judge its references
  *   entry-half-set       one of the two words of a page's entry is stored (i386 with PAE)
  *   entry-half-read      a reader without lock has one of the two words of an entry (i386 with PAE)
@@ -175,6 +178,16 @@ struct mm_range {
 	uint64_t count; /* out: CLEAR_YOUNG: that were young; CLEAN: that were dirty or writable */
 };
 
+/* MM_IOC_MIGRATE: move the page at addr to another frame.  ENOENT: none is mapped; EINVAL: the page of zeros; EBUSY: pinned or
+ *   merged; EAGAIN: in use, several times; ENOMEM.
+ * MM_IOC_MERGE: let other show the page of addr if both have the same content.  ENOENT, EINVAL: no page, or not of anonymous
+ *   memory; EDOM: they differ; EBUSY: pinned, or shared otherwise; EAGAIN: in use.
+ * MM_IOC_COMPACT: move pages until a block of 1 << addr frames is free (0: as large as a huge page); ENOMEM: none could be made.
+ * MM_IOC_SPLIT: what maps addr becomes base entries. */
+struct mm_move {
+	uint64_t addr, other; /* in */
+};
+
 /* -- H.3 mutations -------------------------------------------------------------------------------------------------- */
 
 #define MM_MUTATION_MAX 199
@@ -219,5 +232,9 @@ struct mm_plant {
 #define MM_IOC_MUTATE MM_IOC(12, struct mm_mutate)
 #define MM_IOC_PLANT MM_IOC(13, struct mm_plant)
 #define MM_IOC_REAP MM_IOC(14, struct mm_range)
+#define MM_IOC_MIGRATE MM_IOC(15, struct mm_move)
+#define MM_IOC_MERGE MM_IOC(16, struct mm_move)
+#define MM_IOC_COMPACT MM_IOC(17, struct mm_move)
+#define MM_IOC_SPLIT MM_IOC(18, struct mm_move)
 
 #endif

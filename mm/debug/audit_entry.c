@@ -7,6 +7,7 @@
 #include "mm/debug/audit.h"
 #include "mm/object/pagecache.h"
 #include "mm/pgtable/huge.h"
+#include "mm/pgtable/pte_migration.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -56,6 +57,11 @@ static void check_anon(struct walk *w, vaddr_t va, pte_t pte, const struct page 
 {
 	if (!vma_private(w->vma))
 		entry_error(w, va, "anonymous page %lx in a shared vma", page_to_pfn(page));
+	if (page_test(page, PG_MERGED)) { /* no family leads to it */
+		if (pte_hw_write(pte) || page_test(page, PG_ANON_EXCLUSIVE))
+			entry_error(w, va, "merged page %lx is writable, or exclusive", page_to_pfn(page));
+		return;
+	}
 	if (!anon_range_has(&w->vma->anon, page->family))
 		entry_error(w, va, "anonymous page %lx is of a family that the vma does not belong to", page_to_pfn(page));
 	if (page->index != vma_pgoff(w->vma, va))
@@ -142,6 +148,20 @@ static void check_swap_entry(struct walk *w, vaddr_t va, pte_t pte)
 		entry_error(w, va, "exclusive swap entry, but %u refer to its slot", count);
 }
 
+/* While its page is being moved the entry is as good as one of the page, and counts as resident. */
+static void check_migrating(struct walk *w, vaddr_t va, pte_t pte)
+{
+	const struct page *page = pte_migrating(pte);
+
+	w->pages++;
+	check_grant(w, va, pte);
+	if (!pfn_valid(page_to_pfn(page)) || page->refs <= 0 || !page_test(page, PG_MIGRATING) ||
+	    !page_test(page, PG_LOCKED))
+		entry_error(w, va, "migration entry for frame %lx, which nobody moves", page_to_pfn(page));
+	else if (page_test(page, PG_ANON) && page->index != vma_pgoff(w->vma, va))
+		entry_error(w, va, "anonymous page %lx, being moved, has index %lx", page_to_pfn(page), page->index);
+}
+
 static void check_entry(struct walk *w, vaddr_t va, pte_t pte)
 {
 	w->a->out->entries++;
@@ -155,6 +175,8 @@ static void check_entry(struct walk *w, vaddr_t va, pte_t pte)
 		check_file_entry(w, va, pte);
 	else if (pte_is_swap(pte))
 		check_swap_entry(w, va, pte);
+	else if (pte_is_migration(pte))
+		check_migrating(w, va, pte);
 	if (w->vma && pte_uffd_wp(pte) && !(w->vma->flags & VM_UFFD_WP))
 		entry_error(w, va, "write-protected by userfaultfd (%s) in a vma that is not: flags %x",
 		            pte_kind_name(pte_decode(pte, 0).kind), w->vma->flags);

@@ -38,14 +38,14 @@ static void check_list(struct audit *a, const struct lru *lru, enum lru_list lis
 	const struct page *page;
 	unsigned long n = 0;
 
-	list_for_each_entry(page, &lru->lists[list], link) {
+	list_for_each_entry(page, &lru->lists[list].pages, link) {
 		check_page(a, page, lru, list);
 		if (!meet(a, page))
 			return;
 		n++;
 	}
-	if (n != lru->nr[list])
-		audit_error(a, "list %d by age counts %lu pages and has %lu", list, lru->nr[list], n);
+	if (n != lru->lists[list].nr)
+		audit_error(a, "list %d by age counts %lu pages and has %lu", list, lru->lists[list].nr, n);
 }
 
 static void check_lists(struct audit *a, struct lru *lru)

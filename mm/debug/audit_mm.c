@@ -4,6 +4,7 @@
  */
 #include "mm/debug/audit.h"
 #include "mm/pgtable/notifier.h"
+#include "mm/pgtable/pte_migration.h"
 #include "mm/space/vma.h"
 
 static void check_shape(struct audit *a, const struct vma *vma, vaddr_t floor)
@@ -97,8 +98,8 @@ static bool entry_has_pgoff(struct pgtable *pt, vaddr_t va, pgoff_t pgoff)
 	pte = hw_pte_get(slot.hw);
 	if (pte_is_file(pte))
 		same = pte_file_pgoff(pte) == pgoff;
-	else if (pte_has_page(pte) && !pte_special(pte) && pfn_valid(pte_pfn(pte)))
-		same = pfn_to_page(pte_pfn(pte))->index == pgoff;
+	else if (pte_page_if_any(pte) && pfn_valid(page_to_pfn(pte_page_if_any(pte))))
+		same = pte_page_if_any(pte)->index == pgoff;
 	pt_unlock(slot);
 	return same;
 }
@@ -112,7 +113,10 @@ static bool entry_is_copy(struct pgtable *pt, vaddr_t va)
 	if (!slot.hw)
 		return false;
 	pte = hw_pte_get(slot.hw);
-	copy = pte_has_page(pte) ? page_test(pfn_to_page(pte_pfn(pte)), PG_ANON) : !pte_is_none(pte) && !pte_is_file(pte);
+	if (pte_has_page(pte) || pte_is_migration(pte))
+		copy = pte_page_if_any(pte) && page_test(pte_page_if_any(pte), PG_ANON);
+	else
+		copy = !pte_is_none(pte) && !pte_is_file(pte);
 	pt_unlock(slot);
 	return copy;
 }

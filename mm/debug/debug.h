@@ -49,6 +49,12 @@ int debug_clear_young(struct mm *mm, struct mm_range *arg);
 int debug_clean(struct mm *mm, struct mm_range *arg);
 int debug_reap(struct mm *mm, struct mm_range *arg);
 
+/* -- moving pages (move.c). => sleep */
+int debug_migrate(struct mm *mm, struct mm_move *arg);
+int debug_merge(struct mm *mm, struct mm_move *arg);
+int debug_compact(struct mm_move *arg);
+int debug_split(struct mm *mm, struct mm_move *arg);
+
 /* -- planted faults (plant.c). => sleep */
 int plant_set(const void *owner, struct mm *mm, const struct mm_plant *arg);
 void plant_undo(const void *owner);

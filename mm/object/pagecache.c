@@ -264,6 +264,25 @@ bool pagecache_evict(struct page *page, bool trusted)
 	return evict;
 }
 
+bool pagecache_replace(struct page *page, struct page *new)
+{
+	struct vm_object *obj = page->object;
+	unsigned long flags = spin_lock_irqsave(&obj->pages_lock);
+	bool alone = page_unreferenced(page, 2);
+
+	ASSERT(page_test(page, PG_LOCKED) && page_test(new, PG_LOCKED));
+	if (alone) {
+		page_inherit(new, page);
+		page_get(new);
+		radix_replace(&obj->pages, page->index, new);
+		page->object = NULL;
+	}
+	spin_unlock_irqrestore(&obj->pages_lock, flags);
+	if (alone)
+		page_put(page);
+	return alone;
+}
+
 /* Let go of a page that is the file's own content and that nobody but the cache and the caller refers to. */
 static bool shed_page(struct vm_object *obj, struct page *page)
 {

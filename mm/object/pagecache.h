@@ -45,6 +45,10 @@ unsigned long pagecache_shed(struct vm_object *obj, pgoff_t first, pgoff_t last)
  * => page locked, of an object, mapped nowhere */
 bool pagecache_evict(struct page *page, bool trusted);
 
+/* @new takes the place of @page, if only cache and caller refer to that: with its marks, and the cache's reference.  False:
+ * nothing happened. => both locked, @page mapped nowhere; @new has all that is known of the page but the content */
+bool pagecache_replace(struct page *page, struct page *new);
+
 /* A new page at @index, locked, referenced, not uptodate: ERR_PTR(-EEXIST, -ENOMEM). Whoever ends its reading may
  * unlock it: the validator does not know this lock. => may sleep */
 struct page *pagecache_create_locked(struct vm_object *obj, pgoff_t index, enum gfp gfp);

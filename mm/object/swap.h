@@ -64,6 +64,10 @@ bool swap_try_free(struct page *page);
  * so that neither slot nor page stay behind. => page referenced; any context */
 void swap_drop_unused(struct page *page);
 
+/* @new takes the place of @page, if only cache and caller refer to that: as pagecache_replace(). => both locked, @page mapped
+ * nowhere */
+bool swap_replace(struct page *page, struct page *new);
+
 /* -- entries ----------------------------------------------------------------------------------------------------- */
 
 /* The slot of a page in the swap cache. => page locked */

@@ -142,6 +142,27 @@ void swap_drop_unused(struct page *page)
 	page_unlock(page);
 }
 
+bool swap_replace(struct page *page, struct page *new)
+{
+	struct swap_area *area = swap_area_of(swap_page_entry(page));
+	unsigned long flags = spin_lock_irqsave(&area->lock);
+	bool alone = page_unreferenced(page, 2);
+
+	ASSERT(page_test(page, PG_LOCKED) && page_test(new, PG_LOCKED) && !page_test(page, PG_WRITEBACK));
+	if (alone) {
+		page_inherit(new, page);
+		page_get(new);
+		page_set(new, PG_SWAPCACHE);
+		radix_replace(&area->cache, swap_slot_of(swap_page_entry(page)), new);
+		page_clear(page, PG_SWAPCACHE);
+		page->private = 0;
+	}
+	spin_unlock_irqrestore(&area->lock, flags);
+	if (alone)
+		page_put(page);
+	return alone;
+}
+
 /* -- entering it --------------------------------------------------------------------------------------------------------- */
 
 /* The next cached page of @area at or after *@slot, referenced. */

@@ -31,8 +31,7 @@ struct unmap {
 	enum unmap_result result;
 };
 
-/* False: the reverse map is locked. */
-static bool walk(struct page *page, enum rmap_intent intent, rmap_visit_t *visit, void *ctx)
+bool page_walk_entries(struct page *page, enum rmap_intent intent, rmap_visit_t *visit, void *ctx)
 {
 	if (page_test(page, PG_ANON))
 		return rmap_try_walk_anon(page, intent, visit, ctx);
@@ -142,7 +141,7 @@ enum unmap_result page_unmap(struct page *page, struct tlb_debt *debt)
 	struct unmap u = {.page = page, .debt = debt, .result = UNMAP_DONE};
 
 	ASSERT(page_test(page, PG_LOCKED));
-	if (!walk(page, RMAP_CHANGES, unmap_entry, &u))
+	if (!page_walk_entries(page, RMAP_CHANGES, unmap_entry, &u))
 		return UNMAP_MAPPED;
 	if (u.result == UNMAP_DONE && __atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST))
 		return UNMAP_MAPPED; /* an entry that mremap or fork was just moving or making */
@@ -182,7 +181,7 @@ unsigned page_referenced(struct page *page, bool *locked)
 	struct referenced r = {.young = 0};
 
 	ASSERT(page_test(page, PG_LOCKED));
-	if (__atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) && !walk(page, RMAP_LOOKS, count_young, &r))
+	if (__atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) && !page_walk_entries(page, RMAP_LOOKS, count_young, &r))
 		r.young = 1; /* nobody can tell: it stays */
 	*locked = r.locked;
 	return r.young;

@@ -34,6 +34,9 @@ enum unmap_result {
  */
 enum unmap_result page_unmap(struct page *page, struct tlb_debt *debt);
 
+/* Every entry that maps the page, of whatever kind it is. False, and none was visited: the reverse map is locked. => page locked */
+bool page_walk_entries(struct page *page, enum rmap_intent intent, rmap_visit_t *visit, void *ctx);
+
 /* How many entries map the page and were used since the last call: their accessed bits are cleared, without a flush.
  * Sets *@locked if an mlocked range maps it. 1 if the reverse map is locked. => page locked; sleeps for nothing */
 unsigned page_referenced(struct page *page, bool *locked);

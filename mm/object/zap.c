@@ -11,6 +11,7 @@
  *   swap, marker       the same, and the slot is counted down
  *   cached page        none; off position: node freed off position or own grants: file entry; else none, or a
  *                                                     note if it was write-protected by userfaultfd
+ *   migration entry    as the page's                  as the page's
  *   such a note        none                           stays in mappings of files
  *
  * A private copy that stands in for a page off position is not touched by a truncate of what lies at its linear position
@@ -22,6 +23,7 @@
 
 #include "kernel/lib/assert.h"
 #include "kernel/lib/mutation.h"
+#include "mm/object/migrate.h"
 #include "mm/object/pagecache.h"
 #include "mm/object/pin_witness.h"
 #include "mm/object/swap.h"
@@ -74,13 +76,8 @@ static bool keeps_copy(const struct zap *z, vaddr_t va)
 }
 
 /* What a cached page leaves behind. */
-static void zap_cached(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t old, struct page *page)
+static void leave_cached(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t old, struct page *page)
 {
-	if (pte_dirty(old))
-		pagecache_dirty_from_pte(page);
-	z->lost_writer |= pte_hw_write(old);
-	if (DEBUG && pte_hw_write(old))
-		pin_witness_zapped(page);
 	if (z->mode == ZAP_UNMAP)
 		forget_offset(z, va, page->index);
 	else if (z->keep_grants || (z->index && page->index != zap_linear_pgoff(z, va)))
@@ -88,6 +85,16 @@ static void zap_cached(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t old, 
 		                            : pte_leave_file(old, page->index));
 	else if (unlikely(pte_uffd_wp(old)))
 		hw_pte_set(hw, pte_mk_uffd_note(pte_grant(old)));
+}
+
+static void zap_cached(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t old, struct page *page)
+{
+	if (pte_dirty(old))
+		pagecache_dirty_from_pte(page);
+	z->lost_writer |= pte_hw_write(old);
+	if (DEBUG && pte_hw_write(old))
+		pin_witness_zapped(page);
+	leave_cached(z, hw, va, old, page);
 }
 
 static void zap_page(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
@@ -118,6 +125,22 @@ static void zap_page(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
 	mmu_gather_page(z->gather, va, page);
 }
 
+/* A page on its way to another frame: who moves it flushes its old translations, and told the page if an entry of a file's
+ * was dirty. */
+static void zap_migrating(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
+{
+	struct page *page = pte_migrating(pte);
+
+	if (page_test(page, PG_ANON) && keeps_copy(z, va))
+		return;
+	hw_pte_set(hw, pte_none());
+	if (!page_test(page, PG_ANON))
+		leave_cached(z, hw, va, pte, page);
+	else if (z->index)
+		zap_copy(z, hw, va, pte);
+	migration_entry_gone(z->gather->pt, pte);
+}
+
 /* A private page in a slot, or a note about a lost one. */
 static void zap_soft(struct zap *z, struct hw_pte *hw, vaddr_t va, pte_t pte)
 {
@@ -145,6 +168,8 @@ static int zap_extent(struct pt_extent *x, void *ctx)
 			zap_page(z, x->hw, x->va, pte);
 		else if (pte_is_file(pte))
 			zap_file_entry(z, x->hw, x->va, pte);
+		else if (pte_is_migration(pte))
+			zap_migrating(z, x->hw, x->va, pte);
 		else if (pte_is_swap(pte) || pte_is_marker(pte))
 			zap_soft(z, x->hw, x->va, pte);
 	}

@@ -55,6 +55,8 @@ int pt_walk_huge(struct pgtable *pt, vaddr_t start, vaddr_t end, pt_extent_fn *f
 /* Is there a huge entry at @va?  Then *h (all of it) with pt->lock held. */
 bool pt_lock_huge(struct pgtable *pt, vaddr_t va, struct pt_huge *h);
 void pt_unlock_huge(struct pt_huge *h);
+/* Was there, just now? */
+bool pt_is_huge(struct pgtable *pt, vaddr_t va);
 
 /* A leaf table for the deposit; NULL: no memory. => may sleep */
 struct page *pt_deposit_alloc(void);
@@ -76,9 +78,19 @@ pte_t pt_replace_huge(struct pt_huge *h, pte_t pte);
 void pt_split_huge(struct pgtable *pt, vaddr_t va);
 
 /*
- * Move the huge entry at @src, with its deposit, to @dst, perhaps of another tree: cleared, flushed, set.  False, and nothing
- * happened: there is none at @src, it is not @expected, or there is something at @dst.  The value that the clear returns is
- * what moves, so no accessed or dirty bit is lost; @adapt, if not NULL, makes of it what the destination gets.
+ * A huge entry's way to @dst of @to, the same tree or another, with its deposit:
+ *   pt_lock_huge_move(), look; pt_clear_huge(); flush; pt_set_huge(), there or, if it may not leave after all, where it was;
+ *   pt_unlock_huge_move().
+ * False: there is none at @src, and nothing is locked.
+ */
+bool pt_lock_huge_move(struct pgtable *from, vaddr_t src, struct pgtable *to, struct pt_huge *h);
+void pt_unlock_huge_move(struct pt_huge *h, struct pgtable *to);
+/* Is there nothing in the place of a huge entry at @va, not even a table? => pt->lock held */
+bool pt_vacant(struct pgtable *pt, vaddr_t va);
+/*
+ * All of that at once.  False, and nothing happened: there is none at @src, it is not @expected, or there is something at
+ * @dst.  The value that the clear returns is what moves, so no accessed or dirty bit is lost; @adapt, if not NULL, makes of
+ * it what the destination gets.
  * => the level-1 table of @dst exists; subscribers of @src know
  */
 bool pt_move_huge(struct pgtable *from, vaddr_t src, struct pgtable *to, vaddr_t dst, pte_t expected,
@@ -86,11 +98,13 @@ bool pt_move_huge(struct pgtable *from, vaddr_t src, struct pgtable *to, vaddr_t
 
 /*
  * Take the leaf table of @va out of the tree, with whatever it has: no CPU uses it or what it maps when this returns.
- * NULL: there is none.  It can be put back, or freed if it is empty, or serve as a deposit.
+ * NULL: there is none.  It can be put back, or where another range begins a table's span, or freed if it is empty, or serve
+ * as a deposit.
  * => mmap lock for writing, the lock of every reverse map that leads here held for writing; the caller tells subscribers
  */
 struct page *pt_take_table(struct pgtable *pt, vaddr_t va);
-void pt_put_table_back(struct pgtable *pt, vaddr_t va, struct page *table);
+/* Put it where there is no table. => the same locks; the level-1 table exists */
+void pt_put_table(struct pgtable *pt, vaddr_t va, struct page *table);
 /* The entry at @index of a table that is in no tree. */
 static inline struct hw_pte *pt_table_entry(struct page *table, unsigned index)
 {

@@ -18,7 +18,7 @@ static inline pte_t pte_set_uffd_wp(pte_t pte, bool on)
 	if (view.kind == PTE_KIND_FILE && !PTE_FILE_UFFD_WP)
 		return pte;
 	view.uffd_wp = on;
-	if (on && view.kind == PTE_KIND_PAGE)
+	if (on && (view.kind == PTE_KIND_PAGE || view.kind == PTE_KIND_MIGRATION))
 		view.write = false;
 	return pte_encode(&view, 0);
 }

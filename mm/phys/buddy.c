@@ -101,13 +101,29 @@ struct page *buddy_alloc(struct zone *zone, unsigned order, unsigned long keep)
 	return page;
 }
 
+/* Up to @n pages of one block: of the smallest there is, if it is not too large, else a part that is not. => zone->lock, n > 0 */
+static unsigned take_pages(struct zone *z, struct page **pages, unsigned long n)
+{
+	unsigned order = 0;
+	struct page *page;
+
+	while (order < PAGE_MAX_ORDER && list_empty(&z->free[order]) && 2UL << order <= n)
+		order++;
+	page = take_block(z, order);
+	if (!page)
+		return 0;
+	for (unsigned i = 0; i < 1u << order; i++)
+		pages[i] = page + i;
+	return 1u << order;
+}
+
 unsigned buddy_alloc_bulk(struct zone *zone, unsigned long keep, struct page **pages, unsigned n)
 {
 	unsigned long flags = spin_lock_irqsave(&zone->lock);
-	unsigned got = 0;
+	unsigned got = 0, more = 1;
 
-	while (got < n && zone->nr_free > keep && (pages[got] = take_block(zone, 0)))
-		got++;
+	for (; got < n && zone->nr_free > keep && more; got += more)
+		more = take_pages(zone, pages + got, min(zone->nr_free - keep, (unsigned long)(n - got)));
 	spin_unlock_irqrestore(&zone->lock, flags);
 	return got;
 }
@@ -121,16 +137,58 @@ void buddy_free(struct page *page, unsigned order)
 	spin_unlock_irqrestore(&zone->lock, flags);
 }
 
+/* The largest block, as an order, that the first of these pages form, in ascending order. => n > 0 */
+static unsigned order_of(struct page **pages, unsigned n)
+{
+	pfn_t pfn = page_to_pfn(pages[0]);
+	unsigned order = 0, i = 1;
+
+	for (; order < PAGE_MAX_ORDER && IS_ALIGNED(pfn, 2UL << order); order++) {
+		while (i < n && i < 2u << order && pages[i] == pages[0] + i)
+			i++;
+		if (i < 2u << order)
+			break;
+	}
+	return order;
+}
+
 void buddy_free_bulk(struct page **pages, unsigned n)
 {
 	for (unsigned i = 0; i < n;) {
 		struct zone *zone = page_zone(pages[i]);
 		unsigned long flags = spin_lock_irqsave(&zone->lock);
 
-		while (i < n && page_zone(pages[i]) == zone)
-			free_block(zone, pages[i++], 0);
+		while (i < n && page_zone(pages[i]) == zone) {
+			unsigned order = order_of(pages + i, n - i);
+
+			free_block(zone, pages[i], order);
+			i += 1u << order;
+		}
 		spin_unlock_irqrestore(&zone->lock, flags);
 	}
+}
+
+unsigned buddy_take_inside(struct page *first, unsigned order, unsigned long *taken)
+{
+	struct zone *zone = page_zone(first);
+	unsigned long flags = spin_lock_irqsave(&zone->lock), step;
+	unsigned n = 0;
+
+	for (unsigned long i = 0; i < 1UL << order; i += step) {
+		struct page *page = first + i;
+
+		step = 1;
+		if (page->flags != BIT(PG_BUDDY) || page->private > order)
+			continue;
+		step = 1UL << page->private;
+		block_unlink(page);
+		zone->nr_free -= step;
+		n += (unsigned)step;
+		for (unsigned long k = i; k < i + step; k++)
+			bitmap_set(taken, (unsigned)k);
+	}
+	spin_unlock_irqrestore(&zone->lock, flags);
+	return n;
 }
 
 /* As blocks as large as alignment, zone border and end allow. */

@@ -23,7 +23,7 @@ void lru_init(void)
 	{
 		spin_init(&lru->lock, LOCK_LRU);
 		for (unsigned i = 0; i < LRU_LISTS; i++)
-			list_init(&lru->lists[i]);
+			list_init(&lru->lists[i].pages);
 	}
 }
 
@@ -52,50 +52,65 @@ struct lru *lru_of(const struct page *page)
 
 /* -- one list: => lru->lock ---------------------------------------------------------------------------------------- */
 
-static inline __attribute__((always_inline)) void join(struct lru *lru, struct page *page, unsigned long flags,
-                                                       bool tail)
+/* (Inlined where @lru is a known place in lrus[], each of its fields would be addressed anew.) */
+static __attribute__((noinline)) void join(struct lru *lru, struct page *page, unsigned long flags, bool tail)
 {
-	enum lru_list list = lru_list_of(flags);
+	struct lru_queue *q = &lru->lists[lru_list_of(flags)];
 
 	if (tail)
-		list_add_tail(&page->link, &lru->lists[list]);
+		list_add_tail(&page->link, &q->pages);
 	else
-		list_add(&page->link, &lru->lists[list]);
-	lru->nr[list]++;
+		list_add(&page->link, &q->pages);
+	q->nr++;
 }
 
 static void leave(struct lru *lru, struct page *page, unsigned long flags)
 {
-	ASSERT(lru->nr[lru_list_of(flags)] > 0);
+	struct lru_queue *q = &lru->lists[lru_list_of(flags)];
+
+	ASSERT(q->nr > 0);
 	list_del(&page->link);
-	lru->nr[lru_list_of(flags)]--;
+	q->nr--;
 }
 
 /* -- joining, leaving for good ---------------------------------------------------------------------------------------- */
 
-static void add(struct page *page, bool tail)
+/* => the lock of @lru, which is @cpu's */
+static inline __attribute__((always_inline)) void add_to(struct lru *lru, unsigned long cpu, struct page *page,
+                                                         bool tail)
 {
-	unsigned long irq = irq_save(), cpu = this_cpu()->id;
-	struct lru *lru = &lrus[cpu][page_class(page)];
-
 	ASSERT(!page_test(page, PG_LRU));
 	if (unlikely(flags_of(page) & CPU_MASK)) /* it was on another one's before */
 		__atomic_fetch_and(&page->flags, ~CPU_MASK, __ATOMIC_RELAXED);
-	spin_lock(&lru->lock);
 	__atomic_fetch_or(&page->flags, BIT(PG_LRU) | cpu << CPU_SHIFT, __ATOMIC_SEQ_CST);
 	join(lru, page, flags_of(page), tail); /* from now on they change under our lock only */
+}
+
+static inline __attribute__((always_inline)) void add(struct page *first, unsigned n, bool tail)
+{
+	unsigned long irq = irq_save(), cpu = this_cpu()->id;
+	struct lru *lru = &lrus[cpu][page_class(first)];
+
+	spin_lock(&lru->lock);
+	for (unsigned i = 0; i < n; i++)
+		add_to(lru, cpu, first + i, tail);
 	spin_unlock(&lru->lock);
 	irq_restore(irq);
 }
 
 void lru_add(struct page *page)
 {
-	add(page, false);
+	add(page, 1, false);
+}
+
+void lru_add_block(struct page *first, unsigned n)
+{
+	add(first, n, false);
 }
 
 void lru_add_tail(struct page *page)
 {
-	add(page, true);
+	add(page, 1, true);
 }
 
 /* The list that @page is on, locked; NULL: on none. */
@@ -158,13 +173,15 @@ bool lru_isolate(struct page *page)
 {
 	unsigned long irq;
 	struct lru *lru = lock_list(page, &irq);
+	bool got;
 
 	if (!lru)
 		return false;
-	forget(lru, page, flags_of(page));
-	page_get(page);
+	got = page_try_get(page); /* if not, who frees it waits for our lock */
+	if (got)
+		forget(lru, page, flags_of(page));
 	spin_unlock_irqrestore(&lru->lock, irq);
-	return true;
+	return got;
 }
 
 unsigned lru_isolate_old(struct lru *lru, enum lru_list list, unsigned max, unsigned *scan, struct list *out)
@@ -172,11 +189,11 @@ unsigned lru_isolate_old(struct lru *lru, enum lru_list list, unsigned max, unsi
 	unsigned long irq = spin_lock_irqsave(&lru->lock);
 	unsigned got = 0, seen = 0;
 
-	for (; got < max && seen < *scan && !list_empty(&lru->lists[list]); seen++) {
-		struct page *page = list_last_entry(&lru->lists[list], struct page, link);
+	for (; got < max && seen < *scan && !list_empty(&lru->lists[list].pages); seen++) {
+		struct page *page = list_last_entry(&lru->lists[list].pages, struct page, link);
 
 		if (!page_try_get(page)) { /* whoever frees it waits for our lock */
-			list_move(&page->link, &lru->lists[list]);
+			list_move(&page->link, &lru->lists[list].pages);
 			continue;
 		}
 		forget(lru, page, flags_of(page));
@@ -227,7 +244,7 @@ void lru_rotate(struct page *page)
 		return;
 	flags = flags_of(page);
 	if (!lru_is_active(lru_list_of(flags)) && !(flags & BIT(PG_UNEVICTABLE))) {
-		list_move_tail(&page->link, &lru->lists[lru_list_of(flags)]);
+		list_move_tail(&page->link, &lru->lists[lru_list_of(flags)].pages);
 		vm_count(VM_PGROTATED, 1);
 	}
 	spin_unlock_irqrestore(&lru->lock, irq);
@@ -246,7 +263,7 @@ unsigned long lru_count_class(enum lru_list list, enum page_class class)
 	unsigned long n = 0;
 
 	for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++)
-		n += READ_ONCE(lrus[cpu][class].nr[list]);
+		n += READ_ONCE(lrus[cpu][class].lists[list].nr);
 	return n;
 }
 

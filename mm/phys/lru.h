@@ -32,10 +32,14 @@ enum lru_list {
 	LRU_LISTS,
 };
 
+struct lru_queue {
+	struct list pages; /* the young end first */
+	unsigned long nr;
+};
+
 struct lru {
 	spinlock_t lock;
-	struct list lists[LRU_LISTS]; /* the young end first */
-	unsigned long nr[LRU_LISTS];
+	struct lru_queue lists[LRU_LISTS];
 } __aligned(64);
 
 extern struct lru lrus[MAX_CPUS][CLASS_COUNT];
@@ -56,6 +60,8 @@ struct lru *lru_of(const struct page *page); /* whose list it is on, or was. For
 
 /* Put @page, which is on no list and cannot go away now, at the young end of a list of this CPU. => any context */
 void lru_add(struct page *page);
+/* The same for @n pages that follow each other, of one class. */
+void lru_add_block(struct page *first, unsigned n);
 /* The same at the old end: the next to be looked at. */
 void lru_add_tail(struct page *page);
 /* Its last reference is gone. => any context */
@@ -63,8 +69,8 @@ void lru_forget(struct page *page);
 /* The same for many, which may be on no list, with a list's lock taken once for all that follow each other on it. */
 void lru_forget_all(struct page **pages, unsigned n);
 
-/* Take @page off its list: true if the caller now owns its place, to give it back with lru_add(). False: it is on none.
- * => the caller holds a reference */
+/* Take @page off its list: true if the caller now owns its place and a reference more, to give them back with
+ * lru_putback(). False: it is on none, or just being freed. => any frame; nobody need hold it */
 bool lru_isolate(struct page *page);
 /* Take up to @max pages off the old end of a list, looking at @scan at most; each with a reference, in @out. Returns how
  * many; @scan becomes what was looked at. A page that is just being freed is left. */

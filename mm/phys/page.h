@@ -14,12 +14,14 @@
  *   index      page lock             page lock                offset in the object, or linear index of the address
  *   (both, of a mapped anonymous page: also written without it, under its family's lock: anon_page_move())
  *   link       owner of the page     owner of the page        buddy, slab, gather; list by age (its lock)
+ *   migrating  -                     atomic, under a PTL      PG_MIGRATING, so on no list: entries that say so
  */
 #ifndef MM_PHYS_PAGE_H
 #define MM_PHYS_PAGE_H
 
 #include <arch/phys.h>
 #include "kernel/lib/list.h"
+#include "kernel/lib/mutation.h"
 #include "kernel/lib/types.h"
 #include "kernel/sync/spinlock.h"
 
@@ -49,6 +51,8 @@ enum page_flag {
 	PG_STACKED,    /* with PG_BUDDY: free, in a CPU's own stock (page_alloc.c) */
 	PG_DMA_PINNED, /* debug: pinned since writeback last found it unpinned (pin_witness.h) */
 	PG_FROZEN,     /* only with mutation M131: secondary MMUs may not have it */
+	PG_MIGRATING,  /* its entries say that it is leaving for another frame (mm/object/migrate.h) */
+	PG_MERGED,     /* anonymous, shared by entries that no reverse map leads to (mm/service/merge.c) */
 	PG_FLAG_COUNT,
 };
 /* The top four bits of the flags: whose list it is on (lru.c). */
@@ -68,7 +72,10 @@ struct page {
 		/* PG_TABLE, no leaf: its entries that name a table; pt->lock, read also by who frees tables */
 		unsigned long nr_below;
 	};
-	struct list link;
+	union {
+		struct list link;
+		int migrating;
+	};
 	union {
 		/* buddy: order; slab: its own; cached: its file system's; PG_SWAPCACHE: the slot (both: page lock) */
 		unsigned long private;
@@ -184,6 +191,27 @@ static inline void page_put(struct page *page)
 		page_free_last(page);
 }
 
+/* Has nobody a reference but @known ones, and does no entry map it? => who could take one can not: its cache's lock is held */
+static inline bool page_unreferenced(const struct page *page, int known)
+{
+	if (MUTATION(181)) /* M181: nobody asks who refers to a page that is moved */
+		return true;
+	return __atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) == 0 &&
+	       __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == known;
+}
+
+/* @new, fresh and locked, gets everything that is known of @page but its content, its entries, and what only locks know. */
+static inline void page_inherit(struct page *new, const struct page *page)
+{
+	const unsigned long goes = BIT(PG_DIRTY) | BIT(PG_ERROR) | BIT(PG_REFERENCED) | BIT(PG_ANON) | BIT(PG_ACTIVE) |
+	                           BIT(PG_UNEVICTABLE) | BIT(PG_SWAPBACKED) | BIT(PG_DMA_PINNED) | BIT(PG_FROZEN);
+
+	__atomic_fetch_or(&new->flags, page->flags & goes, __ATOMIC_SEQ_CST);
+	new->object = page->object;
+	new->index = page->index;
+	new->private = page->private;
+}
+
 /* The same for @n pages; @pages is used up. */
 void page_put_all(struct page **pages, unsigned n);
 
@@ -216,6 +244,7 @@ enum gfp {
 	GFP_ZERO = 1 << 2,   /* zero-filled */
 	GFP_NOWARN = 1 << 3,
 	GFP_NORECLAIM = 1 << 4, /* only what is free: neither reclaim nor wait for it */
+	GFP_COMPACT = 1 << 5, /* a large block is worth moving pages for. => no page lock, no lock of a reverse map held */
 };
 #define GFP_USER (GFP_HIGH)
 #define PAGE_MAX_ORDER 10
@@ -238,6 +267,10 @@ extern unsigned long phys_table_pages; /* page-table pages; atomic, kept by mm/p
 extern void (*page_reclaim_wake)(void);
 /* Nothing is free for who allocates with @gfp: free about @nr pages. How many were freed; 0: give it up. => may sleep */
 extern unsigned long (*page_reclaim)(unsigned long nr, enum gfp gfp);
+
+/* What compaction does for it (mm/service/compact.c; NULL: nothing): a block of 1 << @order frames, as they are when they are
+ * free, of places that serve @gfp; NULL. => may sleep */
+extern struct page *(*page_compact)(unsigned order, enum gfp gfp);
 
 /* Frames that the kernel always reaches, and the others. Where there is one kind only, all are CLASS_LOW. */
 enum page_class { CLASS_LOW, CLASS_HIGH, CLASS_COUNT };

@@ -52,6 +52,7 @@ static bool warned;
 const struct page *page_first_high = (struct page *)~0UL;
 void (*page_reclaim_wake)(void);
 unsigned long (*page_reclaim)(unsigned long nr, enum gfp gfp);
+struct page *(*page_compact)(unsigned order, enum gfp gfp);
 unsigned long phys_table_pages;
 
 STATIC_ASSERT(GFP_HIGH == 2); /* see below */
@@ -252,9 +253,8 @@ static void drain_cpu(void *unused)
 	drain_stacks();
 }
 
-/* What each CPU keeps may be all that there is. => may sleep, interrupts on (boot code: only its own). It interrupts every CPU, so
- * with memory short for long it is for who gets nothing otherwise */
-static void drain_all(void)
+/* What each CPU keeps may be all that there is. */
+void page_drain_all(void)
 {
 	drain_cpu(NULL);
 	if (irqs_enabled())
@@ -278,7 +278,7 @@ static struct page *reclaim_and_alloc(unsigned order, enum gfp gfp)
 		if (!page_reclaim || !page_reclaim(max(32UL, 2UL << order), gfp))
 			break;
 		if (order)
-			drain_all(); /* that is where single pages went: to merge they must be in the zones */
+			page_drain_all(); /* that is where single pages went: to merge they must be in the zones */
 		else
 			drain_stacks();
 		page = alloc_once(order, gfp);
@@ -300,11 +300,13 @@ static __attribute__((noinline)) struct page *alloc_hard(unsigned order, enum gf
 	if (!page && patient && !order)
 		page = reclaim_and_alloc(order, gfp);
 	if (!page && !(gfp & GFP_ATOMIC)) {
-		drain_all();
+		page_drain_all();
 		page = alloc_once(order, gfp);
 	}
 	if (!page && patient && order)
 		page = reclaim_and_alloc(order, gfp);
+	if (!page && order && (gfp & GFP_COMPACT) && page_compact)
+		page = page_compact(order, gfp);
 	if (!page && !(gfp & GFP_NOWARN) && !atomic_xchg(&warned, true))
 		printk("phys: out of memory (order %u, gfp %x); not repeated\n", order, (unsigned)gfp);
 	return page;
@@ -401,14 +403,11 @@ static __attribute__((noinline)) void push_full(struct page_stack *s, struct pag
 	s->pages[s->n++] = page;
 }
 
-void page_free_last(struct page *page)
+/* Nobody knows the page any more: as it has to be on a stack. => on no list by age */
+static inline void make_free(struct page *page)
 {
-	struct page_stack *s;
-	unsigned long flags;
 	u8 byte = DEBUG && page->index == PAGE_WAS_TABLE ? POISON_TABLE : POISON;
 
-	if (page_test(page, PG_LRU))
-		lru_forget(page);
 	if (DEBUG)
 		check_free(page);
 	TRACE(TRACE_FREE, NULL, 0, page_to_pfn(page), 0, 0);
@@ -417,25 +416,58 @@ void page_free_last(struct page *page)
 		poison(page, 0, byte);
 		page->flags = ON_STACK;
 	}
-	flags = irq_save();
-	s = free_stack(page);
+}
+
+/* => interrupts off */
+static inline void push(struct page *page)
+{
+	struct page_stack *s = free_stack(page);
+
 	if (likely(s->n < STACK_MAX))
 		s->pages[s->n++] = page;
 	else
 		push_full(s, page);
+}
+
+void page_free_last(struct page *page)
+{
+	unsigned long flags;
+
+	if (page_test(page, PG_LRU))
+		lru_forget(page);
+	make_free(page);
+	flags = irq_save();
+	push(page);
 	irq_restore(flags);
+}
+
+void page_retire(struct page *page)
+{
+	ASSERT(page->refs == 1);
+	page->refs = 0;
+	if (DEBUG)
+		check_free(page);
+	TRACE(TRACE_FREE, NULL, 0, page_to_pfn(page), 0, 0);
+	page_clear_record(page);
+	if (DEBUG)
+		poison(page, 0, POISON);
 }
 
 void page_put_all(struct page **pages, unsigned n)
 {
 	unsigned last = 0;
+	unsigned long flags;
 
 	for (unsigned i = 0; i < n; i++)
 		if (__atomic_sub_fetch(&pages[i]->refs, 1, __ATOMIC_SEQ_CST) == 0)
 			pages[last++] = pages[i];
 	lru_forget_all(pages, last);
 	for (unsigned i = 0; i < last; i++)
-		page_free_last(pages[i]);
+		make_free(pages[i]);
+	flags = irq_save();
+	for (unsigned i = 0; i < last; i++)
+		push(pages[i]);
+	irq_restore(flags);
 }
 
 void page_free(struct page *page, unsigned order)

@@ -27,6 +27,8 @@ struct page *buddy_alloc(struct zone *zone, unsigned order, unsigned long keep);
 unsigned buddy_alloc_bulk(struct zone *zone, unsigned long keep, struct page **pages, unsigned n); /* order 0 */
 void buddy_free(struct page *page, unsigned order); /* struct pages all zero */
 void buddy_free_bulk(struct page **pages, unsigned n);
+/* What is free within the aligned block at @first leaves the free lists; a bit of @taken for each frame. How many. */
+unsigned buddy_take_inside(struct page *first, unsigned order, unsigned long *taken);
 
 static inline struct zone *page_zone(const struct page *page)
 {
@@ -48,6 +50,11 @@ void boot_alloc_finish(void (*fn)(pfn_t start, pfn_t end));
 
 /* -- page_alloc.c ---------------------------------------------------------------------------------------------- */
 void page_alloc_init(void);
+/* Its last reference is the caller's: it becomes as free memory is, but on no list. */
+void page_retire(struct page *page);
+/* Every CPU's stacks and free objects back to the zones. => may sleep, interrupts on (boot code: only its own). It interrupts
+ * every CPU, so with memory short for long it is for who gets nothing otherwise */
+void page_drain_all(void);
 unsigned long page_alloc_cached(bool high); /* free pages on the CPUs' stacks: from LOW, or from the others */
 
 /* -- slab.c: this CPU's free objects back to their slabs, and slabs that are then empty back to the zones. => any

@@ -53,7 +53,7 @@ static void family_free(struct rcu_head *head)
 	slab_free(&family_cache, container_of(head, struct anon_family, rcu));
 }
 
-static void family_put(struct anon_family *f)
+void anon_family_put(struct anon_family *f)
 {
 	while (f && __atomic_sub_fetch(&f->refs, 1, __ATOMIC_SEQ_CST) == 0) {
 		struct anon_family *root = f->root == f ? NULL : f->root;
@@ -106,7 +106,7 @@ static struct anon_member *member_make(struct anon_family *family)
 
 static void member_free(struct anon_member *m)
 {
-	family_put(m->family);
+	anon_family_put(m->family);
 	slab_free(&member_cache, m);
 }
 
@@ -275,7 +275,7 @@ static int join_new(struct anon_range *r, const struct rmap_link *where)
 		return -ENOMEM;
 	m = member_make(family);
 	if (!m) {
-		family_put(family);
+		anon_family_put(family);
 		return -ENOMEM;
 	}
 	append(r, m, where);
@@ -326,8 +326,7 @@ void anon_page_move(struct page *page, struct anon_family *to, pgoff_t index)
 
 /* -- the walk ---------------------------------------------------------------------------------------------------------- */
 
-/* The page's family with a reference; NULL: no entry maps the page. => page locked */
-static struct anon_family *family_of(const struct page *page)
+struct anon_family *anon_page_family(const struct page *page)
 {
 	struct anon_family *f = NULL;
 
@@ -348,8 +347,10 @@ bool rmap_try_walk_anon(struct page *page, enum rmap_intent intent, rmap_visit_t
 	bool locked, stale;
 
 	ASSERT(page_test(page, PG_LOCKED) && page_test(page, PG_ANON));
+	if (page_test(page, PG_MERGED))
+		return false;
 	do {
-		f = family_of(page);
+		f = anon_page_family(page);
 		if (!f)
 			return true;
 		locked = rwsem_read_trylock(&f->root->lock);
@@ -358,7 +359,16 @@ bool rmap_try_walk_anon(struct page *page, enum rmap_intent intent, rmap_visit_t
 			rmap_walk_links(&w, &f->tree, page->index);
 		if (locked)
 			rwsem_read_unlock(&f->root->lock);
-		family_put(f);
+		anon_family_put(f);
 	} while (stale);
 	return locked;
+}
+
+void rmap_walk_family(struct anon_family *f, struct page *page, enum rmap_intent intent, rmap_visit_t *visit, void *ctx)
+{
+	struct rmap_walk w = {.page = page, .intent = intent, .visit = visit, .ctx = ctx};
+
+	rwsem_read_lock(&f->root->lock);
+	rmap_walk_links(&w, &f->tree, page->index);
+	rwsem_read_unlock(&f->root->lock);
 }

@@ -89,8 +89,16 @@ void anon_page_move(struct page *page, struct anon_family *to, pgoff_t index);
 struct anon_family *anon_range_root(const struct anon_range *r);
 bool anon_range_has(const struct anon_range *r, const struct anon_family *family);
 
-/* Every entry that maps anonymous page @page; false: its family's lock is taken, nothing was visited. Who reclaims may hold
- * that very lock, so it is only tried. => page locked */
+/* Every entry that maps anonymous page @page; false, and nothing was visited: its family's lock is taken (who reclaims may hold
+ * that very lock, so it is only tried), or it is merged and nobody knows. => page locked */
 bool rmap_try_walk_anon(struct page *page, enum rmap_intent intent, rmap_visit_t *visit, void *ctx);
+
+/* For who takes away every entry and must find the places again: the family of @page with a reference, as long as an entry
+ * maps the page; NULL. => page locked */
+struct anon_family *anon_page_family(const struct page *page);
+void anon_family_put(struct anon_family *family); /* NULL: nothing to do */
+/* The walk over @family, for a @page that nobody moves to another one meanwhile. => may sleep */
+void rmap_walk_family(struct anon_family *family, struct page *page, enum rmap_intent intent, rmap_visit_t *visit,
+                      void *ctx);
 
 #endif

@@ -172,8 +172,11 @@ struct rmap_hit {
 	bool huge;      /* hw is a huge entry, of which pte is the page's part: only for RMAP_LOOKS */
 };
 typedef bool rmap_visit_t(const struct rmap_hit *hit, void *ctx);
-/* Is the visitor going to take something away? Then the entries' secondary MMUs hear of it (mm/pgtable/notifier.h). */
-enum rmap_intent { RMAP_CHANGES, RMAP_LOOKS };
+enum rmap_intent {
+	RMAP_CHANGES,  /* takes something away: the entries' secondary MMUs hear of it (mm/pgtable/notifier.h) */
+	RMAP_LOOKS,    /* takes nothing away */
+	RMAP_RESTORES, /* visits the migration entries that name the page, and no others */
+};
 /* Every entry that maps cached page @page, which is page @index of the object. => page locked; may sleep */
 void rmap_walk_file(struct object_maps *maps, struct page *page, enum rmap_intent intent, rmap_visit_t *visit,
                     void *ctx);

@@ -15,12 +15,20 @@
 #include "kernel/lib/syncpoint.h"
 #include "mm/pgtable/huge.h"
 #include "mm/pgtable/notifier.h"
+#include "mm/pgtable/pte_migration.h"
 #include "mm/pgtable/pte_trace.h"
 #include "mm/rmap/rmap.h"
 
 static bool maps_page(pte_t pte, const struct page *page)
 {
 	return pte_has_page(pte) && pte_pfn(pte) == page_to_pfn(page);
+}
+
+static bool wanted(const struct rmap_walk *w, pte_t pte)
+{
+	if (w->intent == RMAP_RESTORES)
+		return pte_is_migration(pte) && pte_migrating(pte) == w->page;
+	return maps_page(pte, w->page);
 }
 
 /*
@@ -37,7 +45,7 @@ static bool visit_huge(const struct rmap_walk *w, struct pgtable *pt, vaddr_t va
 	if (!pt_lock_huge(pt, va, &h))
 		return false;
 	part = pt_huge_part(h.pte, pt_index(0, va));
-	maps = maps_page(part, w->page);
+	maps = w->intent != RMAP_RESTORES && maps_page(part, w->page);
 	if (maps && looks) {
 		struct rmap_hit hit = {.pt = pt, .va = va, .hw = h.hw, .pte = part, .flags = flags, .huge = true};
 
@@ -63,7 +71,7 @@ static bool visit_locked(const struct rmap_walk *w, struct pgtable *pt, vaddr_t 
 		return true;
 	pte_t pte = hw_pte_get(slot.hw);
 
-	if (maps_page(pte, w->page)) {
+	if (wanted(w, pte)) {
 		struct rmap_hit hit = {.pt = pt, .va = va, .hw = slot.hw, .pte = pte, .flags = flags};
 
 		more = w->visit(&hit, w->ctx);
@@ -84,7 +92,7 @@ static bool visit_candidate(const struct rmap_walk *w, struct pgtable *pt, vaddr
 	struct mmu_range range;
 	bool more;
 
-	if (likely(!READ_ONCE(pt->notifiers)) || w->intent == RMAP_LOOKS)
+	if (likely(!READ_ONCE(pt->notifiers)) || w->intent != RMAP_CHANGES)
 		return visit_locked(w, pt, va, flags);
 	if (!seems_mapped(w, pt, va))
 		return true;

@@ -46,7 +46,7 @@ static bool resident(struct vma *vma, vaddr_t va)
 		pte = r.pte;
 		pt_read_unlock(&r);
 	}
-	if (pte_has_page(pte))
+	if (pte_has_page(pte) || pte_is_migration(pte))
 		return true;
 	if (pte_is_swap(pte))
 		return swap_cached(pte_swap_entry(pte));

@@ -94,9 +94,9 @@ static void shrink_kind(struct scan *s, struct lru *lru, enum lru_list inactive,
 {
 	enum lru_list active = (enum lru_list)(inactive + 1);
 
-	if (READ_ONCE(lru->nr[inactive]) < READ_ONCE(lru->nr[active]))
-		refill(s, lru, active, share(s, READ_ONCE(lru->nr[active]), 100));
-	shrink_inactive(s, lru, inactive, share(s, READ_ONCE(lru->nr[inactive]), weight));
+	if (READ_ONCE(lru->lists[inactive].nr) < READ_ONCE(lru->lists[active].nr))
+		refill(s, lru, active, share(s, READ_ONCE(lru->lists[active].nr), 100));
+	shrink_inactive(s, lru, inactive, share(s, READ_ONCE(lru->lists[inactive].nr), weight));
 }
 
 /* -- all lists -------------------------------------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include "mm/service/usage.h"
 
 #include "mm/pgtable/huge.h"
+#include "mm/pgtable/pte_migration.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
@@ -64,8 +65,8 @@ static int count_extent(struct pt_extent *x, void *ctx)
 		if (pte_is_swap(pte)) {
 			u->swap++;
 			u->swap_pss += 1ull << PSS_SHIFT;
-		} else if (pte_has_page(pte) && !pte_special(pte)) {
-			count_page(u, pte, pfn_to_page(pte_pfn(pte)));
+		} else if (pte_page_if_any(pte)) {
+			count_page(u, pte, pte_page_if_any(pte));
 		}
 	}
 	return 0;
@@ -107,17 +108,20 @@ static u64 word_of(pte_t pte)
 	const struct page *page;
 	u64 word;
 
+	if (pte_is_none(pte))
+		return 0;
+	word = pte_uffd_wp(pte) ? PAGEMAP_UFFD_WP : 0;
 	if (pte_is_swap(pte)) {
 		struct pte_view view = pte_decode(pte, 0);
 
-		return PAGEMAP_SWAP | view.payload << 5 | view.type;
+		return word | PAGEMAP_SWAP | view.payload << 5 | view.type;
 	}
-	if (!pte_has_page(pte))
-		return 0;
-	word = PAGEMAP_PRESENT | pte_pfn(pte);
-	if (pte_special(pte))
+	if (pte_has_page(pte) && pte_special(pte))
+		return word | PAGEMAP_PRESENT | pte_pfn(pte);
+	page = pte_page_if_any(pte); /* one on its way to another frame is in memory */
+	if (!page)
 		return word;
-	page = pfn_to_page(pte_pfn(pte));
+	word |= PAGEMAP_PRESENT | page_to_pfn(page);
 	if (!page_test(page, PG_ANON))
 		word |= PAGEMAP_FILE;
 	return entries_of(page) == 1 ? word | PAGEMAP_EXCLUSIVE : word;

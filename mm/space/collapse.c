@@ -110,7 +110,7 @@ static int collapse_table(struct collapse *c)
 	mmu_notify_flush(pt, c->base, c->base + PT_HUGE_SIZE);
 	SYNC_POINT("collapse-taken");
 	if (!all_fit(c)) {
-		pt_put_table_back(pt, c->base, c->table);
+		pt_put_table(pt, c->base, c->table);
 		return -EAGAIN;
 	}
 	copy_all(c);

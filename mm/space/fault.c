@@ -15,6 +15,7 @@
  *   page, RW=0     nothing to do                 C mkwrite               D copy, or reuse an exclusive page
  *   page, RW=1     nothing to do                 nothing to do           nothing to do
  *   uffd-wp page   nothing to do                 F                       F
+ *   migration      the page is waited for, without a reference on it
  *   note           as none                       as none                 as none
  *   poison         BUS_MCEERR_AR
  *
@@ -28,6 +29,7 @@
 
 #include "kernel/lib/assert.h"
 #include "mm/object/dirty.h"
+#include "mm/object/migrate.h"
 
 static inline bool permits(unsigned grant, enum fault_access access)
 {
@@ -54,6 +56,15 @@ static enum fault_result fault_missing(struct fault *f, pte_t seen, pgoff_t pgof
 	return f->vma->object ? fault_file(f, seen, pgoff, grant) : fault_anon(f, seen);
 }
 
+/* The page is on its way to another frame: not waited for under mm->lock, and not held back by a reference. */
+static enum fault_result fault_migrating(struct fault *f, pte_t pte)
+{
+	*f->io = (struct fault_io){.migrating = pte_migrating(pte)};
+	if (MUTATION(183)) /* M183: who waits holds on to the page */
+		page_get(f->io->migrating);
+	return FAULT_RETRY;
+}
+
 /* A page is mapped. => nothing locked; @pte was read under the PTL */
 static enum fault_result fault_present(struct fault *f, pte_t pte, unsigned grant)
 {
@@ -76,6 +87,10 @@ static enum fault_result fault_new_table(struct fault *f)
 
 	if (!allowed(f, grant))
 		return FAULT_ACCERR;
+	if (unlikely(f->vma->flags & VM_UFFD_MISSING) && !f->vma->object) {
+		SYNC_POINT("fault-snapshot"); /* the answer may be a huge page, which a table would be in the way of */
+		return fault_missing(f, pte_none(), 0, grant);
+	}
 	if (pt_populate(f->pt, f->va, f->va + PAGE_SIZE))
 		return FAULT_OOM;
 	f->slot = pt_find_table(f->pt, f->va);
@@ -111,6 +126,8 @@ static enum fault_result fault_entry(struct fault *f)
 		return fault_missing(f, pte, pte_file_pgoff(pte), own_grants ? pte_grant(pte) : vma_grants);
 	if (pte_is_swap(pte))
 		return permits(own_grants ? pte_grant(pte) : vma_grants, f->access) ? fault_swap(f, pte) : FAULT_ACCERR;
+	if (pte_is_migration(pte))
+		return allowed(f, own_grants ? pte_grant(pte) : vma_grants) ? fault_migrating(f, pte) : FAULT_ACCERR;
 	if (pte_is_uffd_note(pte))
 		return fault_missing(f, pte, vma_pgoff(f->vma, f->va), own_grants ? pte_grant(pte) : vma_grants);
 	return pte_is_marker(pte) ? FAULT_POISON : FAULT_SIGBUS;

@@ -7,7 +7,7 @@
  *   anonymous, exclusive                       reuse: RW in place
  *   anonymous, ours is the only reference      becomes exclusive, reuse
  *   the same, but for its slot                 the slot is given back first, under the page lock
- *   anonymous, shared after fork               copy
+ *   anonymous, shared after fork, or merged    copy
  *   zero page, cached file page                copy
  *
  * An unshare fault (a pin that only reads, R1.6) does the same but leaves the entry read-only.
@@ -16,11 +16,12 @@
 
 #include "mm/object/swap.h"
 #include "mm/pgtable/notifier.h"
+#include "mm/phys/vmstat.h"
 
 /* @ours: references that the caller holds. */
 static bool may_reuse(const struct page *page, int ours)
 {
-	if (!page_test(page, PG_ANON))
+	if (!page_test(page, PG_ANON) || page_test(page, PG_MERGED))
 		return false;
 	return page_test(page, PG_ANON_EXCLUSIVE) || (__atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) == 1 &&
 	                                              __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 1 + ours);
@@ -61,6 +62,7 @@ static void replace(struct fault *f, struct pt_slot slot, pte_t seen, struct pag
 	}
 	struct page *old = pfn_to_page(pte_pfn(seen));
 
+	vm_count(VM_COW_KSM, page_test(old, PG_MERGED));
 	__atomic_fetch_sub(&old->mapcount, 1, __ATOMIC_SEQ_CST);
 	if (page_test(old, PG_SWAPCACHE))
 		swap_drop_unused(old);

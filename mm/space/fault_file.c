@@ -8,6 +8,7 @@
  */
 #include "mm/space/fault.h"
 
+#include "mm/object/migrate.h"
 #include "mm/object/pagecache.h"
 #include "mm/object/readahead.h"
 
@@ -145,7 +146,7 @@ void fault_abandon(struct fault_io *io)
 {
 	if (unlikely(io->uffd.uffd))
 		uffd_unqueue(&io->uffd);
-	else if (!io->swap)
+	else if (io->file)
 		mm_file_ops->put(io->file);
 }
 
@@ -158,6 +159,12 @@ enum fault_result fault_wait(struct fault_io *io)
 		return uffd_wait(&io->uffd);
 	if (io->swap)
 		return fault_wait_swap(io);
+	if (io->migrating) {
+		page_wait_migration(io->migrating);
+		if (MUTATION(183))
+			page_put(io->migrating);
+		return FAULT_OK;
+	}
 	read_ahead(io);
 	rwsem_read_lock(&io->object->invalidate_lock);
 	if (io->pgoff < object_size_pages(io->object)) {

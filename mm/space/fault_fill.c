@@ -13,6 +13,7 @@
 
 #include "kernel/lib/err.h"
 #include "mm/object/pagecache.h"
+#include "mm/pgtable/huge.h"
 #include "mm/pgtable/pte_swap.h"
 #include "mm/space/uffd.h"
 
@@ -93,6 +94,8 @@ int uffd_fill_page(struct vma *vma, vaddr_t va, struct page *page, bool wp)
 {
 	int err;
 
+	if (pt_is_huge(&vma->mm->pt, va))
+		return -EEXIST; /* and it stays whole */
 	if (vma_anon_prepare(vma))
 		return -ENOMEM;
 	hold_size(vma);
@@ -123,6 +126,8 @@ static int fill_plain(struct vma *vma, vaddr_t va, pte_t pte)
 {
 	int err;
 
+	if (pt_is_huge(&vma->mm->pt, va))
+		return -EEXIST;
 	hold_size(vma);
 	err = set_plain(vma, va, pte);
 	release_size(vma);

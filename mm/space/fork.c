@@ -11,6 +11,7 @@
  *   zero page                          -                    the same
  *   huge page                          as each of its pages; if one is pinned it is split first
  *   swap entry                         shared from now on   the same; the slot counts one more
+ *   migration entry                    as the page's        as the page's
  *   note about a lost page             -                    the same
  *   write-protected by userfaultfd     stays so             stays so if the child is registered too (UFFDX_EVENT_FORK)
  *   file entry, page of a nonlinear    -                    verbatim, with a node of its own if off position
@@ -19,6 +20,7 @@
  * Nothing that may fail happens under a PTL: tables, index nodes and the copies of pinned pages are made before.
  */
 #include "kernel/lib/assert.h"
+#include "mm/object/migrate.h"
 #include "mm/object/swap.h"
 #include "mm/pgtable/notifier.h"
 #include "mm/pgtable/pte_uffd.h"
@@ -175,6 +177,23 @@ static bool copy_swapped(struct copy *c, struct hw_pte *from, struct hw_pte *to,
 	return true;
 }
 
+/* As copy_anon() and copy_cached() do with the page's own entry; who moves the page finds the child's entry, too. */
+static void copy_migrating(struct copy *c, struct hw_pte *from, struct hw_pte *to, vaddr_t va, pte_t pte)
+{
+	bool anon = page_test(pte_migrating(pte), PG_ANON);
+
+	if (!anon && !c->to->link.nonlinear && !(c->to->flags & (VM_MANYPROTS | VM_UFFD_WP)))
+		return;
+	hw_pte_set(to, anon || vma_notifies_writes(c->to) ? pte_migration_share(pte) : pte);
+	migration_entry_copied(&c->to->mm->pt, pte);
+	if (anon) {
+		hw_pte_set(from, pte_migration_share(pte));
+		note_copy(c, va);
+	} else {
+		note_offset(c, va, pte_migrating(pte)->index);
+	}
+}
+
 /* False: the walk must stop for want of something. */
 static bool copy_entry(struct copy *c, struct hw_pte *from, struct hw_pte *to, vaddr_t va)
 {
@@ -194,6 +213,8 @@ static bool copy_entry(struct copy *c, struct hw_pte *from, struct hw_pte *to, v
 			copy_cached(c, to, va, pte);
 	} else if (pte_is_swap(pte)) {
 		return copy_swapped(c, from, to, va, pte);
+	} else if (pte_is_migration(pte)) {
+		copy_migrating(c, from, to, va, pte);
 	} else {
 		hw_pte_set(to, pte);
 		note_copy(c, va);

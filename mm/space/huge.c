@@ -31,7 +31,9 @@ static struct page *frames(enum gfp gfp)
 
 struct page *huge_alloc(const struct vma *vma, vaddr_t base, bool zero)
 {
-	struct page *pages = frames(zero ? GFP_ZERO : 0);
+	/* As Linux has it by default: who asked for huge pages waits for pages to be moved. */
+	bool asked = !zero || (vma->flags & VM_HUGEPAGE);
+	struct page *pages = frames((zero ? GFP_ZERO : 0) | (asked ? GFP_COMPACT : 0));
 
 	for (unsigned i = 0; pages && i < PT_HUGE_PAGES; i++) {
 		pages[i].refs = 1; /* from here on they are pages like others */
@@ -54,8 +56,7 @@ void huge_discard(struct page *pages)
 void huge_mapped(struct pgtable *pt, struct page *pages)
 {
 	ASSERT(spin_held(&pt->lock));
-	for (unsigned i = 0; i < PT_HUGE_PAGES; i++)
-		lru_add(pages + i);
+	lru_add_block(pages, PT_HUGE_PAGES);
 	pgtable_account(pt, (long)PT_HUGE_PAGES);
 }
 

@@ -4,6 +4,7 @@
  * Layer 6 (mm/space).  Interface: mm.h.  Lock order: mm->lock (write), maps.lock (write), PTL, PTL nested.
  */
 #include "kernel/lib/assert.h"
+#include "mm/pgtable/pte_migration.h"
 #include "mm/pgtable/pte_uffd.h"
 #include "mm/space/huge.h"
 #include "mm/space/space.h"
@@ -14,6 +15,7 @@ struct move {
 	struct mmu_gather *gather;
 	vaddr_t src, dst; /* corresponding addresses */
 	bool drop_wp;     /* the source is write-protected by userfaultfd, the destination is not registered */
+	bool as_is;       /* every entry says at the destination what it said here, and nobody else needs to be told */
 };
 
 /* The index follows an entry that has moved. => maps.lock held for writing */
@@ -22,12 +24,13 @@ static void move_node(const struct move *m, vaddr_t src, pte_t pte)
 	struct nonlinear_index *idx = m->from->link.nonlinear;
 	pgoff_t linear = vma_pgoff(m->from, src), pgoff = linear;
 	vaddr_t dst = m->dst + (src - m->src);
+	struct page *page = pte_page_if_any(pte);
 	bool copy = false;
 
 	if (pte_is_file(pte))
 		pgoff = pte_file_pgoff(pte);
-	else if (pte_has_page(pte) && !pte_special(pte) && !page_test(pfn_to_page(pte_pfn(pte)), PG_ANON))
-		pgoff = pfn_to_page(pte_pfn(pte))->index;
+	else if (page && !page_test(page, PG_ANON))
+		pgoff = page->index;
 	else
 		copy = (pgoff = nonlinear_index_copied(idx, src, linear)) != linear;
 	if (pgoff != linear) {
@@ -48,20 +51,21 @@ static pte_t without_wp(const struct vma *vma, pte_t pte)
 	return pte_has_page(pte) ? vma_regrant(vma, pte, pte_grant(pte)) : pte;
 }
 
-/* The entry moves as it is; a page's dirty bit goes to the page or stays in the entry, never lost. True if there may be
- * translations of it. */
-static bool move_entry(const struct move *m, struct hw_pte *from, vaddr_t src, pte_t pte, struct hw_pte *to)
+/* What the destination gets for @pte. */
+static pte_t adapt(const struct move *m, vaddr_t src, pte_t pte)
 {
-	bool page = pte_has_page(pte);
-
-	if (page)
-		pte = hw_pte_get_and_clear(from);
-	else
-		hw_pte_set(from, pte_none());
-	hw_pte_set(to, unlikely(m->drop_wp) ? without_wp(m->to, pte) : pte);
 	if (m->from->link.nonlinear)
 		move_node(m, src, pte);
-	return page;
+	return m->drop_wp ? without_wp(m->to, pte) : pte;
+}
+
+/* A page's dirty bit goes to the page or stays in the entry, never lost. True if there may be translations of it. */
+static bool move_entry(const struct move *m, struct hw_pte *from, vaddr_t src, struct hw_pte *to)
+{
+	pte_t pte = hw_pte_get_and_clear(from);
+
+	hw_pte_set(to, likely(m->as_is) ? pte : adapt(m, src, pte));
+	return pte_has_page(pte);
 }
 
 /*
@@ -77,10 +81,8 @@ static void move_run(const struct move *m, struct pt_extent *x)
 	bool flush = false;
 
 	for (vaddr_t va = start; va < end; va += PAGE_SIZE, from = hw_pte_next(from), to.hw = hw_pte_next(to.hw)) {
-		pte_t pte = hw_pte_get(from);
-
-		if (!pte_is_none(pte))
-			flush |= move_entry(m, from, va, pte, to.hw);
+		if (!pte_is_none(hw_pte_get(from)))
+			flush |= move_entry(m, from, va, to.hw);
 	}
 	if (flush)
 		pgtable_flush_range(m->gather->pt, start, end);
@@ -97,38 +99,74 @@ static int move_extent(struct pt_extent *x, void *ctx)
 	return 0;
 }
 
-/* The destination's leaf table was made in case; it is empty, and gives way.  What the reverse map finds in between is
- * nothing, so it is kept out. */
-static void move_huge(struct move *m, vaddr_t src, pte_t pte)
+/* -- whole tables ---------------------------------------------------------------------------------------------- */
+
+/* The spans of leaf tables, as source addresses, that are moved without a look at their entries: those that fit at the
+ * destination as well, of entries that say there what they said here. None: *first == *last. */
+static void whole_spans(const struct move *m, size_t length, vaddr_t *first, vaddr_t *last)
+{
+	vaddr_t end = m->src + length, from = ALIGN_UP(m->src, PT_HUGE_SIZE), to = ALIGN_DOWN(end, PT_HUGE_SIZE);
+	bool fit = IS_ALIGNED(m->src ^ m->dst, PT_HUGE_SIZE) && m->as_is && from < to;
+
+	*first = fit ? from : end;
+	*last = fit ? to : end;
+}
+
+/* What the destination needs: where a table comes, only those above it. 0 or -ENOMEM. */
+static int make_tables(const struct move *m, size_t length)
+{
+	struct pgtable *pt = &m->to->mm->pt;
+	vaddr_t first, last, delta = m->dst - m->src;
+	int err;
+
+	whole_spans(m, length, &first, &last);
+	err = pt_populate(pt, m->dst, first + delta);
+	for (vaddr_t va = first; !err && va < last; va += PT_HUGE_SIZE)
+		err = pt_populate_upper(pt, va + delta);
+	return err ? err : pt_populate(pt, last + delta, m->dst + length);
+}
+
+/*
+ * The huge entry or the leaf table at @src goes over as it is: taken out of the tree, flushed, put in at the destination.
+ * Reverse maps that come in between would find nothing, and walkers that found the table before would look for the wrong
+ * address in it: their locks are held. => subscribers know
+ */
+static void move_span(const struct move *m, vaddr_t src)
 {
 	struct pgtable *pt = m->gather->pt;
 	vaddr_t dst = m->dst + (src - m->src);
-	struct page *table;
-
-	anon_range_lock(&m->to->anon);
-	table = pt_take_table(pt, dst);
-	ASSERT(table);
-	if (pt_move_huge(pt, src, pt, dst, pte, NULL, NULL))
-		pt_deposit_free(table);
-	else
-		pt_put_table_back(pt, dst, table); /* it was split meanwhile */
-	anon_range_unlock(&m->to->anon);
-}
-
-/* Whole huge entries, if they fit at the destination as well. */
-static void move_huge_entries(struct move *m, size_t length)
-{
-	vaddr_t end = m->src + length;
+	struct page *table = pt_take_table(pt, dst);
 	struct pt_huge h;
 
-	if (!IS_ALIGNED(m->src ^ m->dst, PT_HUGE_SIZE) || m->from->object)
-		return;
-	for (vaddr_t va = ALIGN_UP(m->src, PT_HUGE_SIZE); va < end && end - va >= PT_HUGE_SIZE; va += PT_HUGE_SIZE) {
-		if (!pt_lock_huge(m->gather->pt, va, &h))
-			continue;
+	if (table) /* left over, and empty */
+		pt_deposit_free(table);
+	if (pt_lock_huge(pt, src, &h)) {
 		pt_unlock_huge(&h);
-		move_huge(m, va, h.pte);
+		BUG_ON(!pt_move_huge(pt, src, pt, dst, h.pte, NULL, NULL));
+		return;
 	}
+	table = pt_take_table(pt, src);
+	if (!table)
+		return;
+	mmu_notify_flush(pt, src, src + PT_HUGE_SIZE);
+	pt_put_table(pt, dst, table);
+}
+
+/* => the destination's tables were made; maps.lock, if there is an object */
+static void move_all(struct move *m, size_t length)
+{
+	struct pgtable *pt = m->gather->pt;
+	vaddr_t first, last;
+
+	whole_spans(m, length, &first, &last);
+	pt_walk(pt, m->src, first, move_extent, m);
+	if (first < last) {
+		anon_range_lock(&m->to->anon);
+		for (vaddr_t va = first; va < last; va += PT_HUGE_SIZE)
+			move_span(m, va);
+		anon_range_unlock(&m->to->anon);
+	}
+	pt_walk(pt, last, m->src + length, move_extent, m);
 }
 
 static void move_entries(struct move *m, size_t length)
@@ -137,8 +175,7 @@ static void move_entries(struct move *m, size_t length)
 
 	if (maps)
 		rwsem_write_lock(&maps->lock);
-	move_huge_entries(m, length);
-	pt_walk(m->gather->pt, m->src, m->src + length, move_extent, m);
+	move_all(m, length);
 	if (maps)
 		rwsem_write_unlock(&maps->lock);
 }
@@ -181,8 +218,9 @@ static long move_vma(struct vma *vma, vaddr_t old, size_t old_len, vaddr_t new, 
 		to->link.nonlinear = vma->link.nonlinear;
 		nonlinear_index_ref(to->link.nonlinear);
 	}
+	m.as_is = !m.drop_wp && !vma->link.nonlinear;
 	list_init(&events);
-	if (anon_range_clone(&to->anon, &vma->anon) || pt_populate(&mm->pt, new, new + min(old_len, new_len)) ||
+	if (anon_range_clone(&to->anon, &vma->anon) || make_tables(&m, old_len) ||
 	    prepare_events(vma, &m, old_len, keep_old, &events)) {
 		vma_free(to);
 		return -ENOMEM;
@@ -190,13 +228,14 @@ static long move_vma(struct vma *vma, vaddr_t old, size_t old_len, vaddr_t new, 
 	vma_attach(to);
 	mmu_gather_begin(&g, &mm->pt, old, old + max(old_len, (size_t)PAGE_SIZE), MMU_UNMAP);
 	if (old_len)
-		move_entries(&m, min(old_len, new_len));
-	mmu_gather_finish(&g);
+		move_entries(&m, old_len);
+	if (old_len && !keep_old)
+		munmap_emptied(mm, old, old + old_len, &g); /* boundaries were split before */
+	else
+		mmu_gather_finish(&g);
 	if (keep_old) { /* what stays is empty: nothing to be locked */
 		vma_set_flags(vma, vma->flags & ~(unsigned)(VM_LOCKED | VM_LOCKONFAULT));
 		vma_merge_range(mm, old, old + old_len);
-	} else if (old_len) {
-		munmap_commit(mm, old, old + old_len); /* boundaries were split before */
 	}
 	uffd_events_add(mm, &events);
 	vma_merge_range(mm, new, new + new_len);

@@ -104,9 +104,18 @@ int munmap_locked(struct mm *mm, vaddr_t start, vaddr_t end)
 	return 0;
 }
 
+void munmap_emptied(struct mm *mm, vaddr_t start, vaddr_t end, struct mmu_gather *g)
+{
+	struct vma *chain = detach_range(mm, start, end);
+
+	free_tables(mm, start, end, chain, g);
+	mmu_gather_finish(g);
+	free_chain(chain);
+}
+
 void munmap_commit(struct mm *mm, vaddr_t start, vaddr_t end)
 {
-	struct vma *vma = vma_find(mm, start), *chain;
+	struct vma *vma = vma_find(mm, start);
 	struct mmu_gather g;
 
 	if (!vma || vma->start >= end)
@@ -114,10 +123,7 @@ void munmap_commit(struct mm *mm, vaddr_t start, vaddr_t end)
 	mmu_gather_begin(&g, &mm->pt, start, end, MMU_UNMAP);
 	for (; vma && vma->start < end; vma = vma_next(vma))
 		vma_zap(vma, vma->start, vma->end, ZAP_UNMAP, &g);
-	chain = detach_range(mm, start, end);
-	free_tables(mm, start, end, chain, &g);
-	mmu_gather_finish(&g);
-	free_chain(chain);
+	munmap_emptied(mm, start, end, &g);
 }
 
 int mm_munmap(struct mm *mm, vaddr_t addr, size_t length)

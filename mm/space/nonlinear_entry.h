@@ -6,6 +6,7 @@
 #define MM_SPACE_NONLINEAR_ENTRY_H
 
 #include "kernel/lib/mutation.h"
+#include "mm/object/migrate.h"
 #include "mm/object/pagecache.h"
 #include "mm/object/swap.h"
 #include "mm/pgtable/pte_trace.h"
@@ -30,6 +31,8 @@ static inline pgoff_t stood_for(const struct was *w, const struct nonlinear_inde
 		return w->page->index;
 	if (!w->page && pte_is_none(w->pte))
 		return linear;
+	if (unlikely(pte_is_migration(w->pte)) && !page_test(pte_migrating(w->pte), PG_ANON))
+		return pte_migrating(w->pte)->index;
 	return pte_is_file(w->pte) ? pte_file_pgoff(w->pte) : nonlinear_index_copied(idx, va, linear);
 }
 
@@ -59,6 +62,8 @@ static inline void take_out(struct was *w, const struct vma *vma, struct hw_pte 
 		hw_pte_set(hw, pte_none());
 		if (pte_is_swap(w->pte))
 			give_back_slot(pt, w->pte);
+		else if (pte_is_migration(w->pte))
+			migration_entry_gone(pt, w->pte);
 		return;
 	}
 	if (MUTATION(1)) /* M1: the flush comes before the clear, and not after */

@@ -220,7 +220,7 @@ static inline void regrant_entry(struct exchange *x, const struct remap_run *run
 	pte_t pte = hw_pte_get(hw), new;
 
 	if (!pte_has_page(pte)) {
-		new = pte_is_none(pte) ? pte_mk_file(run->linear + i, run->grant) : pte_with_grant(pte, run->grant);
+		new = pte_is_none(pte) ? pte_mk_file(run->linear + i, run->grant) : pte_regrant_soft(pte, run->grant);
 		hw_pte_set(hw, new);
 		return;
 	}

@@ -88,7 +88,7 @@ void mm_populate_locked(struct mm *mm, vaddr_t start, vaddr_t end)
 		rwsem_read_lock(&mm->lock);
 		vma = vma_find(mm, start);
 		if (vma) {
-			locked = vma->flags & VM_LOCKED;
+			locked = (vma->flags & (VM_LOCKED | VM_SHARED)) == VM_LOCKED;
 			stop = min(end, vma->end);
 		}
 		rwsem_read_unlock(&mm->lock);

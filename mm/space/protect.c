@@ -17,6 +17,7 @@
 #include "kernel/lib/mutation.h"
 #include "kernel/lib/syncpoint.h"
 #include "mm/pgtable/notifier.h"
+#include "mm/pgtable/pte_migration.h"
 #include "mm/pgtable/pte_trace.h"
 #include "mm/space/huge.h"
 #include "mm/space/space.h"
@@ -76,7 +77,7 @@ static int change_extent(struct pt_extent *x, void *ctx)
 		if (pte_has_page(pte))
 			change_page(c, x->hw, x->va);
 		else if (!pte_is_none(pte)) /* an offset, a slot, a note: it keeps its grants, too */
-			hw_pte_set(x->hw, pte_with_grant(pte, c->grant));
+			hw_pte_set(x->hw, pte_regrant_soft(pte, c->grant));
 	}
 	return 0;
 }

@@ -27,6 +27,8 @@ long mm_choose(struct mm *mm, vaddr_t hint, size_t length);
 int munmap_locked(struct mm *mm, vaddr_t start, vaddr_t end);
 /* Its second half. => both ends are boundaries, uffd_prepare_unmap() was done */
 void munmap_commit(struct mm *mm, vaddr_t start, vaddr_t end);
+/* What is left of that when no entry says anything: ranges and tables go. There is a vma at @start. Finishes @g. */
+void munmap_emptied(struct mm *mm, vaddr_t start, vaddr_t end, struct mmu_gather *g);
 /* Drop the pages of the vma's part [start, end), keeping what nonlinear entries know. => mm->lock held */
 void vma_zap(struct vma *vma, vaddr_t start, vaddr_t end, enum zap_mode mode, struct mmu_gather *g);
 /* Map every page of [start, end) as an access of kind @access would; stops at the first failure and returns
@@ -36,7 +38,7 @@ int mm_populate(struct mm *mm, vaddr_t start, vaddr_t end, enum fault_access acc
  * are mapped as they are cached (a private mapping shares them until it stores). */
 int mm_populate_promised(struct mm *mm, vaddr_t start, vaddr_t end); /* stops at the first failure */
 void mm_populate_quietly(struct mm *mm, vaddr_t start, vaddr_t end);
-void mm_populate_locked(struct mm *mm, vaddr_t start, vaddr_t end); /* that, for vmas that are VM_LOCKED */
+void mm_populate_locked(struct mm *mm, vaddr_t start, vaddr_t end); /* that, for private vmas that are VM_LOCKED */
 void mm_populate_mapped(struct mm *mm);                             /* that, for every vma */
 /* A page that a fault must wait for. */
 struct fault_io {
@@ -45,6 +47,7 @@ struct fault_io {
 	pgoff_t pgoff;
 	unsigned vm_flags;       /* of the vma: how it is going to be read */
 	unsigned long swap;      /* not 0: instead of a file's page, that of this slot (swap_entry_t) */
+	struct page *migrating;  /* not NULL: the end of its migration; no reference */
 	struct uffd_waiter uffd; /* its uffd not NULL: queued, for a program's answer */
 };
 /*

@@ -25,7 +25,7 @@ def program(main, fmt, variant=None):
     variant = variant or host.main_variant()
     base = f"{host.OUT}/{variant}/{fmt}"
     sources = [f"tests/model/{p}.c" for p in PARTS] + [f"tests/{main}.c"]
-    objects = [host.compile_object(s, f"{base}/{s[:-2]}.o", host.flags_of(s, fmt, variant)) for s in sources]
+    objects = list(host.pool.map(lambda s: host.compile_object(s, f"{base}/{s[:-2]}.o", host.flags_of(s, fmt, variant)), sources))
     objects.append(host.machine(fmt, variant, host.pool.map))
     binary = f"{base}/{main.replace('/', '-')}"
     if not os.path.exists(binary) or os.stat(binary).st_mtime_ns < newest(objects):

@@ -64,7 +64,7 @@ enum op_kind {
 	OP_WRITEBACK,
 	OP_AGE,     /* accessed bits are cleared, as reclaim does */
 	OP_ACCESS,  /* the kernel reads or writes another address space */
-	OP_RECLAIM, /* pages out, prefetched, called cold; swapoff and swapon */
+	OP_RECLAIM, /* pages out, prefetched, called cold, moved, merged; swapoff and swapon; compaction */
 	OP_AUDIT,
 	OP_KINDS
 };

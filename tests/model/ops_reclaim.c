@@ -1,8 +1,9 @@
 /*
- * ops_reclaim.c - pages leave memory and come back.  No program can tell, but by asking mincore(2): the oracle is not told.
+ * ops_reclaim.c - pages leave memory and come back, go to other frames, are merged.  No program can tell, but by asking mincore(2): the oracle is not told.
  */
 #include "tests/model/ops.h"
 
+#include "mm/service/migrate.h"
 #include "mm/service/pageout.h"
 
 #define SWAP_PAGES 100 /* fewer than the spaces may want */
@@ -43,6 +44,19 @@ void do_reclaim(struct drive *d, const struct op *op, unsigned space)
 	case 2:
 		(void)mm_madvise(d->mm[space], start, end - start, MADV_COLD);
 		break;
+	case 3:
+		for (vaddr_t va = start; va < end; va += PAGE_SIZE)
+			(void)mm_migrate(d->mm[space], va);
+		break;
+	case 4:
+		(void)mm_merge(d->mm[space], start, end - PAGE_SIZE);
+		break;
+	case 5:
+		if (op->page % 4 == 0) {
+			(void)compact_memory(3);
+			break;
+		}
+		/* fall through */
 	default:
 		mm_page_out(d->mm[space], start, end);
 	}

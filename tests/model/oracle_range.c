@@ -104,6 +104,9 @@ int oracle_protect(struct oracle *o, unsigned space, u64 addr, u64 length, unsig
 	if (!covered(o, space, r))
 		return -ENOMEM;
 	for_each_page(p, &o->space[space], r) p->prot = p->vprot = (unsigned char)prot;
+	for (unsigned i = r.first; i < r.end && prot & PROT_WRITE; i++) /* private locked memory is there now */
+		if (o->space[space].page[i].locked && !o->space[space].page[i].shared)
+			bring_in_promised(o, space, (struct range){i, i + 1});
 	return 0;
 }
 

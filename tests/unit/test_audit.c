@@ -408,7 +408,7 @@ static void wrong_list(bool on)
 
 static void list_count(bool on)
 {
-	lru_of(frame_at(anon))->nr[LRU_INACTIVE_ANON] += on ? 1 : -1ul;
+	lru_of(frame_at(anon))->lists[LRU_INACTIVE_ANON].nr += on ? 1 : -1ul;
 }
 
 static void locked_count(bool on)

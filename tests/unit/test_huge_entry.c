@@ -255,7 +255,7 @@ static void a_table_can_be_taken_out(void *arg)
 	CHECK(!pt_take_table(&pt, AT));
 	table = pt_take_table(&pt, ELSEWHERE + PAGE_SIZE);
 	CHECK(table && pt.nr_tables == tables - 1 && !pt_peek(&pt, ELSEWHERE) && !pt.recent);
-	pt_put_table_back(&pt, ELSEWHERE, table);
+	pt_put_table(&pt, ELSEWHERE, table);
 	CHECK(pt.nr_tables == tables && pt_find(&pt, ELSEWHERE).table == table);
 	CHECK(pt_take_table(&pt, ELSEWHERE) == table && set_huge(&pt, ELSEWHERE, sample(), table));
 	CHECK(pt.nr_huge == 2 && pt_count_deposits(&pt) == 2);

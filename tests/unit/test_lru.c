@@ -91,9 +91,9 @@ static void others_lists(void *arg)
 	page = make(0);
 	sim_move(0);
 	CHECK(lru_of(page) == &lrus[1][CLASS_LOW] && lru_isolate(page) && !lru_isolate(page));
-	CHECK(lrus[1][CLASS_LOW].nr[LRU_INACTIVE_FILE] == 0);
+	CHECK(lrus[1][CLASS_LOW].lists[LRU_INACTIVE_FILE].nr == 0);
 	lru_putback(page);
-	CHECK(lru_of(page) == own() && own()->nr[LRU_INACTIVE_FILE] == 1);
+	CHECK(lru_of(page) == own() && own()->lists[LRU_INACTIVE_FILE].nr == 1);
 	page_put(page);
 }
 
@@ -102,17 +102,17 @@ static void changes(void *arg)
 {
 	struct page *page = make(0), *first = make(0), *got[2];
 
-	CHECK(lru_activate(page) && page_test(page, PG_ACTIVE) && own()->nr[LRU_ACTIVE_FILE] == 1);
-	CHECK(lru_deactivate(page) && own()->nr[LRU_INACTIVE_FILE] == 2);
+	CHECK(lru_activate(page) && page_test(page, PG_ACTIVE) && own()->lists[LRU_ACTIVE_FILE].nr == 1);
+	CHECK(lru_deactivate(page) && own()->lists[LRU_INACTIVE_FILE].nr == 2);
 	CHECK(take(LRU_INACTIVE_FILE, 2, got) == 2 && got[0] == page && got[1] == first); /* to the old end */
 	CHECK(!lru_activate(page) && !page_test(page, PG_ACTIVE));
 	give_back(got, 2);
-	CHECK(lru_change(page, BIT(PG_UNEVICTABLE), 0) && own()->nr[LRU_UNEVICTABLE] == 1);
+	CHECK(lru_change(page, BIT(PG_UNEVICTABLE), 0) && own()->lists[LRU_UNEVICTABLE].nr == 1);
 	lru_rescue(page);
-	CHECK(own()->nr[LRU_UNEVICTABLE] == 0 && !page_test(page, PG_UNEVICTABLE));
+	CHECK(own()->lists[LRU_UNEVICTABLE].nr == 0 && !page_test(page, PG_UNEVICTABLE));
 	CHECK(lru_change(page, BIT(PG_UNEVICTABLE) | BIT(PG_SWAPBACKED), 0));
 	lru_rescue(page); /* of tmpfs: it has nowhere to go */
-	CHECK(own()->nr[LRU_UNEVICTABLE] == 1);
+	CHECK(own()->lists[LRU_UNEVICTABLE].nr == 1);
 	page_put(page);
 	page_put(first);
 }
@@ -125,7 +125,7 @@ static void used_twice(void *arg)
 	lru_accessed(page);
 	CHECK(page_test(page, PG_REFERENCED) && !page_test(page, PG_ACTIVE));
 	lru_accessed(page);
-	CHECK(page_test(page, PG_ACTIVE) && own()->nr[LRU_ACTIVE_FILE] == 1);
+	CHECK(page_test(page, PG_ACTIVE) && own()->lists[LRU_ACTIVE_FILE].nr == 1);
 	page_put(page);
 }
 

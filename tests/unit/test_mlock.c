@@ -50,6 +50,23 @@ static void keeps_pages(void *arg)
 	CHECK(mm_msync(mm, a, P(PAGES), MS_ASYNC | MS_INVALIDATE) == -EBUSY);
 }
 
+/* Private memory that nobody could touch comes when it may be written; shared memory when somebody touches it. */
+static void comes_when_writable(void *arg)
+{
+	struct sim_file *f = sim_file_create(SIM_FILE_TMPFS, P(1), false);
+	vaddr_t shared;
+
+	four_pages();
+	shared = map_pages(1, MAP_SHARED, f, 0);
+	sim_file_put(f);
+	CHECK(mm_mprotect(mm, a, P(PAGES), 0) == 0 && mm_mprotect(mm, shared, P(1), 0) == 0);
+	CHECK(mm_mlock(mm, a, P(2), true) == -ENOMEM && mm_mlock(mm, shared, P(1), true) == -ENOMEM && locked(1));
+	CHECK(mm_mprotect(mm, a, P(PAGES), PROT_READ) == 0 && kind_at(a) == PTE_KIND_NONE);
+	CHECK(mm_mprotect(mm, a + P(1), P(2), RW) == 0 && mm_mprotect(mm, shared, P(1), RW) == 0);
+	CHECK(kind_at(a) == PTE_KIND_NONE && sim_entry(mm, a + P(1)).write);
+	CHECK(kind_at(a + P(2)) == PTE_KIND_NONE && kind_at(shared) == PTE_KIND_NONE);
+}
+
 /* Everything that is mapped now. */
 static void all(void *arg)
 {
@@ -98,6 +115,7 @@ int main(int argc, char **argv)
 	CASE(marks_and_populates);
 	CASE(refuses);
 	CASE(keeps_pages);
+	CASE(comes_when_writable);
 	CASE(all);
 	CASE_CALM(no_memory);
 	CASE(interrupted);

@@ -192,6 +192,21 @@ static void every_path(void *arg)
 	sim_file_put(f);
 }
 
+/* A leaf table that moves whole is flushed once. */
+static void a_table_moves(void *arg)
+{
+	vaddr_t at = ALIGN_DOWN((vaddr_t)USER_END / 2, pt_span(1)), to = at - 2 * pt_span(1);
+
+	mm = enter_space();
+	CHECK(sim_mmap(mm, at, pt_span(1), RW, MAP_PRIVATE | MAP_FIXED, NULL, 0) == (long)at);
+	store_word(at, 1);
+	listen(&a, at, pt_span(1));
+	CHECK(mm_mremap(mm, at, pt_span(1), pt_span(1), MREMAP_MAYMOVE | MREMAP_FIXED, to) == (long)to);
+	CHECK(a.starts == 1 && a.ends == 1 && a.invalidations >= 1 && mmu_ranges_in_flight(&a.sub) == 0);
+	CHECK(a.start == at && load_word(to) == 1);
+	mmu_unsubscribe(&a.sub);
+}
+
 /* -- start and end ----------------------------------------------------------------------------------------------------------- */
 
 /* Who refuses is not told of an end, those before it are, and nothing changes. */
@@ -454,6 +469,7 @@ int main(int argc, char **argv)
 	CASE_CALM(only_what_overlaps);
 	CASE_CALM(bad_ranges);
 	CASE_CALM(every_path);
+	CASE_CALM(a_table_moves);
 	CASE_CALM(refused);
 	CASE_CALM(in_the_middle);
 	CASE_CALM(fills);
