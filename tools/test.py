@@ -264,6 +264,7 @@ def lanes():
     if LONG:
         out.append(command_lane("cuts-mutations", [sys.executable, "tests/crash/test_cuts.py", "--mutations"], 900,
                                 "make test LANES=cuts-mutations"))
+    out.append(command_lane("programs", [sys.executable, "tests/host/test_programs.py"], 400, "make test LANES=programs"))
     out.append(command_lane("shell", [sys.executable, "tests/host/test_shell.py"], 240, "make test LANES=shell"))
     return out
 
