@@ -74,7 +74,7 @@ TEST(max_map_count, "tunables.max_map_count is how many mappings there may be")
 TEST(overcommit_memory, "tunables.overcommit_memory 1: no mapping is too large")
 {
 	const char *path = "/proc/sys/vm/overcommit_memory";
-	size_t huge = is64 ? (size_t)1 << 42 : (size_t)3 << 29;
+	size_t huge = is64 ? (size_t)1 << (is64 ? 42 : 0) : (size_t)3 << 29;
 	long usual = get(path);
 	void *p;
 
