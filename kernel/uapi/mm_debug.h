@@ -55,7 +55,7 @@ struct mm_audit {
  *   young-seen           an accessed bit was seen set and is about to be cleared
  *   access-held          a page of another address space is about to be copied from or to
  *   migrate-taken        a page's entries are migration entries, its references not yet looked at
- *   migrate-copied       its content is copied, the new page's entries are not set yet
+ *   migrate-copied       its content is copied, the new page is not uptodate yet
  *   merge-taken          the entries of two pages that may be merged are empty
  *   reclaim-verdict      reclaim has unmapped a file's page and is about to judge its references
  *   entry-half-set       one of the two words of a page's entry is stored (i386 with PAE)

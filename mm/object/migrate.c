@@ -169,8 +169,8 @@ static void move_locked(struct migration *m)
 	m->target = m->err ? m->old : m->new;
 	if (!m->err) {
 		page_copy(m->new, m->old);
-		page_set(m->new, PG_UPTODATE);
 		SYNC_POINT("migrate-copied");
+		page_set(m->new, PG_UPTODATE);
 	}
 	give_entries(m);
 	anon_family_put(m->family);

@@ -36,7 +36,9 @@ bool object_blank(struct vm_object *obj, pgoff_t index)
 {
 	unsigned long flags = spin_lock_irqsave(&obj->pages_lock);
 	const struct page *page = radix_lookup(&obj->pages, index);
-	bool blank = page ? !page_test(page, PG_UPTODATE) : !object_slot_locked(obj, index).v;
+	/* One that is locked may just be getting its content (migrate.c). */
+	bool blank =
+		page ? !(READ_ONCE(page->flags) & (BIT(PG_UPTODATE) | BIT(PG_LOCKED))) : !object_slot_locked(obj, index).v;
 
 	spin_unlock_irqrestore(&obj->pages_lock, flags);
 	return blank;
@@ -102,7 +104,8 @@ static int take_place(struct vm_object *obj, struct page *page, pgoff_t index, s
 	if (err)
 		return err;
 	flags = spin_lock_irqsave(&obj->pages_lock);
-	if (object_slot_locked(obj, index).v != entry.v && !MUTATION(191)) /* M191: an old content takes a newer one's place */
+	if (object_slot_locked(obj, index).v != entry.v &&
+	    !MUTATION(191)) /* M191: an old content takes a newer one's place */
 		err = -EEXIST;
 	else
 		err = pagecache_insert(obj, page, index);

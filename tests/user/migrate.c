@@ -565,3 +565,42 @@ TEST(migrate_meets_remap, "MIGRATE-09 remap, truncate and fork of a window whose
 	mm_audit_clean(h.mm, "after remaps");
 	puppet_stop(&h.puppet);
 }
+
+struct reader {
+	int fd;
+	u64 value;
+};
+
+static void do_read(void *arg)
+{
+	struct reader *r = arg;
+
+	r->value = file_tag(r->fd, 3);
+}
+
+TEST(migrate_meets_read, "MIGRATE-10 read(2) of a page of memory that is just getting its content waits, and finds it")
+{
+	struct reader r = {.fd = tagged_memfd(4)};
+	struct puppet reader = {0}, mover = {0};
+	struct migrating m = {.mm = mm_need()};
+	u8 *p = map_shared(r.fd, 4, RW);
+
+	puppet_need(2);
+	m.at = p + 3 * P;
+	CHECK_EQ(tag(p, 3), 3);
+	puppet_start(&mover, 1);
+	puppet_start(&reader, 2);
+	mm_arm(m.mm, "migrate-copied", mover.tid);
+	puppet_tell(&mover, migrate_do, &m);
+	mm_await(m.mm, "migrate-copied");
+	puppet_tell(&reader, do_read, &r);
+	CHECK(!puppet_within(&reader, 30));
+	mm_release(m.mm, "migrate-copied");
+	CHECK_NOFAULT(puppet_wait(&reader));
+	CHECK_NOFAULT(puppet_wait(&mover));
+	mm_disarm(m.mm, "migrate-copied");
+	CHECK_EQ(m.err, 0);
+	CHECK_EQ(r.value, 3);
+	puppet_stop(&reader);
+	puppet_stop(&mover);
+}
