@@ -102,7 +102,8 @@ static int take_place(struct vm_object *obj, struct page *page, pgoff_t index, s
 	if (err)
 		return err;
 	flags = spin_lock_irqsave(&obj->pages_lock);
-	if (object_slot_locked(obj, index).v != entry.v && !MUTATION(191)) /* M191: an old content takes a newer one's place */
+	if (object_slot_locked(obj, index).v != entry.v &&
+	    !MUTATION(191)) /* M191: an old content takes a newer one's place */
 		err = -EEXIST;
 	else
 		err = pagecache_insert(obj, page, index);
