@@ -152,6 +152,7 @@ MUTATIONS = (
     ("M7", "T2-04", (PAE,)),
     ("M8", "T2-15", FORMATS),
     ("M9", "T2-20", (TWO_LEVEL,)),
+    ("M191", "SWAP-37", FORMATS),           # an old content takes a newer one's place
     ("M160", "T2-24", (AMD64,)),            # a fault is queued for its program and not looked at again
     ("M181", "T1-08", (AMD64,)),            # who refers to a page that is moved is not asked
     ("M182", "MIGRATE-04", (PAE,)),         # its dirty bit is forgotten
@@ -263,6 +264,7 @@ def lanes():
     if LONG:
         out.append(command_lane("cuts-mutations", [sys.executable, "tests/crash/test_cuts.py", "--mutations"], 900,
                                 "make test LANES=cuts-mutations"))
+    out.append(command_lane("programs", [sys.executable, "tests/host/test_programs.py"], 400, "make test LANES=programs"))
     out.append(command_lane("shell", [sys.executable, "tests/host/test_shell.py"], 240, "make test LANES=shell"))
     return out
 

@@ -12,6 +12,7 @@
 #include "mm/space/fault.h"
 
 #include "kernel/lib/err.h"
+#include "mm/object/object_swap.h"
 #include "mm/object/pagecache.h"
 #include "mm/pgtable/huge.h"
 #include "mm/pgtable/pte_swap.h"
@@ -229,7 +230,12 @@ int uffd_fill_cached(struct vma *vma, vaddr_t va, bool wp)
 	if (err)
 		return err;
 	hold_size(vma);
-	page = beyond_end(vma, pgoff) ? ERR_PTR(-EINVAL) : pagecache_find_mappable(vma->object, pgoff);
+	if (beyond_end(vma, pgoff))
+		page = ERR_PTR(-EINVAL);
+	else if (object_slot(vma->object, pgoff).v)
+		page = pagecache_read(vma->object, pgoff);
+	else
+		page = pagecache_find_mappable(vma->object, pgoff);
 	if (IS_ERR(page) || !page) {
 		err = page ? (int)PTR_ERR(page) : -EFAULT;
 	} else {
