@@ -27,16 +27,17 @@ WANTED = ("tools/testing/selftests/mm/uffd-*", "tools/testing/selftests/mm/vm_ut
           "tools/testing/selftests/kselftest.h", "tools/include/uapi/*", "tools/arch/x86/include/*", "mm/gup_test.h")
 COMPILERS = {"x86_64": "x86_64-linux-gnu-gcc", "i386": "i686-linux-gnu-gcc"}
 
-# Each program with its arguments; what it prints at its end.
-RUNS = (
-    ("uffd-unit-tests", (), r"Userfaults unit tests: pass=\d+, skip=\d+, fail=0"),
-    ("uffd-stress", ("anon", "8", "4"), None),
-    ("uffd-stress", ("shmem", "8", "4"), None),
-    ("uffd-stress", ("shmem-private", "8", "4"), None),
-)
+STRESS = [("uffd-stress", kind, "8", "4") for kind in ("anon", "shmem", "shmem-private")]
+# Programs with their arguments.  32-bit Linux has no write protection, so what these tests of it do there nobody has seen: they
+# make numbers of pointers, and those of the upper half negative.  The others are run one kind at a time.
+RUNS = {
+    "x86_64": [("uffd-unit-tests",), *STRESS],
+    "i386": [*(("uffd-unit-tests", "-f", kind) for kind in ("register-ioctls", "zeropage", "move", "minor", "events", "poison")), *STRESS],
+}
+PASSES = {"x86_64": 41, "i386": 20}  # of the unit tests, at least
+ENDING = r"Userfaults unit tests: pass=\d+, skip=\d+, fail=0"
 # What may be skipped: there is no hugetlbfs, and MADV_COLLAPSE is for anonymous memory.
 SKIPPED = (r"on hugetlb", r"minor-collapse on shmem$")
-PASSES = 41  # of the unit tests, at least
 LINE = re.compile(r"Testing (.*?)\.\.\. (done|skipped|failed)(.*)")
 
 
@@ -74,16 +75,14 @@ def run(m, program, arguments):
     return [line.strip() for line in outcome.lines], outcome.status == pteron_exec.EXEC_BASE << 1 | 1
 
 
-def results(name, lines, good, ending):
-    """(title, did it pass?, detail) of what one program said."""
-    found = [match.groups() for match in map(LINE.search, lines) if match]
-    for test, verdict, detail in found:
-        allowed = verdict == "skipped" and any(re.search(s, test) for s in SKIPPED)
-        yield f"{test}{' # SKIP' if allowed else ''}", verdict == "done" or allowed, detail
-    if ending:
-        done = sum(verdict == "done" for _, verdict, _ in found)
-        good = good and done >= PASSES and any(re.search(ending, line) for line in lines)
-    yield f"{name} comes to its end", good, "" if good else " | ".join(lines[-3:])
+def results(name, lines, good):
+    """(title, passed, skipped, detail) of what one program said."""
+    for test, verdict, detail in [match.groups() for match in map(LINE.search, lines) if match]:
+        skipped = verdict == "skipped" and any(re.search(s, test) for s in SKIPPED)
+        yield test, verdict == "done" or skipped, skipped, detail.strip()
+    if "unit" in name:
+        good = good and any(re.search(ENDING, line) for line in lines)
+    yield f"{name} comes to its end", good, False, "" if good else " | ".join(lines[-3:])
 
 
 def main():
@@ -93,17 +92,18 @@ def main():
         return 0
     m = Machine(arch=arch, paging=paging, mem="1024", smp=2)
     build(m)
-    n = failed = 0
-    for program, arguments, ending in RUNS:
+    n = bad = done = 0
+    for program, *arguments in RUNS[arch]:
         lines, good = run(m, program, arguments)
-        for title, passed, detail in results(" ".join((program, *arguments)), lines, good, ending):
+        for title, passed, skipped, detail in results(" ".join((program, *arguments)), lines, good):
             n += 1
-            failed += not passed
-            print(f"{'ok' if passed else 'not ok'} {n} {title}", flush=True)
+            bad += not passed
+            done += passed and not skipped and not title.endswith("to its end")
+            print(f"{'ok' if passed else 'not ok'} {n} {title}{' # SKIP' if skipped else ''}", flush=True)
             if detail:
-                print(f"# {detail.strip()}")
-    print(f"1..{n}")
-    return failed != 0
+                print(f"# {detail}")
+    print(f"{'ok' if done >= PASSES[arch] else 'not ok'} {n + 1} {done} of Linux's tests have passed\n1..{n + 1}")
+    return bad or done < PASSES[arch]
 
 
 if __name__ == "__main__":
