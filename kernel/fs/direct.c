@@ -30,7 +30,8 @@ struct chunk {
 	unsigned head; /* where in the first page it begins */
 	size_t bytes;
 	bool write;                                              /* to the file */
-	u8 holes[CHUNK_PAGES * (PAGE_SIZE >> SECTOR_SHIFT) / 8]; /* of a read: a bit a sector, of those that are in none */
+	bool any_hole;                                           /* of a read: */
+	u8 holes[CHUNK_PAGES * (PAGE_SIZE >> SECTOR_SHIFT) / 8]; /* a bit a sector, of those that are in none */
 };
 
 /* Requests under way. */
@@ -163,6 +164,8 @@ static size_t alike(const struct chunk *c, size_t at)
 {
 	size_t end = at;
 
+	if (likely(!c->any_hole))
+		return c->bytes - at;
 	while (end < c->bytes && in_hole(c, end) == in_hole(c, at))
 		end += SECTOR_SIZE;
 	return end - at;
@@ -179,6 +182,7 @@ static int note_holes(struct chunk *c)
 		err = extent_at(c->inode, c->pos + (loff_t)at, c->bytes - at, &x);
 		if (err)
 			return err;
+		c->any_hole |= x.hole;
 		for (size_t i = at; x.hole && i < at + x.bytes; i += SECTOR_SIZE)
 			c->holes[i >> SECTOR_SHIFT >> 3] |= (u8)(1 << (i >> SECTOR_SHIFT & 7));
 	}

@@ -27,10 +27,10 @@ WITH_NX = [f for f in host.FORMATS if f != "i386"]
 MUTATIONS = {**dict.fromkeys((1, 2, 4, 5, 15, 16, 17, 18, 21), host.FORMATS), 14: WITH_NX, 20: ["pae"]}
 # Those of secondary MMUs, of pins without a lock, of userfaultfd and of reclaim under memory pressure, which no sequence here
 # looks for: named tests find them.
-OTHERS = {3: "T3-03s", 6: "T2-18", 7: "T2-04", 9: "T2-20", 10: "test_notifier, T3-04a", 11: "T1-16s", 12: "T1-17", 13: "T1-06s",
-          19: "RECLAIM-02", 22: "test_notifier, T3-08a", 131: "test_mirror, T3-19", 132: "T3-02", 160: "T2-24", 161: "test_debt",
+OTHERS = {3: "T3-03s", 6: "T2-18", 7: "T2-04", 8: "T2-15", 9: "T2-20", 10: "test_notifier, T3-04a", 11: "T1-16s", 12: "T1-17",
+          13: "T1-06s", 19: "RECLAIM-02", 22: "test_notifier, T3-08a", 131: "test_mirror, T3-19", 132: "T3-02", 160: "T2-24", 161: "test_debt",
           162: "test_debt", 181: "test_migrate, T1-08", 182: "test_migrate, MIGRATE-04", 183: "test_migrate, T2-17",
-          184: "test_merge, T1-08"}
+          184: "test_merge, T1-08", 191: "SWAP-37"}
 MUTATION_SECONDS = 60
 
 
@@ -93,7 +93,7 @@ ELSEWHERE = {
     "mm/space/uffd.c: struct uffd *u = kzalloc(sizeof(*u), GFP_KERNEL);",
     "mm/space/uffd_event.c: struct uffd_event *e = kzalloc(sizeof(*e), GFP_KERNEL);",
     "mm/service/uffd_fill.c: struct page *page = page_alloc(0, GFP_USER);",
-    "mm/service/uffd_move.c: m.ptes = m.capacity > FEW ? kmalloc(m.capacity * sizeof(*m.ptes), GFP_KERNEL) : NULL;",
+    "mm/service/uffd_move.c: m.ptes = m.capacity > MOVE_FEW ? kmalloc(m.capacity * sizeof(*m.ptes), GFP_KERNEL) : NULL;",
 }
 
 

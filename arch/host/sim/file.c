@@ -213,7 +213,7 @@ static int zero_read_page(struct vm_object *obj, struct page *page)
 	return 0;
 }
 
-static const struct object_ops tmpfs_ops = {.read_page = zero_read_page};
+static const struct object_ops tmpfs_ops = {.read_page = zero_read_page, .hold = file_hold, .release = file_release};
 
 /* -- files ----------------------------------------------------------------------------------------------------------- */
 struct sim_file *sim_file_create(enum sim_file_kind kind, loff_t size, bool filled)
