@@ -214,7 +214,7 @@ def smp_lanes():
 def lanes():
     out = [
         command_lane("check", ["make", "-s", "check"], 600, "make check"),
-        command_lane("host", ["make", "-s", "host", "MODEL_SECONDS=10"], 14400 if LONG else 900, "make host"),
+        command_lane("host", ["make", "-s", "host", "MODEL_SECONDS=10", "MUTANTS=all"], 14400 if LONG else 900, "make host"),
         *smp_lanes(), mutation_lane(0), mutation_lane(1),
     ]
     for arch, paging in FORMATS:

@@ -163,7 +163,7 @@ static unsigned typical(u64 *list)
 static void plan_eight_bytes(bool all)
 {
 	u64 around[32], middle[100];
-	unsigned n = typical(around), bits = all ? 20 : 16;
+	unsigned n = typical(around), bits = all ? 20 : 14;
 
 	patterns(middle, 40);
 	for (unsigned i = 0; i < n; i++)
