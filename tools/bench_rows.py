@@ -59,6 +59,7 @@ ROWS = {
         Row("uffd_missing_move", "the same by MOVE"),
         Row("uffd_move_one_page", "UFFDIO_MOVE of one page"),
         Row("uffd_move_page_of_512", "UFFDIO_MOVE of 512 pages, per page"),
+        Row("uffd_move_huge", "UFFDIO_MOVE of one huge page"),
     ],
     "Faults": [
         Row("anon_write_fault", "anonymous, first store (the page is cleared)", limit=1000),

@@ -48,15 +48,26 @@ def unpack(where):
         keep(f.read(), DISK_DRIVER)
 
 
+def download(name, where):
+    """The distribution's package @name, unpacked in @where/x; False if it cannot be had."""
+    try:
+        subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=", "download", name], cwd=where, check=True, timeout=600,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(["dpkg-deb", "-x", glob.glob(f"{where}/*.deb")[0], f"{where}/x"], check=True)
+    except (subprocess.SubprocessError, OSError, IndexError) as e:
+        print(f"{name} cannot be had: {e}", file=sys.stderr)
+        return False
+    return True
+
+
 def kernel():
     """A path to vmlinuz, or None if it cannot be had."""
     if os.path.exists(KERNEL) and os.path.exists(DISK_DRIVER):
         return KERNEL
     try:
         with tempfile.TemporaryDirectory() as d:
-            subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=", "download", package()], cwd=d, check=True,
-                           timeout=600, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            subprocess.run(["dpkg-deb", "-x", glob.glob(f"{d}/*.deb")[0], f"{d}/x"], check=True)
+            if not download(package(), d):
+                return None
             os.makedirs(CACHE, exist_ok=True)
             unpack(f"{d}/x")
     except (subprocess.SubprocessError, OSError, IndexError) as e:

@@ -24,6 +24,7 @@ needed() {
 	mkswap                    util-linux
 	qemu-img                  qemu-utils
 	gdb                       gdb
+	musl-gcc                  musl-tools
 	cppcheck                  cppcheck
 	clang-format              clang-format
 	spin                      spin

@@ -150,7 +150,9 @@ MUTATIONS = (
     ("M101", "T1-11", FORMATS),             # no copy of a page under a write pin
     ("M6", "T2-18", (AMD64,)),
     ("M7", "T2-04", (PAE,)),
+    ("M8", "T2-15", FORMATS),
     ("M9", "T2-20", (TWO_LEVEL,)),
+    ("M191", "SWAP-37", FORMATS),           # an old content takes a newer one's place
     ("M160", "T2-24", (AMD64,)),            # a fault is queued for its program and not looked at again
     ("M181", "T1-08", (AMD64,)),            # who refers to a page that is moved is not asked
     ("M182", "MIGRATE-04", (PAE,)),         # its dirty bit is forgotten
@@ -222,7 +224,7 @@ def lanes():
                               ("suite.storm=60", "suite.cycles=10000") if LONG else ("suite.storm=2", "suite.cycles=100")))
     for arch, paging in FORMATS[:2]:
         out.append(guest_lane(machine(arch, paging, smp=4, disk="nvme"), ON_NVME, 240, f"nvme-{arch}-{paging}"))
-    out.append(guest_lane(machine("i386", "pae", mem="6144"), "mm*,T0-01*,T1-01*,SWAP-0*", 200, "guest-i386-pae-6G"))
+    out.append(guest_lane(machine("i386", "pae", smp=4, mem="6144"), "mm*,T0-01*,T1-01*,SWAP-0*,T2-*,X-*,thp*", 400, "guest-i386-pae-6G"))
     out.append(guest_lane(machine("x86_64", "4level", smp=4, iommu=True), "T3-I*,T1-*,disk*,ext2*", 300, "guest-x86_64-4level-iommu"))
     for arch, paging in FORMATS:
         out.append(guest_lane(machine(arch, paging, fw="bios", smp=2), "T0-01*,T0-07*,mm*", 120))
@@ -250,6 +252,9 @@ def lanes():
         out.append(command_lane(f"oracle-{arch}", ["env", f"ARCH={arch}", "tools/oracle.py", "--recorded"], 240,
                                 f"make test LANES=oracle-{arch}"))
     if LONG:
+        for arch, paging in FORMATS[:2]:
+            out.append(command_lane(f"uffd-linux-{arch}-{paging}", [sys.executable, "tests/uffd/linux_tests.py", arch, paging], 3000,
+                                    f"make test LANES=uffd-linux-{arch}-{paging} LONG=1"))
         out.append(command_lane("oracle-linux", ["make", "-s", "oracle", "COUNT=20000"], 14400, "make oracle COUNT=20000"))
     out.append(command_lane("disks", [sys.executable, "tests/host/test_disks.py"], 240, "tests/host/test_disks.py"))
     out.append(command_lane("cuts", [sys.executable, "tests/crash/test_cuts.py"], 3600 if LONG else 240,
@@ -259,6 +264,7 @@ def lanes():
     if LONG:
         out.append(command_lane("cuts-mutations", [sys.executable, "tests/crash/test_cuts.py", "--mutations"], 900,
                                 "make test LANES=cuts-mutations"))
+    out.append(command_lane("programs", [sys.executable, "tests/host/test_programs.py"], 400, "make test LANES=programs"))
     out.append(command_lane("shell", [sys.executable, "tests/host/test_shell.py"], 240, "make test LANES=shell"))
     return out
 

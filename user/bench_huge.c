@@ -1,11 +1,13 @@
 /*
- * bench_huge.c - what a huge page costs: the fault that makes it, the split, the collapse; beside as many base pages.
+ * bench_huge.c - what a huge page costs: the fault that makes it, the split, the collapse; UFFDIO_MOVE of it.
  */
 #define _GNU_SOURCE
 #include "user/bench.h"
+#include "user/uffd.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
@@ -99,6 +101,35 @@ static void give_all(volatile uint8_t *p)
 	madvise((void *)p, size, MADV_DONTNEED);
 }
 
+/* UFFDIO_MOVE of one, there and back. */
+static void moves(void)
+{
+	uint8_t *maps[2], *at[2];
+	int fd = uffd_new(UFFDX_MOVE);
+
+	if (fd < 0)
+		return;
+	for (int i = 0; i < 2; i++)
+		at[i] = (uint8_t *)aligned(&maps[i]);
+	store(at[0]);
+	for (int i = 0; i < 2; i++)
+		if (!uffd_add(fd, at[i], size))
+			die("userfaultfd");
+	for (int i = 0; i < 2 * ROUNDS; i++) {
+		int err;
+
+		TIME(err = uffd_put_moved(fd, at[!(i % 2)], at[i % 2], size));
+		if (err)
+			die("UFFDIO_MOVE");
+	}
+	if (huge_bytes() != size)
+		die("it was split");
+	report("uffd_move_huge", 1);
+	for (int i = 0; i < 2; i++)
+		munmap(maps[i], 2 * MOST);
+	close(fd);
+}
+
 void bench_huge(void)
 {
 	learn_size();
@@ -110,4 +141,5 @@ void bench_huge(void)
 	each_round("huge_split", store, give_page);
 	each_round("huge_collapse", store_and_split, collapse);
 	each_round("huge_dontneed", store, give_all);
+	moves();
 }

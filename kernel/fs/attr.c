@@ -26,7 +26,7 @@ void inode_stat(struct inode *inode, struct kstat *st)
 		.ctime = inode->ctime,
 	};
 	if (sb && !sb->has_device && S_ISREG(inode->mode))
-		st->blocks = (u64)inode->obj.nr_pages * (PAGE_SIZE / 512);
+		st->blocks = ((u64)inode->obj.nr_pages + inode->obj.nr_slots) * (PAGE_SIZE / 512);
 }
 
 static int attr_begin(struct inode *inode)

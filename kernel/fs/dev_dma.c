@@ -10,6 +10,7 @@
 
 #include "kernel/dev/dma_engine.h"
 #include "kernel/fs/ioctl.h"
+#include "kernel/fs/procfs.h"
 #include "kernel/fs/user_pins.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/err.h"
@@ -194,4 +195,6 @@ static const struct file_ops dev_dma_ops = {
 void dev_dma_init(void)
 {
 	dev_register("dma", DMA_MAJOR, 0, 0666, &dev_dma_ops);
+	sysfs_register_node("kernel/debug/gup_test",
+	                    &dev_dma_ops); /* where programs written for Linux look for its requests */
 }

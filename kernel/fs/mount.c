@@ -13,7 +13,7 @@
 struct mutex mount_lock = MUTEX_INIT(mount_lock, LOCK_MOUNT);
 static struct list supers = LIST_INIT(supers); /* mounted, oldest first; mount_lock */
 
-static const struct fs_type *const fs_types[] = {&ext2_type, &tmpfs_type, &procfs_type};
+static const struct fs_type *const fs_types[] = {&ext2_type, &tmpfs_type, &procfs_type, &sysfs_type};
 
 static void file_ref_put(struct file *f)
 {
@@ -380,6 +380,7 @@ void vfs_init(void)
 	mm_file_ops = &vfs_mm_file_ops;
 	dev_init();
 	procfs_init();
+	sysfs_init();
 	sb = must_mount("tmpfs", "rootfs");
 	if (super_make_root(sb))
 		panic("vfs: no memory for the root\n");
@@ -387,6 +388,7 @@ void vfs_init(void)
 	list_add_tail(&sb->link, &supers);
 	must_mount_at("devtmpfs", "devtmpfs", "/dev");
 	must_mount_at("proc", "proc", "/proc");
+	must_mount_at("sysfs", "sysfs", "/sys");
 	must_mount_at("tmpfs", "tmpfs", "/tmp");
 	(void)vfs_chmod(NULL, "/tmp", 01777);
 	(void)vfs_mkdir(NULL, "/dev/shm", 01777);
@@ -436,7 +438,7 @@ static void move_mount(struct super *sb, const char *name)
 
 int vfs_mount_root(const char *source)
 {
-	static const char *const moved[] = {"dev", "proc", "tmp"};
+	static const char *const moved[] = {"dev", "proc", "sys", "tmp"};
 	struct super *sb = super_mount("ext2", source, 0), *old = root_dentry->super;
 	int err = IS_ERR(sb) ? (int)PTR_ERR(sb) : super_make_root(sb);
 

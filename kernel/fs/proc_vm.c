@@ -75,7 +75,7 @@ static int parse(const char *text, unsigned long *value)
 	return 0;
 }
 
-/* A number of dirty_limits. */
+/* A number that may be set, of dirty_limits or of the memory manager. */
 struct tunable {
 	unsigned long *value;
 	unsigned long most;
@@ -106,6 +106,8 @@ static const struct tunable dirty_bytes = {&dirty_limits.bytes, ~0ul, &dirty_lim
 static const struct tunable background_ratio = {&dirty_limits.background_ratio, 100, &dirty_limits.background_bytes};
 static const struct tunable background_bytes = {&dirty_limits.background_bytes, ~0ul, &dirty_limits.background_ratio};
 static const struct tunable expire = {.value = &dirty_limits.expire_cs, .most = 8640000};
+static const struct tunable max_map_count = {.value = &vm_max_map_count, .most = 0x7fffffff};
+static const struct tunable overcommit = {.value = &vm_overcommit, .most = 1};
 static const struct tunable writeback = {.value = &dirty_limits.writeback_cs, .most = 8640000};
 
 /* What /proc calls has no argument of its own. */
@@ -125,6 +127,8 @@ TUNABLE(background_ratio)
 TUNABLE(background_bytes)
 TUNABLE(expire)
 TUNABLE(writeback)
+TUNABLE(max_map_count)
+TUNABLE(overcommit)
 
 static int drop_caches_show(struct proc_buf *b)
 {
@@ -181,6 +185,8 @@ void procfs_register_vm(void)
 	proc_register_rw("sys/vm/dirty_background_bytes", background_bytes_show, background_bytes_store);
 	proc_register_rw("sys/vm/dirty_expire_centisecs", expire_show, expire_store);
 	proc_register_rw("sys/vm/dirty_writeback_centisecs", writeback_show, writeback_store);
+	proc_register_rw("sys/vm/max_map_count", max_map_count_show, max_map_count_store);
+	proc_register_rw("sys/vm/overcommit_memory", overcommit_show, overcommit_store);
 	proc_register_rw("sys/vm/mprotect_manyprots", manyprots_show, manyprots_store);
 	proc_register_rw("sys/vm/drop_caches", drop_caches_show, drop_caches_store);
 }

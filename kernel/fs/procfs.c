@@ -51,11 +51,8 @@ static struct proc_entry *add_child(struct proc_entry *dir, const char *name, si
 	return e;
 }
 
-/* The entry at @path; what is missing is made, the last component with @mode. */
-static struct proc_entry *add_path(const char *path, u32 mode)
+struct proc_entry *proc_add_path(struct proc_entry *at, const char *path, u32 mode)
 {
-	struct proc_entry *at = &root;
-
 	for (;;) {
 		size_t len = strcspn(path, "/");
 		bool last = !path[len];
@@ -72,7 +69,7 @@ static struct proc_entry *add_path(const char *path, u32 mode)
 
 void proc_register_rw(const char *path, proc_show_t *show, proc_store_t *store)
 {
-	struct proc_entry *e = add_path(path, S_IFREG | (store ? 0644 : 0444));
+	struct proc_entry *e = proc_add_path(&root, path, S_IFREG | (store ? 0644 : 0444));
 
 	e->show = show;
 	e->store = store;
@@ -123,7 +120,7 @@ static struct inode *make(struct super *sb, u64 ino, u32 mode, struct proc_node 
 	return inode;
 }
 
-static void evict(struct inode *inode)
+void proc_evict(struct inode *inode)
 {
 	kfree(inode->private);
 }
@@ -134,7 +131,7 @@ static struct inode *make_registered(struct super *sb, struct proc_entry *e)
 
 	if (S_ISDIR(e->mode))
 		return make(sb, e->ino, e->mode, n, e == &root ? &root_ops : &dir_ops, e == &root ? &root_fops : &dir_fops);
-	return make(sb, e->ino, e->mode, n, &plain_ops, &proc_file_fops);
+	return make(sb, e->ino, e->mode, n, &plain_ops, e->fops ? e->fops : &proc_file_fops);
 }
 
 static struct inode *dir_lookup(struct inode *dir, const char *name)
@@ -429,21 +426,27 @@ static int proc_statfs(struct super *sb, struct statfs_info *st)
 	return 0;
 }
 
-static const struct super_ops proc_super_ops = {.evict = evict, .statfs = proc_statfs};
+static const struct super_ops proc_super_ops = {.evict = proc_evict, .statfs = proc_statfs};
 
-static struct super *proc_mount(const char *source, bool read_only)
+struct super *proc_mount_tree(const char *type, const struct super_ops *ops, struct proc_entry *tree,
+                              const char *source)
 {
-	struct super *sb = super_alloc("proc", &proc_super_ops, source);
+	struct super *sb = super_alloc(type, ops, source);
 
 	if (!sb)
 		return ERR_PTR(-ENOMEM);
 	sb->volatile_names = true;
-	sb->root = make_registered(sb, &root);
+	sb->root = make_registered(sb, tree);
 	if (IS_ERR(sb->root)) {
 		super_free(sb);
 		return ERR_PTR(-ENOMEM);
 	}
 	return sb;
+}
+
+static struct super *proc_mount(const char *source, bool read_only)
+{
+	return proc_mount_tree("proc", &proc_super_ops, &root, source);
 }
 
 const struct fs_type procfs_type = {.name = "proc", .mount = proc_mount};

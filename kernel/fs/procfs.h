@@ -30,6 +30,11 @@ typedef int proc_store_t(const char *text, size_t n);
 void proc_register_rw(const char *path, proc_show_t *show, proc_store_t *store);
 void proc_register(const char *path, proc_show_t *show);
 
+/* The same below /sys, in another tree; and a file there that is a device's (@fops). */
+void sysfs_register_rw(const char *path, proc_show_t *show, proc_store_t *store);
+struct file_ops;
+void sysfs_register_node(const char *path, const struct file_ops *fops);
+
 /* -- /proc/<pid> -------------------------------------------------------------------------------------------- */
 enum proc_pid_kind {
 	PROC_PID_FILE, /* show, store */

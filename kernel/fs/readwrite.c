@@ -48,6 +48,8 @@ ssize_t generic_read(struct file *f, void *user, size_t n, loff_t *pos)
 	return r;
 }
 
+#define WRITE_CHUNK ((loff_t)2 << 20)
+
 /* How much of a write at @pos may be done: bytes, or -EFBIG, -EPERM. => inode lock */
 static ssize_t write_limit(struct inode *inode, loff_t pos, size_t n)
 {
@@ -61,8 +63,8 @@ static ssize_t write_limit(struct inode *inode, loff_t pos, size_t n)
 	if (inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return -EPERM;
 	if ((inode->seals & F_SEAL_GROW) && pos + (loff_t)n > inode->obj.size) {
-		/* Page by page, as Linux writes: those before the one that would grow the file are written. */
-		loff_t whole = ALIGN_DOWN(inode->obj.size, (loff_t)PAGE_SIZE);
+		/* Chunk by chunk, as Linux writes: those before the one that would grow the file are written. */
+		loff_t whole = ALIGN_DOWN(inode->obj.size, WRITE_CHUNK);
 
 		if (pos >= whole)
 			return -EPERM;

@@ -39,7 +39,8 @@ static int tmpfs_read_page(struct vm_object *obj, struct page *page)
 	return 0;
 }
 
-static const struct object_ops tmpfs_object_ops = {.read_page = tmpfs_read_page, .absent_is_zero = true};
+static const struct object_ops tmpfs_object_ops = {
+	.read_page = tmpfs_read_page, .absent_is_zero = true, .hold = inode_object_hold, .release = inode_object_release};
 
 /* -- inodes --------------------------------------------------------------------------------------------------- */
 

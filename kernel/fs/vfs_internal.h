@@ -57,7 +57,7 @@ struct fs_type {
 	bool needs_device;
 	struct super *(*mount)(const char *source, bool read_only);
 };
-extern const struct fs_type ext2_type, tmpfs_type, procfs_type;
+extern const struct fs_type ext2_type, tmpfs_type, procfs_type, sysfs_type;
 struct super *devfs_super(void); /* made on first use */
 
 #define MS_RDONLY 1u
@@ -121,6 +121,7 @@ const struct file_ops *dev_fops(u32 mode, u64 rdev);
 void dev_init(void);
 const struct file_ops *inode_default_fops(u32 mode); /* for special files */
 void procfs_init(void);
+void sysfs_init(void);
 void procfs_register_system(void);
 void procfs_register_vm(void);
 void procfs_register_pin(void);

@@ -40,6 +40,7 @@ void process_subsystem_init(void)
 	futex_init();
 	proc_pid_init();
 	process_uffd_init();
+	proc_loadavg_init();
 }
 
 void process_get(struct process *p)
@@ -147,6 +148,11 @@ int id_alloc(void)
 	}
 	spin_unlock(&process_lock);
 	return id;
+}
+
+int id_last(void)
+{
+	return READ_ONCE(last_id);
 }
 
 void id_free_locked(int id)

@@ -127,7 +127,8 @@ static inline struct thread_signals *current_signals(void)
 	return current_thread()->signals;
 }
 
-void process_uffd_init(void);      /* sys_uffd.c; called by: */
+void process_uffd_init(void);      /* sys_uffd.c, */
+void proc_loadavg_init(void);      /* proc_loadavg.c; called by: */
 void process_subsystem_init(void); /* slabs, hashes; hooks of /proc. => after vfs_init() */
 
 void process_get(struct process *p);
@@ -145,6 +146,7 @@ struct thread *thread_find_locked(int tid);
 /* A new id for a process or thread, taken until id_free(); -EAGAIN when there are none. A thread gives it back when it
  * leaves the tables, a process when it is reaped; its number as a group or session keeps it from being given out. */
 int id_alloc(void);
+int id_last(void); /* the last one that was given away */
 void id_free(int id);
 void id_free_locked(int id);        /* => process_lock */
 void thread_hash(struct thread *t); /* => process_lock */

@@ -72,6 +72,8 @@ long sys_sysinfo(struct abi_sysinfo *user)
 	phys_stat(&st);
 	memset(&info, 0, sizeof(info));
 	info.uptime = (long)(clock_ns() / NSEC_PER_SEC);
+	for (unsigned i = 0; i < LOAD_AVERAGES; i++)
+		info.loads[i] = sched_load(i); /* LOAD_ONE is the unit here, too */
 	info.totalram = st.total * per_page;
 	info.freeram = st.free * per_page;
 	info.totalhigh = st.high_total * per_page;

@@ -145,6 +145,8 @@ SYSCALL(216, 257, remap_file_pages)
 SYSCALL(NR_remap_vector, NR_remap_vector, remap_vector)
 SYSCALL(319, 356, memfd_create)
 SYSCALL(323, 374, userfaultfd)
+SYSCALL(434, 434, pidfd_open)
+SYSCALL(440, 440, process_madvise)
 SYSCALL(310, 347, process_vm_readv)
 SYSCALL(311, 348, process_vm_writev)
 

@@ -149,6 +149,8 @@ long sys_remap_file_pages(unsigned long start, size_t size, unsigned long prot, 
                           unsigned long flags);
 long sys_remap_vector(const struct remap_entry *entries, unsigned long nr, unsigned long flags);
 long sys_memfd_create(const char *name, unsigned flags);
+long sys_pidfd_open(int pid, unsigned flags);
+long sys_process_madvise(int pidfd, const struct abi_iovec *user, unsigned long count, int advice, unsigned flags);
 long sys_process_vm_readv(int pid, const struct abi_iovec *local, unsigned long nl, const struct abi_iovec *remote,
                           unsigned long nr, unsigned long flags);
 long sys_process_vm_writev(int pid, const struct abi_iovec *local, unsigned long nl, const struct abi_iovec *remote,

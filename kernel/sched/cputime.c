@@ -35,6 +35,8 @@ void sched_tick(bool from_user)
 	spin_lock(&rq->lock);
 	charge_tick(rq, rq->current, now, from_user);
 	spin_unlock(&rq->lock);
+	if (queue_cpu(rq) == 0)
+		sched_load_tick(now);
 	sched_balance_tick(rq, now);
 }
 

@@ -94,6 +94,9 @@ bool sched_pull(struct run_queue *rq);
 /* From the tick: ask for a pull or make one. => interrupts off, no queue's lock */
 void sched_balance_tick(struct run_queue *rq, u64 now);
 
+/* -- loadavg.c: from CPU 0's tick. => interrupts off, no queue's lock */
+void sched_load_tick(u64 now);
+
 void thread_init_fields(struct thread *t, const char *name); /* refs = 1, state NEW, in the list of all */
 unsigned long thread_count(void);
 void thread_init_subsystem(void);

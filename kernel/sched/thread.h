@@ -174,6 +174,11 @@ struct sched_cpu_stat {
 /* False: there is no such CPU, or it runs no threads yet. */
 bool sched_cpu_stat(unsigned cpu, struct sched_cpu_stat *st);
 
+/* Runnable threads on average over 1, 5 and 15 minutes, in units of 1 / LOAD_ONE; @i: which of the three. */
+#define LOAD_AVERAGES 3
+#define LOAD_ONE 65536u
+unsigned sched_load(unsigned i);
+
 #define SCHED_SLICE_NS 10000000
 
 #endif

@@ -2,11 +2,12 @@
  * audit_swap.c - the auditor on swap slots: each one's count against the entries found, each cached page against its slot.
  * Layer 8 (mm/debug).  Interface: audit.h.  Takes area locks, one at a time.
  *
- *	count of a slot = entries found
+ *	count of a slot = entries found, and objects that keep a page there
  *	taken           = count or a cached page; else it leaks
  */
 #include "kernel/lib/string.h"
 #include "mm/debug/audit.h"
+#include "mm/object/object_swap.h"
 #include "mm/phys/slab.h"
 
 static unsigned long chunks_of(const struct audit *a)
@@ -109,8 +110,14 @@ static void check_area(struct audit *a, unsigned type)
 		audit_error(a, "swap area %u has %lu slots taken, but entries and cached pages for %lu", type, used, held);
 }
 
+static void count_slot(void *ctx, swap_entry_t entry)
+{
+	audit_swap_entry(ctx, entry);
+}
+
 void audit_swap(struct audit *a)
 {
+	object_swap_each(count_slot, a);
 	for (unsigned type = 0; type < SWAP_AREAS; type++)
 		check_area(a, type);
 }

@@ -202,7 +202,7 @@ static void judge_again(struct page *page)
 {
 	bool locked = false;
 
-	if (!page_test(page, PG_UNEVICTABLE) || lru_has_no_way_out(page))
+	if (!page_test(page, PG_UNEVICTABLE))
 		return;
 	(void)page_referenced(page, &locked);
 	if (!locked)

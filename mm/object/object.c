@@ -6,6 +6,7 @@
 #include "mm/object/object.h"
 
 #include "kernel/lib/assert.h"
+#include "mm/object/object_swap.h"
 #include "mm/object/pagecache.h"
 
 void object_init(struct vm_object *obj, const struct object_ops *ops, void *host, bool tracks_dirty)
@@ -18,6 +19,9 @@ void object_init(struct vm_object *obj, const struct object_ops *ops, void *host
 	radix_init(&obj->pages);
 	spin_init(&obj->pages_lock, LOCK_PAGES);
 	obj->nr_pages = 0;
+	radix_init(&obj->slots);
+	obj->nr_slots = 0;
+	list_init(&obj->swapped_link);
 	rwsem_init(&obj->invalidate_lock, LOCK_INVALIDATE);
 	object_maps_init(&obj->maps);
 	obj->wb_err = 0;
@@ -35,4 +39,5 @@ void object_destroy(struct vm_object *obj)
 	pagecache_drop(obj, 0, ~0UL);
 	ASSERT(obj->nr_pages == 0);
 	dirty_list_leave(obj);
+	object_swap_leave(obj);
 }

@@ -39,8 +39,8 @@ struct object_ops {
 	/* Write the file's metadata (size, block map, times). @data_only: only what is needed to read the data
 	 * back. NULL: nothing to do. */
 	int (*sync_meta)(struct vm_object *obj, bool data_only);
-	/* The flusher and sync borrow the object: take a reference on its host unless that is dying (false).
-	 * => called under a spinlock, must not sleep; required when the object tracks_dirty */
+	/* The flusher, sync and swapoff borrow the object: take a reference on its host unless that is dying (false).
+	 * => called under a spinlock, must not sleep; required when the object tracks_dirty, and for its pages to be swapped */
 	bool (*hold)(struct vm_object *obj);
 	void (*release)(struct vm_object *obj); /* give it back. => may sleep */
 };
@@ -53,6 +53,9 @@ struct vm_object {
 	struct radix_tree pages; /* pgoff -> page; marks below. pages_lock */
 	spinlock_t pages_lock;
 	unsigned long nr_pages;       /* pages_lock */
+	struct radix_tree slots;      /* without a file: pgoff -> slot of a page in swap (object_swap.h); pages_lock */
+	unsigned long nr_slots;       /* pages_lock */
+	struct list swapped_link;     /* on the list of object_swap.c while there may be slots; its lock */
 	struct rwsem invalidate_lock; /* faults: read; truncate: write */
 	struct object_maps maps;      /* reverse links of every mapping (mm/rmap) */
 	errseq_t wb_err;              /* writeback errors, for whoever has the file open */

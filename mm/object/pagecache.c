@@ -14,6 +14,7 @@
 #include "kernel/lib/err.h"
 #include "kernel/lib/syncpoint.h"
 #include "mm/object/dirty.h"
+#include "mm/object/object_swap.h"
 #include "mm/phys/lru.h"
 
 struct page *pagecache_find(struct vm_object *obj, pgoff_t index)
@@ -35,27 +36,34 @@ struct page *pagecache_find_mappable(struct vm_object *obj, pgoff_t index)
 	return page;
 }
 
-/* Insert the locked new @page. -EEXIST: somebody else's page is there. */
-static int insert(struct vm_object *obj, struct page *page, pgoff_t index)
+int pagecache_insert(struct vm_object *obj, struct page *page, pgoff_t index)
+{
+	int err;
+
+	page->object = obj;
+	page->index = index;
+	err = radix_insert(&obj->pages, index, page);
+	if (err) {
+		page->object = NULL;
+		return err;
+	}
+	obj->nr_pages++;
+	dirty_count(&dirty_stat.cached, 1);
+	page_get(page); /* the cache's reference */
+	return 0;
+}
+
+/* Insert the locked new @page. -EEXIST: somebody else's page is there, or in swap. */
+static int insert_new(struct vm_object *obj, struct page *page, pgoff_t index)
 {
 	int err = radix_preload();
 	unsigned long flags;
 
 	if (err)
 		return err;
-	page->object = obj;
-	page->index = index;
 	flags = spin_lock_irqsave(&obj->pages_lock);
-	err = radix_insert(&obj->pages, index, page);
-	if (!err) {
-		obj->nr_pages++;
-		dirty_count(&dirty_stat.cached, 1);
-	}
+	err = object_slot_locked(obj, index).v ? -EEXIST : pagecache_insert(obj, page, index);
 	spin_unlock_irqrestore(&obj->pages_lock, flags);
-	if (err)
-		page->object = NULL;
-	else
-		page_get(page); /* the cache's reference */
 	return err;
 }
 
@@ -68,8 +76,8 @@ struct page *pagecache_create_locked(struct vm_object *obj, pgoff_t index, enum 
 		return ERR_PTR(-ENOMEM);
 	page_set(page, PG_LOCKED);
 	if (!obj->tracks_dirty)
-		page->flags |= BIT(PG_SWAPBACKED) | BIT(PG_UNEVICTABLE);
-	err = insert(obj, page, index);
+		page->flags |= BIT(PG_SWAPBACKED);
+	err = insert_new(obj, page, index);
 	if (!err) {
 		lru_add(page);
 		return page;
@@ -85,6 +93,9 @@ struct page *pagecache_get_locked(struct vm_object *obj, pgoff_t index)
 		struct page *page = pagecache_find(obj, index);
 
 		if (!page) {
+			page = object_swap_in(obj, index);
+			if (page)
+				return page;
 			page = pagecache_create_locked(obj, index, GFP_USER);
 			if (PTR_ERR(page) != -EEXIST)
 				return page;
@@ -191,8 +202,7 @@ int pagecache_mkwrite(struct vm_object *obj, struct page *page)
 	return err;
 }
 
-/* => page locked, pages_lock held; the cache's reference becomes the caller's */
-static void remove(struct vm_object *obj, struct page *page)
+void pagecache_remove(struct vm_object *obj, struct page *page)
 {
 	pagecache_unmark_dirty(obj, page->index);
 	radix_remove(&obj->pages, page->index);
@@ -211,7 +221,7 @@ static void drop_page(struct vm_object *obj, struct page *page)
 		page_wait_writeback(page);
 		page_clear(page, PG_DIRTY);
 		flags = spin_lock_irqsave(&obj->pages_lock);
-		remove(obj, page);
+		pagecache_remove(obj, page);
 		spin_unlock_irqrestore(&obj->pages_lock, flags);
 		page_put(page); /* the cache's; ours is left */
 	}
@@ -241,8 +251,9 @@ void pagecache_drop(struct vm_object *obj, pgoff_t first, pgoff_t last)
 		drop_page(obj, page);
 		page_put(page);
 		if (index == last)
-			return;
+			break;
 	}
+	object_swap_drop(obj, first, last);
 }
 
 bool pagecache_evict(struct page *page, bool trusted)
@@ -256,7 +267,7 @@ bool pagecache_evict(struct page *page, bool trusted)
 	ASSERT(page_test(page, PG_LOCKED));
 	if (evict) {
 		page_clear(page, PG_DIRTY);
-		remove(obj, page);
+		pagecache_remove(obj, page);
 	}
 	spin_unlock_irqrestore(&obj->pages_lock, flags);
 	if (evict)

@@ -49,6 +49,12 @@ bool pagecache_evict(struct page *page, bool trusted);
  * nothing happened. => both locked, @page mapped nowhere; @new has all that is known of the page but the content */
 bool pagecache_replace(struct page *page, struct page *new);
 
+/* @page, locked, is the cache's at @index from now on, which has a reference: 0; -EEXIST: there is one. -ENOMEM.
+ * => pages_lock, radix_preload() */
+int pagecache_insert(struct vm_object *obj, struct page *page, pgoff_t index);
+/* And no more; the cache's reference becomes the caller's. => page locked, pages_lock */
+void pagecache_remove(struct vm_object *obj, struct page *page);
+
 /* A new page at @index, locked, referenced, not uptodate: ERR_PTR(-EEXIST, -ENOMEM). Whoever ends its reading may
  * unlock it: the validator does not know this lock. => may sleep */
 struct page *pagecache_create_locked(struct vm_object *obj, pgoff_t index, enum gfp gfp);

@@ -13,6 +13,7 @@
 #include "kernel/lib/err.h"
 #include "kernel/lib/string.h"
 #include "mm/object/dirty.h"
+#include "mm/object/object_swap.h"
 #include "mm/object/pagecache.h"
 #include "mm/object/readahead.h"
 #include "mm/phys/lru.h"
@@ -76,8 +77,8 @@ static int buffer_touch(struct buffer b, size_t at)
 	return b.user ? copy_from_user(&byte, b.base + at, 1) : 0;
 }
 
-/* The page at @index, uptodate, referenced; NULL: there is none, and none is needed to read zeros. A page is filled under invalidate_lock: who makes a hole and gives its
- * blocks away keeps others from reading them. */
+/* The page at @index, uptodate, referenced; NULL: there is none, and none is needed to read zeros. A page is filled under
+ * invalidate_lock: who makes a hole and gives its blocks away keeps others from reading them. */
 static struct page *get_page(struct vm_object *obj, pgoff_t index)
 {
 	struct page *page = pagecache_find(obj, index);
@@ -86,7 +87,7 @@ static struct page *get_page(struct vm_object *obj, pgoff_t index)
 		return page;
 	if (page)
 		page_put(page);
-	if (obj->ops->absent_is_zero)
+	if (obj->ops->absent_is_zero && object_blank(obj, index))
 		return NULL;
 	rwsem_read_lock(&obj->invalidate_lock);
 	page = pagecache_read(obj, index);
@@ -210,7 +211,7 @@ static size_t count_ready(struct vm_object *obj, loff_t pos, size_t n, bool (*is
 
 size_t object_ready(struct vm_object *obj, loff_t pos, size_t n)
 {
-	return obj->tracks_dirty ? count_ready(obj, pos, n, is_uptodate) : n;
+	return obj->tracks_dirty || READ_ONCE(obj->nr_slots) ? count_ready(obj, pos, n, is_uptodate) : n;
 }
 
 size_t object_ready_for_write(struct vm_object *obj, loff_t pos, size_t n)

@@ -33,7 +33,7 @@ static inline swap_entry_t pte_swap_entry(pte_t pte)
 /* -- out ------------------------------------------------------------------------------------------------------- */
 
 /* Room for @page: gives it a slot and puts it into the swap cache, dirty. False: no slot, no memory.
- * => page locked, anonymous, not in the cache; may sleep */
+ * => page locked, anonymous (or about to be: object_swap_out()), not in the cache; may sleep */
 bool swap_add(struct page *page);
 
 #define SWAP_BATCH 32

@@ -219,7 +219,7 @@ bool swap_add(struct page *page)
 {
 	swap_entry_t entry;
 
-	ASSERT(page_test(page, PG_LOCKED) && page_test(page, PG_ANON) && !page_test(page, PG_SWAPCACHE));
+	ASSERT(page_test(page, PG_LOCKED) && !page_test(page, PG_SWAPCACHE));
 	entry = slot_for_page();
 	if (!entry.v)
 		return false;

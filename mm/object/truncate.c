@@ -13,6 +13,7 @@
 #include "kernel/lib/mutation.h"
 #include "kernel/lib/string.h"
 #include "kernel/lib/syncpoint.h"
+#include "mm/object/object_swap.h"
 #include "mm/object/pagecache.h"
 #include "mm/object/zap.h"
 
@@ -99,12 +100,11 @@ int object_zero(struct vm_object *obj, loff_t from, loff_t to)
 
 	if (from >= to)
 		return 0;
-	if (obj->ops->absent_is_zero)
-		page = pagecache_find(obj, (pgoff_t)((u64)from >> PAGE_SHIFT));
-	else
-		page = pagecache_read(obj, (pgoff_t)((u64)from >> PAGE_SHIFT));
-	if (IS_ERR_OR_NULL(page))
-		return page ? (int)PTR_ERR(page) : 0;
+	if (obj->ops->absent_is_zero && object_blank(obj, (pgoff_t)((u64)from >> PAGE_SHIFT)))
+		return 0;
+	page = pagecache_read(obj, (pgoff_t)((u64)from >> PAGE_SHIFT));
+	if (IS_ERR(page))
+		return (int)PTR_ERR(page);
 	page_lock(page);
 	va = page_kmap(page);
 	/* Only what is not zero already: a hole must not get a block for it, nor a page that was only preallocated zeros. */

@@ -84,6 +84,16 @@ void pt_unlock_huge(struct pt_huge *h)
 	spin_unlock(&h->pt->lock);
 }
 
+bool pt_is_huge(struct pgtable *pt, vaddr_t va)
+{
+	struct pt_huge h;
+
+	if (!pt_lock_huge(pt, va, &h))
+		return false;
+	pt_unlock_huge(&h);
+	return true;
+}
+
 pte_t pt_huge_part(pte_t huge, unsigned index)
 {
 	pte_t part = pte_huge_part(huge, index), zero;
@@ -109,7 +119,8 @@ void pt_deposit_free(struct page *deposit)
 /* => pt->lock held */
 static void deposit(struct pgtable *pt, struct page *table)
 {
-	list_add(&table->link, &pt->deposits);
+	if (likely(table)) /* M8 loses it (mm/service/uffd_move_huge.c) */
+		list_add(&table->link, &pt->deposits);
 	pt->nr_huge++;
 }
 
@@ -252,7 +263,21 @@ static void unlock_both(struct pgtable *a, struct pgtable *b)
 	spin_unlock(&a->lock);
 }
 
-static bool vacant(struct pgtable *pt, vaddr_t va)
+bool pt_lock_huge_move(struct pgtable *from, vaddr_t src, struct pgtable *to, struct pt_huge *h)
+{
+	lock_both(from, to);
+	if (find_huge(from, src, h))
+		return true;
+	unlock_both(from, to);
+	return false;
+}
+
+void pt_unlock_huge_move(struct pt_huge *h, struct pgtable *to)
+{
+	unlock_both(h->pt, to);
+}
+
+bool pt_vacant(struct pgtable *pt, vaddr_t va)
 {
 	struct page *above = upper_table(pt, va);
 
@@ -265,7 +290,7 @@ static bool move_locked(struct pt_huge *h, struct pgtable *to, vaddr_t dst, pte_
 	struct page *table;
 	pte_t pte;
 
-	if (!vacant(to, dst))
+	if (!pt_vacant(to, dst))
 		return false;
 	pte = pt_clear_huge(h, &table);
 	SYNC_POINT("clear-before-flush");
@@ -284,11 +309,12 @@ bool pt_move_huge(struct pgtable *from, vaddr_t src, struct pgtable *to, vaddr_t
 	bool moved;
 
 	ASSERT(IS_ALIGNED(src, PT_HUGE_SIZE) && IS_ALIGNED(dst, PT_HUGE_SIZE));
-	lock_both(from, to);
+	if (!pt_lock_huge_move(from, src, to, &h))
+		return false;
 	/* Hardware may have made it accessed or dirty since it was looked at. */
-	moved = find_huge(from, src, &h) && pte_pfn(h.pte) == pte_pfn(expected) &&
-	        pte_hw_write(h.pte) == pte_hw_write(expected) && move_locked(&h, to, dst, adapt, ctx);
-	unlock_both(from, to);
+	moved = pte_pfn(h.pte) == pte_pfn(expected) && pte_hw_write(h.pte) == pte_hw_write(expected) &&
+	        move_locked(&h, to, dst, adapt, ctx);
+	pt_unlock_huge_move(&h, to);
 	return moved;
 }
 

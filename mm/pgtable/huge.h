@@ -55,6 +55,8 @@ int pt_walk_huge(struct pgtable *pt, vaddr_t start, vaddr_t end, pt_extent_fn *f
 /* Is there a huge entry at @va?  Then *h (all of it) with pt->lock held. */
 bool pt_lock_huge(struct pgtable *pt, vaddr_t va, struct pt_huge *h);
 void pt_unlock_huge(struct pt_huge *h);
+/* Was there, just now? */
+bool pt_is_huge(struct pgtable *pt, vaddr_t va);
 
 /* A leaf table for the deposit; NULL: no memory. => may sleep */
 struct page *pt_deposit_alloc(void);
@@ -76,9 +78,19 @@ pte_t pt_replace_huge(struct pt_huge *h, pte_t pte);
 void pt_split_huge(struct pgtable *pt, vaddr_t va);
 
 /*
- * Move the huge entry at @src, with its deposit, to @dst, perhaps of another tree: cleared, flushed, set.  False, and nothing
- * happened: there is none at @src, it is not @expected, or there is something at @dst.  The value that the clear returns is
- * what moves, so no accessed or dirty bit is lost; @adapt, if not NULL, makes of it what the destination gets.
+ * A huge entry's way to @dst of @to, the same tree or another, with its deposit:
+ *   pt_lock_huge_move(), look; pt_clear_huge(); flush; pt_set_huge(), there or, if it may not leave after all, where it was;
+ *   pt_unlock_huge_move().
+ * False: there is none at @src, and nothing is locked.
+ */
+bool pt_lock_huge_move(struct pgtable *from, vaddr_t src, struct pgtable *to, struct pt_huge *h);
+void pt_unlock_huge_move(struct pt_huge *h, struct pgtable *to);
+/* Is there nothing in the place of a huge entry at @va, not even a table? => pt->lock held */
+bool pt_vacant(struct pgtable *pt, vaddr_t va);
+/*
+ * All of that at once.  False, and nothing happened: there is none at @src, it is not @expected, or there is something at
+ * @dst.  The value that the clear returns is what moves, so no accessed or dirty bit is lost; @adapt, if not NULL, makes of
+ * it what the destination gets.
  * => the level-1 table of @dst exists; subscribers of @src know
  */
 bool pt_move_huge(struct pgtable *from, vaddr_t src, struct pgtable *to, vaddr_t dst, pte_t expected,

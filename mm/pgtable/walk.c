@@ -47,20 +47,34 @@ static inline struct page *leaf_table(struct pgtable *pt, vaddr_t va)
 	return descend(pt, va).table;
 }
 
+/*
+ * The table that somebody came to last.  It may be new: whoever finds it here, and not by the entries above, sees all that it
+ * was made with (release and acquire; plain moves on x86).
+ */
+static struct page *recent_table(const struct pgtable *pt)
+{
+	return __atomic_load_n(&pt->recent, __ATOMIC_ACQUIRE);
+}
+
+static void remember_table(struct pgtable *pt, struct page *table)
+{
+	__atomic_store_n(&pt->recent, table, __ATOMIC_RELEASE);
+}
+
 static __attribute__((noinline)) struct pt_slot search(struct pgtable *pt, vaddr_t va)
 {
 	struct page *table = leaf_table(pt, va);
 
 	if (!table)
 		return (struct pt_slot){NULL, NULL};
-	WRITE_ONCE(pt->recent, table);
+	remember_table(pt, table);
 	return (struct pt_slot){leaf_entry(table, va), table};
 }
 
 /* A leaf table knows which addresses it is for (table.c), and none goes while the mmap lock is held. */
 struct pt_slot pt_find(struct pgtable *pt, vaddr_t va)
 {
-	struct page *table = READ_ONCE(pt->recent);
+	struct page *table = recent_table(pt);
 
 	if (likely(table && table->index == va / pt_span(1)))
 		return (struct pt_slot){leaf_entry(table, va), table};
@@ -69,13 +83,13 @@ struct pt_slot pt_find(struct pgtable *pt, vaddr_t va)
 
 struct pt_slot pt_find_table(struct pgtable *pt, vaddr_t va)
 {
-	struct page *table = READ_ONCE(pt->recent);
+	struct page *table = recent_table(pt);
 
 	if (unlikely(!table || table->index != va / pt_span(1))) {
 		table = descend(pt, va).table;
 		if (!table)
 			return (struct pt_slot){NULL, NULL};
-		WRITE_ONCE(pt->recent, table);
+		remember_table(pt, table);
 	}
 	return (struct pt_slot){leaf_entry(table, va), table};
 }

@@ -90,12 +90,6 @@ static inline bool lru_deactivate(struct page *page)
 {
 	return lru_change(page, 0, BIT(PG_ACTIVE) | BIT(PG_REFERENCED));
 }
-/* Pages of tmpfs: what is in them is nowhere else, so they stay whoever maps them. */
-static inline bool lru_has_no_way_out(const struct page *page)
-{
-	return page_test(page, PG_SWAPBACKED) && !page_test(page, PG_ANON);
-}
-
 /* To the old end of its list: it can go now. Nothing happens to an active or isolated one. => any context; referenced */
 void lru_rotate(struct page *page);
 
@@ -103,7 +97,7 @@ void lru_rotate(struct page *page);
 void lru_rescue_slow(struct page *page);
 static inline void lru_rescue(struct page *page)
 {
-	if (unlikely(page_test(page, PG_UNEVICTABLE)) && !lru_has_no_way_out(page))
+	if (unlikely(page_test(page, PG_UNEVICTABLE)))
 		lru_rescue_slow(page);
 }
 

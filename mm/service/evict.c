@@ -10,11 +10,12 @@
  *   2. used since the last look? back to where it was, or to the active list
  *   3. pinned?                   a device has it: active
  *   4. dirty file page           written first (background, MADV_PAGEOUT); it comes by again
- *   5. anonymous: a slot         none left: active
+ *   5. anonymous: a slot         none left: active (for a page of tmpfs a first look: it gets one at 8)
  *   6. unmapped                  somebody holds on to it: active; mlocked: unevictable
  *      ... some pages wait here, locked, until every TLB is flushed once for all of them (mm/pgtable/debt.h)
  *   7. pinned?                   now nobody can pin it any more who had not done so before
- *   8. dirty anonymous page      written; it comes by again
+ *   8. tmpfs: into a slot        its object refers to the slot; from now on it is an anonymous page
+ *      dirty anonymous page      written; it comes by again
  *   9. references looked at, then PG_DIRTY: only cache and we refer to it, and what was stored is in its file: freed
  *
  * The order within 9 is what mutation M19 turns round.  Somebody who got a reference while the page was mapped
@@ -27,6 +28,7 @@
 #include "kernel/lib/errno.h"
 #include "kernel/lib/mutation.h"
 #include "kernel/lib/syncpoint.h"
+#include "mm/object/object_swap.h"
 #include "mm/object/pagecache.h"
 #include "mm/object/unmap.h"
 #include "mm/phys/vmstat.h"
@@ -119,16 +121,32 @@ static enum verdict finish_anon(struct evict *e, struct page *page)
 	return FREE;
 }
 
+/* Could a page of an object without a file go to swap? */
+static bool has_way_out(const struct page *page)
+{
+	return page->object->ops->hold && page_test(page, PG_UPTODATE) && swap_has_room();
+}
+
 /* Steps 4 and 6 of a page of an object. */
 static enum verdict push_cached(struct evict *e, struct page *page)
 {
-	if (page->object->tracks_dirty && page_test(page, PG_DIRTY))
+	const struct vm_object *obj = page->object;
+
+	if (obj->tracks_dirty && page_test(page, PG_DIRTY))
 		return e->background ? WRITE : KEEP;
+	if (!obj->tracks_dirty && !has_way_out(page))
+		return ACTIVATE;
 	return unmap(e, page);
 }
 
+/* Step 8 of a page without a file: it goes on as an anonymous one. */
+static enum verdict finish_unbacked(struct evict *e, struct page *page)
+{
+	return object_swap_out(page) ? finish_anon(e, page) : ACTIVATE;
+}
+
 /* Steps 7 and 9. */
-static enum verdict finish_cached(struct page *page)
+static enum verdict finish_cached(struct evict *e, struct page *page)
 {
 	struct vm_object *obj = page->object;
 	bool clean;
@@ -136,7 +154,7 @@ static enum verdict finish_cached(struct page *page)
 	if (page_pinned(page))
 		return ACTIVATE;
 	if (!obj->tracks_dirty)
-		return UNEVICTABLE; /* its content is nowhere else */
+		return finish_unbacked(e, page);
 	clean = !page_test(page, PG_DIRTY);
 	SYNC_POINT("reclaim-verdict");
 	return pagecache_evict(page, MUTATION(19) && clean) ? FREE
@@ -244,7 +262,7 @@ static void finish_unmapped(struct evict *e)
 		struct page *page = list_first_entry(&e->unmapped, struct page, link);
 
 		list_del(&page->link);
-		conclude(e, page, is_anon(page) ? finish_anon(e, page) : finish_cached(page));
+		conclude(e, page, is_anon(page) ? finish_anon(e, page) : finish_cached(e, page));
 	}
 	e->nr_unmapped = 0;
 	if (MUTATION(161)) {

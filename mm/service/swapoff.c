@@ -16,7 +16,7 @@
 #include "kernel/lib/err.h"
 #include "kernel/lib/syncpoint.h"
 #include "kernel/sync/hooks.h"
-#include "mm/object/swap.h"
+#include "mm/object/object_swap.h"
 #include "mm/pgtable/huge.h"
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
@@ -188,6 +188,8 @@ int swap_off(unsigned type)
 	swap_area_close(type);
 	for (;;) {
 		err = unswap_all(type);
+		if (!err)
+			err = object_unswap(type);
 		if (err)
 			break;
 		empty_cache(type);

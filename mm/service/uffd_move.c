@@ -25,8 +25,10 @@
  *   migration                           is waited for
  *   marker, anything else               EFAULT
  *   destination not none                EEXIST
+ *
+ * A huge entry that fits at the destination moves as one: uffd_move_huge.c.
  */
-#include "mm/service/uffd.h"
+#include "mm/service/uffd_move.h"
 
 #include "kernel/lib/err.h"
 #include "kernel/lib/mutation.h"
@@ -40,44 +42,7 @@
 #include "mm/space/space.h"
 #include "mm/space/vma.h"
 
-#define FEW 8 /* entries that the stack has room for */
-
-struct move {
-	struct uffd *u;
-	struct mm *to, *from;
-	struct vma *dst_vma, *src_vma;
-	vaddr_t dst, src, end; /* what is left; end: of the destination */
-	u64 mode;
-	bool resolve;      /* the source's next entry must be made fit by a fault */
-	unsigned capacity; /* of: */
-	pte_t *ptes;
-	pte_t few[FEW];
-};
-
 /* -- 2: judging ------------------------------------------------------------------------------------------------------ */
-
-/* Does nobody but the entry refer to it? => its PTL */
-static bool sole(const struct page *page)
-{
-	return !page_test(page, PG_MERGED) && __atomic_load_n(&page->mapcount, __ATOMIC_SEQ_CST) == 1 &&
-	       __atomic_load_n(&page->refs, __ATOMIC_SEQ_CST) == 1;
-}
-
-/* May the page at the source be moved as it is? 0 or -EBUSY. */
-static int judge_page(struct move *m, pte_t pte)
-{
-	struct page *page = pfn_to_page(pte_pfn(pte));
-
-	if (pte_special(pte))
-		return 0;
-	if (sole(page)) /* whom it was shared with is gone */
-		page_set(page, PG_ANON_EXCLUSIVE);
-	if (!page_test(page, PG_ANON_EXCLUSIVE)) {
-		m->resolve = m->mode & UFFDX_MOVE_UNSHARE;
-		return -EBUSY;
-	}
-	return page_pinned(page) && !(m->mode & UFFDX_MOVE_PINNED) ? -EBUSY : 0;
-}
 
 static int judge_entry(struct move *m, pte_t src, pte_t dst)
 {
@@ -86,7 +51,7 @@ static int judge_entry(struct move *m, pte_t src, pte_t dst)
 	if (pte_is_none(src))
 		return m->mode & UFFDX_MOVE_ALLOW_SRC_HOLES ? 0 : -ENOENT;
 	if (pte_has_page(src))
-		return judge_page(m, src);
+		return pte_special(src) ? 0 : move_judge_page(m, pfn_to_page(pte_pfn(src)));
 	if (pte_is_swap(src)) {
 		if (pte_swap_exclusive(src))
 			return 0;
@@ -141,10 +106,14 @@ static void clear(struct move *m, const struct pt_two *two, unsigned n)
 
 /* -- 4: setting --------------------------------------------------------------------------------------------------------- */
 
+static bool maps_memory(pte_t pte)
+{
+	return pte_has_page(pte) && !pte_special(pte);
+}
+
 static bool refused(const struct move *m, pte_t pte)
 {
-	return pte_has_page(pte) && !pte_special(pte) && !(m->mode & UFFDX_MOVE_PINNED) &&
-	       page_pinned(pfn_to_page(pte_pfn(pte)));
+	return maps_memory(pte) && !(m->mode & UFFDX_MOVE_PINNED) && page_pinned(pfn_to_page(pte_pfn(pte)));
 }
 
 static void account(const struct move *m, pte_t pte)
@@ -160,12 +129,16 @@ static void account(const struct move *m, pte_t pte)
 	}
 }
 
+pte_t move_arriving(const struct move *m, pte_t pte)
+{
+	return pte_uffd_wp(pte) && !(m->dst_vma->flags & VM_UFFD_WP) ? pte_set_uffd_wp(pte, false) : pte;
+}
+
 static void set_entry(const struct move *m, struct hw_pte *dst, vaddr_t va, pte_t pte)
 {
-	if (pte_has_page(pte) && !pte_special(pte) && !MUTATION(7)) /* M7: the reverse map still leads to the source */
-		anon_page_move(pfn_to_page(pte_pfn(pte)), m->dst_vma->anon.own, vma_pgoff(m->dst_vma, va));
-	if (pte_uffd_wp(pte) && !(m->dst_vma->flags & VM_UFFD_WP))
-		pte = pte_set_uffd_wp(pte, false);
+	if (maps_memory(pte))
+		move_rmap(m, pfn_to_page(pte_pfn(pte)), vma_pgoff(m->dst_vma, va));
+	pte = move_arriving(m, pte);
 	hw_pte_set(dst, pte);
 	account(m, pte);
 	TRACE(TRACE_SET, &m->to->pt, va, pte_trace_pfn(pte), 0, pte_trace(pte));
@@ -242,13 +215,29 @@ static int prepare(const struct move *m, unsigned n)
 	return vma_anon_prepare(m->dst_vma) || vma_anon_prepare(m->src_vma) ? -ENOMEM : 0;
 }
 
+/* There is nothing, and no table, at either end: then none is made. */
+static bool skip_hole(struct move *m, unsigned n)
+{
+	if (!(m->mode & UFFDX_MOVE_ALLOW_SRC_HOLES) || pt_find_table(&m->from->pt, m->src).hw ||
+	    pt_find_table(&m->to->pt, m->dst).hw)
+		return false;
+	m->dst += n * PAGE_SIZE;
+	m->src += n * PAGE_SIZE;
+	return true;
+}
+
 /* => both mm->locks */
 static int move_batch(struct move *m)
 {
 	unsigned n = batch_size(m), moved;
 	struct mmu_range range;
-	int err = prepare(m, n);
+	int err = move_huge(m);
 
+	if (err != MOVE_PAGES)
+		return err;
+	if (skip_hole(m, n))
+		return 0;
+	err = prepare(m, n);
 	if (err)
 		return err;
 	mmu_notify_start(&range, &m->from->pt, m->src, m->src + n * PAGE_SIZE, MMU_CLEAR);
@@ -263,7 +252,7 @@ static int move_batch(struct move *m)
 
 /* -- ranges ----------------------------------------------------------------------------------------------------------------- */
 
-static struct vma *find(struct mm *mm, vaddr_t va)
+struct vma *move_find(struct mm *mm, vaddr_t va)
 {
 	struct vma *vma = vma_find(mm, va);
 
@@ -287,12 +276,12 @@ static bool compatible(const struct move *m, size_t len)
 /* The two ranges are there and fit. 0, -ENOENT, -EAGAIN, -EINVAL, -ENOMEM. => both mm->locks */
 static int find_ranges(struct move *m)
 {
-	m->dst_vma = find(m->to, m->dst);
+	m->dst_vma = move_find(m->to, m->dst);
 	if (!m->dst_vma)
 		return -ENOENT;
 	if (vma_private(m->dst_vma) && vma_anon_prepare(m->dst_vma))
 		return -ENOMEM;
-	m->src_vma = find(m->from, m->src);
+	m->src_vma = move_find(m->from, m->src);
 	if (!m->src_vma)
 		return -ENOENT;
 	if (uffd_changing(m->u))
@@ -339,27 +328,38 @@ static int move_all(struct move *m)
 		err = find_ranges(m);
 		while (!err && m->dst < m->end)
 			err = sync_fatal_pending() ? -EINTR : move_batch(m);
-		if (m->resolve)
+		if (m->resolve) {
 			err = resolve(m);
-		else
-			unlock_both(m);
+			continue;
+		}
+		unlock_both(m);
+		if (m->clear_way) {
+			move_clear_way(m);
+			err = 0;
+		}
 	}
 	return err;
 }
 
 long uffd_move(struct uffd *u, struct mm *from, vaddr_t dst, vaddr_t src, size_t len, u64 mode)
 {
-	struct move m = {
-		.u = u, .to = uffd_mm_get(u), .from = from, .dst = dst, .src = src, .end = dst + len, .mode = mode};
+	struct move m = {.u = u,
+	                 .to = uffd_mm_get(u),
+	                 .from = from,
+	                 .dst = dst,
+	                 .src = src,
+	                 .end = dst + len,
+	                 .mode = mode,
+	                 .cleared = ~0UL};
 	int err;
 
 	if (!m.to)
 		return -ESRCH;
 	m.capacity = (unsigned)min(len >> PAGE_SHIFT, (size_t)pt_entries(0));
-	m.ptes = m.capacity > FEW ? kmalloc(m.capacity * sizeof(*m.ptes), GFP_KERNEL) : NULL;
+	m.ptes = m.capacity > MOVE_FEW ? kmalloc(m.capacity * sizeof(*m.ptes), GFP_KERNEL) : NULL;
 	if (!m.ptes) {
 		m.ptes = m.few;
-		m.capacity = FEW;
+		m.capacity = MOVE_FEW;
 	}
 	err = move_all(&m);
 	if (m.ptes != m.few)

@@ -108,17 +108,20 @@ static u64 word_of(pte_t pte)
 	const struct page *page;
 	u64 word;
 
+	if (pte_is_none(pte))
+		return 0;
+	word = pte_uffd_wp(pte) ? PAGEMAP_UFFD_WP : 0;
 	if (pte_is_swap(pte)) {
 		struct pte_view view = pte_decode(pte, 0);
 
-		return PAGEMAP_SWAP | view.payload << 5 | view.type;
+		return word | PAGEMAP_SWAP | view.payload << 5 | view.type;
 	}
 	if (pte_has_page(pte) && pte_special(pte))
-		return PAGEMAP_PRESENT | pte_pfn(pte);
+		return word | PAGEMAP_PRESENT | pte_pfn(pte);
 	page = pte_page_if_any(pte); /* one on its way to another frame is in memory */
 	if (!page)
-		return 0;
-	word = PAGEMAP_PRESENT | page_to_pfn(page);
+		return word;
+	word |= PAGEMAP_PRESENT | page_to_pfn(page);
 	if (!page_test(page, PG_ANON))
 		word |= PAGEMAP_FILE;
 	return entries_of(page) == 1 ? word | PAGEMAP_EXCLUSIVE : word;

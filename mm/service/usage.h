@@ -21,6 +21,7 @@ void vma_usage(struct vma *vma, struct vma_usage *u);
 #define PAGEMAP_PRESENT (1ull << 63)
 #define PAGEMAP_SWAP (1ull << 62)
 #define PAGEMAP_FILE (1ull << 61)
+#define PAGEMAP_UFFD_WP (1ull << 57)
 #define PAGEMAP_EXCLUSIVE (1ull << 56)
 void mm_pagemap(struct mm *mm, vaddr_t start, unsigned long n, u64 *words);
 

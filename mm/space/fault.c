@@ -87,6 +87,10 @@ static enum fault_result fault_new_table(struct fault *f)
 
 	if (!allowed(f, grant))
 		return FAULT_ACCERR;
+	if (unlikely(f->vma->flags & VM_UFFD_MISSING) && !f->vma->object) {
+		SYNC_POINT("fault-snapshot"); /* the answer may be a huge page, which a table would be in the way of */
+		return fault_missing(f, pte_none(), 0, grant);
+	}
 	if (pt_populate(f->pt, f->va, f->va + PAGE_SIZE))
 		return FAULT_OOM;
 	f->slot = pt_find_table(f->pt, f->va);

@@ -9,6 +9,7 @@
 #include "mm/space/fault.h"
 
 #include "mm/object/migrate.h"
+#include "mm/object/object_swap.h"
 #include "mm/object/pagecache.h"
 #include "mm/object/readahead.h"
 
@@ -112,7 +113,7 @@ static struct page *page_at_hand(struct fault *f, pgoff_t pgoff)
 	struct vm_object *obj = f->vma->object;
 	struct page *page;
 
-	if (!obj->tracks_dirty)
+	if (!obj->tracks_dirty && likely(!object_slot(obj, pgoff).v))
 		return pagecache_read(obj, pgoff);
 	page = pagecache_find(obj, pgoff);
 	if (likely(page && page_test(page, PG_UPTODATE)))
@@ -192,6 +193,8 @@ static bool asks(const struct fault *f, pte_t seen, pgoff_t pgoff, unsigned *rea
 		return false;
 	if (vma_private(f->vma) && pte_is_file(seen))
 		return false;
+	if (object_slot(obj, pgoff).v)
+		return false; /* it is the file's, and comes by itself */
 	page = pagecache_find(obj, pgoff);
 	*reason = page ? UFFDX_FAULT_MINOR : 0;
 	if (page)

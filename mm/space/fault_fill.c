@@ -12,7 +12,9 @@
 #include "mm/space/fault.h"
 
 #include "kernel/lib/err.h"
+#include "mm/object/object_swap.h"
 #include "mm/object/pagecache.h"
+#include "mm/pgtable/huge.h"
 #include "mm/pgtable/pte_swap.h"
 #include "mm/space/uffd.h"
 
@@ -93,6 +95,8 @@ int uffd_fill_page(struct vma *vma, vaddr_t va, struct page *page, bool wp)
 {
 	int err;
 
+	if (pt_is_huge(&vma->mm->pt, va))
+		return -EEXIST; /* and it stays whole */
 	if (vma_anon_prepare(vma))
 		return -ENOMEM;
 	hold_size(vma);
@@ -123,6 +127,8 @@ static int fill_plain(struct vma *vma, vaddr_t va, pte_t pte)
 {
 	int err;
 
+	if (pt_is_huge(&vma->mm->pt, va))
+		return -EEXIST;
 	hold_size(vma);
 	err = set_plain(vma, va, pte);
 	release_size(vma);
@@ -224,7 +230,12 @@ int uffd_fill_cached(struct vma *vma, vaddr_t va, bool wp)
 	if (err)
 		return err;
 	hold_size(vma);
-	page = beyond_end(vma, pgoff) ? ERR_PTR(-EINVAL) : pagecache_find_mappable(vma->object, pgoff);
+	if (beyond_end(vma, pgoff))
+		page = ERR_PTR(-EINVAL);
+	else if (object_slot(vma->object, pgoff).v)
+		page = pagecache_read(vma->object, pgoff);
+	else
+		page = pagecache_find_mappable(vma->object, pgoff);
 	if (IS_ERR(page) || !page) {
 		err = page ? (int)PTR_ERR(page) : -EFAULT;
 	} else {

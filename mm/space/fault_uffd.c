@@ -11,21 +11,20 @@
  */
 #include "mm/space/fault.h"
 
+#include "mm/pgtable/huge.h"
 #include "mm/pgtable/pte_uffd.h"
 #include "mm/space/uffd.h"
 
 /* Is it still as it was when we decided to ask? What hardware sets meanwhile does not count. */
 static bool unchanged(const struct fault *f, pte_t seen)
 {
-	struct pt_slot slot = pt_lock(f->pt, f->va);
-	bool same = pte_is_none(seen);
+	struct pt_reading r;
+	bool same;
 
-	if (!slot.hw)
-		return same;
-	pte_t pte = hw_pte_get(slot.hw);
-
-	same = pte_has_page(seen) ? pte_has_page(pte) && pte_uffd_wp(pte) : pte_same(pte, seen);
-	pt_unlock(slot);
+	if (!pt_read_lock(f->pt, f->va, &r))
+		return pte_is_none(seen);
+	same = pte_has_page(seen) ? pte_has_page(r.pte) && pte_uffd_wp(r.pte) : pte_same(r.pte, seen);
+	pt_read_unlock(&r);
 	return same;
 }
 

@@ -139,6 +139,8 @@ extern struct list mm_list;
 extern struct mutex mm_list_lock;
 
 #define VM_MAX_MAP_COUNT 65530
+/* /proc/sys/vm: vmas that an address space may have; nonzero: private memory is never refused for its size alone. */
+extern unsigned long vm_max_map_count, vm_overcommit;
 
 /* What the VFS provides to mm, set once at boot: a vma holds its file without mm knowing files. */
 struct mm_file_ops {

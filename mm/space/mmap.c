@@ -62,13 +62,15 @@ static unsigned request_vm_flags(const struct mmap_request *req)
 	return flags;
 }
 
+unsigned long vm_max_map_count = VM_MAX_MAP_COUNT, vm_overcommit;
+
 /* Refuse what can obviously never be backed: the honest half of overcommit. */
 static bool hopeless(const struct mmap_request *req, size_t length)
 {
 	struct swap_stat swap;
 	struct phys_stat st;
 
-	if (req->object || (req->flags & MAP_NORESERVE) || !(req->prot & PROT_WRITE))
+	if (READ_ONCE(vm_overcommit) || req->object || (req->flags & MAP_NORESERVE) || !(req->prot & PROT_WRITE))
 		return false;
 	phys_stat(&st);
 	swap_stat(&swap);
@@ -133,7 +135,7 @@ static long mmap_locked(struct mm *mm, const struct mmap_request *req, size_t le
 		return err;
 	if (hopeless(req, length))
 		return -ENOMEM;
-	if (mm->nr_vmas >= VM_MAX_MAP_COUNT)
+	if (mm->nr_vmas >= READ_ONCE(vm_max_map_count))
 		return -ENOMEM;
 	vma = vma_alloc(mm, (vaddr_t)addr, (vaddr_t)addr + length, request_vm_flags(req) | mm->future_locks);
 	if (!vma)

@@ -265,7 +265,7 @@ int vma_split_at(struct mm *mm, vaddr_t addr)
 
 	if (!low || low->start >= addr)
 		return 0;
-	if (mm->nr_vmas >= VM_MAX_MAP_COUNT)
+	if (mm->nr_vmas >= READ_ONCE(vm_max_map_count))
 		return -ENOMEM;
 	high = vma_alloc(mm, addr, low->end, low->flags);
 	if (!high)

@@ -160,7 +160,7 @@ bool oracle_mremap(struct oracle *o, unsigned space, const struct o_mremap *m, l
 	err = check_target(m, old_length, new_length);
 	if (err)
 		return result == err;
-	if (old_length == 0 && !o->space[space].page[old.first].shared)
+	if (old_length == 0 && !o->space[space].page[old.first].asked_shared)
 		return result == -EINVAL;
 	one = one_mapping(o, space, old);
 	if (one == SURELY_NOT || (one == PERHAPS && result == -EFAULT))

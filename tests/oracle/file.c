@@ -43,9 +43,15 @@ void step_pwrite(const struct step *s)
 	int fd = arg_file(s->r[0], &name);
 	struct iovec from = piece(s->r[1], s->r[2]);
 	off_t at = file_place(s->r[3]);
+	ssize_t result;
 
 	say("pwrite(%s, %s, %zu, %ld)", name, place((uintptr_t)from.iov_base), from.iov_len, (long)at);
-	say_result(pwrite(fd, from.iov_base, from.iov_len, at));
+	result = pwrite(fd, from.iov_base, from.iov_len, at);
+	say_result(result);
+	for (size_t i = 0; result < 0 && i < from.iov_len; i += P) /* how much of it was looked at? */
+		(void)try_read((u8 *)from.iov_base + i);
+	if (result < 0 && from.iov_len)
+		(void)try_read((u8 *)from.iov_base + from.iov_len - 1);
 }
 
 /* process_vm_readv and process_vm_writev with ourselves: another way of the kernel into memory. */

@@ -17,9 +17,9 @@ bool locks_used;
 
 void settle(uintptr_t at, size_t size)
 {
-	uintptr_t end = at + size, limit = (uintptr_t)WINDOW + 2 * WINDOW_PAGES * P;
+	uintptr_t limit = (uintptr_t)WINDOW + 2 * WINDOW_PAGES * P, end = at + size < at ? limit : at + size;
 
-	if (at < (uintptr_t)WINDOW || end < at || at >= limit)
+	if (at < (uintptr_t)WINDOW || at >= limit)
 		return;
 	for (at &= ~(P - 1); at < end && at < limit; at += P)
 		if (!try_read((u8 *)at).signo)

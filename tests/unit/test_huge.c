@@ -7,7 +7,7 @@
 #include "mm/phys/vmstat.h"
 #include "mm/service/pin.h"
 #include "mm/space/huge.h"
-#include "tests/unit/sim_laws.h"
+#include "tests/unit/sim_swap.h"
 
 #define CALM_BIG           \
 	(&(struct sim_config){ \
@@ -425,6 +425,30 @@ static void touch_last(void *arg)
 	store_word(shared_at + LAST, 2);
 }
 
+/* Who asks how much a page is used looks at the huge entry, whose accessed bit is the first page's; who takes a page away has
+ * it split first. */
+static void reclaim_of_a_part(void *arg)
+{
+	struct sim_swap *swap = sim_swap_on(32, SWAP_PRIO_DEFAULT);
+	vaddr_t a = map_huge(1);
+	struct page *first, *page;
+	bool locked;
+
+	fill(a);
+	first = frame_at(a);
+	page = first + 1;
+	CHECK(page_try_lock(page) && page_try_lock(first));
+	CHECK(page_referenced(page, &locked) == 1 && !locked && page_referenced(page, &locked) == 1);
+	CHECK(page_referenced(first, &locked) == 1 && page_referenced(first, &locked) == 0);
+	CHECK(page_referenced(page, &locked) == 0);
+	page_unlock(first);
+	CHECK(swap_add(page) && page_unmap(page, NULL) == UNMAP_DONE && page->mapcount == 0);
+	page_unlock(page);
+	CHECK(!huge_at(mm, a) && kind_at(a + P(1)) == PTE_KIND_SWAP && kind_at(a) == PTE_KIND_PAGE);
+	check_filled(a);
+	CHECK(mm_munmap(mm, a, PT_HUGE_SIZE) == 0 && sim_swap_off(swap) == 0);
+}
+
 static void two_faults_at_once(void *arg)
 {
 	struct sim_thread *other;
@@ -455,6 +479,7 @@ int main(int argc, char **argv)
 	CASE_WITH(CALM_BIG, after_a_move);
 	CASE_WITH(CALM_BIG, base_pages_become_one);
 	CASE_WITH(CALM_BIG, shared_pages_stay);
+	CASE_WITH(CALM_BIG, reclaim_of_a_part);
 	CASE_WITH(BUSY_BIG, two_faults_at_once);
 	CASE_WITH(BUSY_BIG, storm);
 	return sim_end();

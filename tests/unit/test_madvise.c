@@ -129,6 +129,37 @@ static void populates(void *arg)
 	sim_file_put(f);
 }
 
+/* The pages leave the file, for everybody; what cannot be emptied so is refused, vma by vma. */
+static void removes_from_files(void *arg)
+{
+	struct sim_file *f = sim_file_create(SIM_FILE_TMPFS, P(PAGES), false);
+	vaddr_t b;
+
+	four_pages();
+	b = map_pages(PAGES, MAP_SHARED, f, 0);
+	for (unsigned i = 0; i < PAGES; i++)
+		store_word(b + P(i), i + 1);
+	CHECK(mm_madvise(mm, b + P(1), P(2), MADV_REMOVE) == 0 && sim_file_object(f)->nr_pages == 2);
+	CHECK(load_word(b) == 1 && load_word(b + P(1)) == 0 && load_word(b + P(2)) == 0 && load_word(b + P(3)) == 4);
+	CHECK(mm_madvise(mm, a, P(1), MADV_REMOVE) == -EINVAL && load_word(a) == 1); /* no file's */
+	CHECK(mm_munmap(mm, b + P(1), P(1)) == 0 && mm_madvise(mm, b, P(PAGES), MADV_REMOVE) == -ENOMEM);
+	CHECK(load_word(b) == 0 && load_word(b + P(3)) == 0);
+	store_word(b, 5);
+	CHECK(mm_mlock(mm, b, P(1), true) == 0 && mm_madvise(mm, b, P(1), MADV_REMOVE) == -EINVAL && load_word(b) == 5);
+	b = map_pages(1, MAP_PRIVATE, f, 0);
+	CHECK(mm_madvise(mm, b, P(1), MADV_REMOVE) == -EACCES && load_word(b) == 5);
+	sim_file_put(f);
+}
+
+/* What is locked goes only to who says so. */
+static void drops_locked_memory(void *arg)
+{
+	four_pages();
+	CHECK(mm_mlock(mm, a, P(2), true) == 0 && mm_madvise(mm, a, P(2), MADV_FREE) == -EINVAL);
+	CHECK(mm_madvise(mm, a, P(2), MADV_DONTNEED_LOCKED) == 0 && load_word(a) == 0 && load_word(a + P(2)) == 3);
+	CHECK(mm_madvise(mm, a, P(PAGES), MADV_DONTDUMP) == 0 && mm_madvise(mm, a, P(PAGES + 1), MADV_DODUMP) == -ENOMEM);
+}
+
 static long dont_fork(void)
 {
 	return mm_madvise(mm, a + P(1), P(2), MADV_DONTFORK);
@@ -164,6 +195,8 @@ int main(int argc, char **argv)
 	CASE(drops_around_a_hole);
 	CASE(drops_file_pages);
 	CASE(populates);
+	CASE(removes_from_files);
+	CASE(drops_locked_memory);
 	CASE_CALM(dontfork);
 	return sim_end();
 }

@@ -8,7 +8,7 @@
 #include "mm/phys/vmstat.h"
 #include "mm/service/reclaim.h"
 
-#include "tests/unit/sim_laws.h"
+#include "tests/unit/sim_swap.h"
 
 #define MANY 100000
 
@@ -68,6 +68,82 @@ static void clean_pages_give_way(void *arg)
 	sim_file_put(f);
 }
 
+static void one_round(void *arg)
+{
+	reclaim_wait();
+	reclaim_round();
+}
+
+/* Those that are used a lot go, too, when there is nothing else: they become old first. */
+static void used_pages_give_way(void *arg)
+{
+	struct sim_file *f = fill_with_file(200);
+	unsigned long refilled = vm_event_sum(VM_PGREFILL);
+
+	for (pgoff_t i = 0; i < 200; i++) {
+		struct page *page = pagecache_find(sim_file_object(f), i);
+
+		lru_activate(page);
+		page_put(page);
+	}
+	CHECK(lru_count(LRU_INACTIVE_FILE) < lru_count(LRU_INACTIVE_FILE + 1));
+	reclaim_init();
+	hold_all();
+	CHECK(vm_event_sum(VM_PGREFILL) - refilled >= 100 && sim_file_object(f)->nr_pages <= 10);
+	let_go(nr_held);
+	sim_file_put(f);
+}
+
+/* The background writes anonymous memory to swap, and waits for the device before it looks again. */
+static void anonymous_pages_go_to_swap(void *arg)
+{
+	struct sim_swap *swap = sim_swap_on(256, SWAP_PRIO_DEFAULT);
+	vaddr_t a = enter_filled(64);
+
+	reclaim_init();
+	while ((held[nr_held] = page_alloc(0, GFP_USER | GFP_NORECLAIM | GFP_NOWARN)))
+		nr_held++;
+	for (unsigned i = 0; i < 20 && !slots_used(swap); i++)
+		reclaim_round();
+	CHECK(slots_used(swap) > 0 && vm_event_sum(VM_PGSCAN_KSWAPD) > 0);
+	let_go(nr_held);
+	for (unsigned i = 0; i < 64; i++)
+		CHECK(load_word(a + P(i)) == i + 1);
+	CHECK(mm_munmap(sim_mm(), a, P(64)) == 0 && sim_swap_off(swap) == 0);
+}
+
+static bool stop;
+
+static void background_for_ever(void *arg)
+{
+	while (!READ_ONCE(stop))
+		one_round(NULL);
+}
+
+static void refused(void *arg)
+{
+	CHECK(!page_alloc(0, GFP_KERNEL | GFP_NOWARN));
+}
+
+/* Who waits for the background hears when it is hopeless, and waits no longer once he is killed. */
+static void waits_end(void *arg)
+{
+	struct sim_thread *t;
+
+	WRITE_ONCE(stop, false);
+	reclaim_init();
+	t = sim_spawn(NULL, 1, background_for_ever, NULL);
+	sim_sleep(1000000);
+	hold_all();
+	CHECK(vm_event_sum(VM_PAGEOUTRUN) >= 3 && reclaim_hopeless());
+	by_killed(refused, NULL);
+	refused(NULL);
+	WRITE_ONCE(stop, true);
+	page_reclaim_wake();
+	sim_join(t);
+	let_go(nr_held);
+}
+
 /* Without anything to take: refused, and soon. */
 static void nothing_to_take(void *arg)
 {
@@ -75,12 +151,6 @@ static void nothing_to_take(void *arg)
 	hold_all();
 	CHECK(!page_alloc(0, GFP_KERNEL | GFP_NOWARN) && !page_alloc(0, GFP_USER | GFP_NOWARN));
 	let_go(nr_held);
-}
-
-static void one_round(void *arg)
-{
-	reclaim_wait();
-	reclaim_round();
 }
 
 static void (*wake)(void);
@@ -165,5 +235,8 @@ int main(int argc, char **argv)
 	CASE_CALM(background_keeps_marks);
 	CASE_CALM(no_recursion);
 	CASE_CALM(caches_are_asked);
+	CASE_CALM(used_pages_give_way);
+	CASE_CALM(anonymous_pages_go_to_swap);
+	CASE_CALM(waits_end);
 	return sim_end();
 }

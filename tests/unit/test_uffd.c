@@ -4,45 +4,11 @@
  *
  * machine: all
  */
-#include "mm/service/uffd.h"
-#include "tests/unit/sim_laws.h"
-
-static vaddr_t a, data; /* four registered pages; a page with 7 in it */
-static struct uffd *u;
-
-static void begin(unsigned features, unsigned mode)
-{
-	enter_space();
-	a = map_pages(4, MAP_PRIVATE, NULL, 0);
-	data = map_pages(1, MAP_PRIVATE, NULL, 0);
-	store_word(data, 7);
-	u = uffd_make(sim_mm(), 0);
-	CHECK(!IS_ERR(u));
-	u->features = features;
-	u->ready = true;
-	CHECK(uffd_register(u, a, P(4), mode) == 0);
-}
-
-static void end(void)
-{
-	uffd_release(u);
-	uffd_put(u);
-}
-
-static long copy(vaddr_t va, size_t pages)
-{
-	return uffd_fill(u, UFFD_FILL_COPY, va, data, pages << PAGE_SHIFT, false);
-}
+#include "tests/unit/sim_uffd.h"
 
 static void load_seven(void *arg)
 {
 	CHECK(load_word(*(vaddr_t *)arg) == 7);
-}
-
-static void await_message(struct uffdx_msg *msg)
-{
-	while (!uffd_next_fault(u, msg))
-		sim_yield();
 }
 
 static void missing_page_is_asked_for(void *arg)
@@ -143,6 +109,62 @@ static void write_protection(void *arg)
 	store_word(a, 2);
 }
 
+static void store_nine(void *arg)
+{
+	store_word(a, 9);
+}
+
+/* A store to a protected page asks; who released the page lets the thread go on. */
+static void protected_page_is_asked_for(void *arg)
+{
+	struct uffdx_msg msg;
+	struct sim_thread *t;
+
+	begin(UFFDX_EXACT_ADDRESS | UFFDX_THREAD_ID, UFFDX_REGISTER_WP);
+	store_word(a, 1);
+	CHECK(uffd_protect(u, a, P(1), true) == 0);
+	t = sim_spawn(sim_mm(), 1, store_nine, NULL);
+	await_message(&msg);
+	CHECK(msg.pagefault.flags == (UFFDX_FAULT_WP | UFFDX_FAULT_WRITE) && msg.pagefault.address == a &&
+	      load_word(a) == 1);
+	CHECK(uffd_protect(u, a, P(1), false) == 0);
+	uffd_wake(u, a, a + PAGE_SIZE);
+	sim_join(t);
+	CHECK(load_word(a) == 9);
+	end();
+}
+
+/* Nobody is asked: the bit goes, and shows later what was stored to. */
+static void protected_page_is_only_noted(void *arg)
+{
+	begin(UFFDX_WP_ASYNC, UFFDX_REGISTER_WP);
+	store_word(a, 1);
+	store_word(a + P(1), 1);
+	CHECK(uffd_protect(u, a, P(2), true) == 0);
+	store_word(a, 2);
+	CHECK(!sim_entry(sim_mm(), a).uffd_wp && sim_entry(sim_mm(), a).write && sim_entry(sim_mm(), a + P(1)).uffd_wp);
+	end();
+}
+
+static void kernel_reads(void *arg)
+{
+	u64 word;
+
+	CHECK(mm_access(sim_mm(), a, &word, sizeof(word), 0) == -EFAULT);
+}
+
+/* Who wants no message gets a signal; who answers only programs does not hear of the kernel. */
+static void some_faults_are_refused(void *arg)
+{
+	begin(UFFDX_SIGBUS, UFFDX_REGISTER_MISSING);
+	CHECK(sim_touch(a, FAULT_READ) == FAULT_SIGBUS && kind_at(a) == PTE_KIND_NONE);
+	u->features = 0;
+	u->flags = UFFDX_USER_MODE_ONLY;
+	kernel_reads(NULL);
+	end();
+	CHECK(load_word(a) == 0);
+}
+
 static void notes_of_pages_that_are_not_there(void *arg)
 {
 	begin(UFFDX_WP_UNPOPULATED, UFFDX_REGISTER_WP);
@@ -182,8 +204,7 @@ static void unmap_waits_until_it_is_read(void *arg)
 
 	begin(UFFDX_EVENT_UNMAP, UFFDX_REGISTER_MISSING);
 	t = sim_spawn(sim_mm(), 1, do_unmap, NULL);
-	while (!(e = uffd_next_event(u)))
-		sim_yield();
+	e = await_event();
 	CHECK(e->msg.event == UFFDX_MSG_UNMAP && e->msg.remove.start == a && e->msg.remove.end == a + PAGE_SIZE);
 	CHECK(copy(a + P(2), 1) == -EAGAIN && uffd_changing(u));
 	uffd_event_unread(e); /* it could not be told */
@@ -267,6 +288,9 @@ int main(int argc, char **argv)
 	CASE(who_waits_can_be_killed);
 	CASE(registration_follows_the_ranges);
 	CASE(write_protection);
+	CASE(protected_page_is_asked_for);
+	CASE(protected_page_is_only_noted);
+	CASE(some_faults_are_refused);
 	CASE(notes_of_pages_that_are_not_there);
 	CASE(child_is_not_protected);
 	CASE(unmap_waits_until_it_is_read);

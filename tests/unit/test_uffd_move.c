@@ -3,7 +3,9 @@
  *
  * machine: all
  */
+#include "mm/service/pin.h"
 #include "mm/service/uffd.h"
+#include "mm/space/huge.h"
 #include "tests/unit/sim_laws.h"
 
 #define N 12
@@ -143,6 +145,151 @@ static void no_slab(void *arg)
 	end();
 }
 
+/* -- huge entries ------------------------------------------------------------------------------------------------------- */
+
+#define CALM_BIG (&(struct sim_config){.ram_pages = 24576, .switch_one_in = SIM_NEVER, .evict_one_in = SIM_NEVER})
+
+/* The two ranges are spans now; the source is one huge page. */
+static void begin_huge(unsigned spans)
+{
+	begin();
+	dst = ALIGN_DOWN((vaddr_t)USER_END / 2, PT_HUGE_SIZE);
+	src = dst + (spans + 1) * PT_HUGE_SIZE;
+	CHECK(sim_mmap(sim_mm(), dst, spans * PT_HUGE_SIZE, RW, MAP_PRIVATE | MAP_FIXED, NULL, 0) == (long)dst);
+	CHECK(sim_mmap(sim_mm(), src, spans * PT_HUGE_SIZE, RW, MAP_PRIVATE | MAP_FIXED, NULL, 0) == (long)src);
+	CHECK(mm_madvise(sim_mm(), src, spans * PT_HUGE_SIZE, MADV_HUGEPAGE) == 0);
+	CHECK(uffd_register(u, dst, spans * PT_HUGE_SIZE, UFFDX_REGISTER_MISSING) == 0);
+	for (unsigned i = 0; i < PT_HUGE_PAGES; i++)
+		store_word(src + P(i), i + 1);
+	CHECK(pt_is_huge(&sim_mm()->pt, src));
+}
+
+static long move_span(u64 mode)
+{
+	return uffd_move(u, sim_mm(), dst, src, PT_HUGE_SIZE, mode);
+}
+
+static void check_moved(void)
+{
+	for (unsigned i = 0; i < PT_HUGE_PAGES; i++)
+		CHECK(load_word(dst + P(i)) == i + 1);
+}
+
+/* T2-15: every CPU has forgotten, the reverse map is turned, and the deposit is there. */
+static void a_huge_entry_moves_as_one(void *arg)
+{
+	struct pgtable *pt;
+	struct page *page;
+
+	begin_huge(1);
+	pt = &sim_mm()->pt;
+	page = frame_at(src + P(1));
+	sim_move(1);
+	CHECK(load_word(src + P(1)) == 2);
+	sim_move(2);
+	CHECK(move_span(0) == (long)PT_HUGE_SIZE && pt_is_huge(pt, dst) && !pt_is_huge(pt, src) && pt->nr_huge == 1);
+	CHECK(frame_at(dst + P(1)) == page && page->index == (dst >> PAGE_SHIFT) + 1);
+	CHECK(anon_range_has(&vma_of(dst)->anon, page->family) && !sim_audit(false));
+	sim_move(1);
+	CHECK(load_word(src + P(1)) == 0);
+	check_moved();
+	sim_failpoint("page_alloc", 1);
+	pt_split_huge(pt, dst);
+	CHECK(sim_failpoint_end("page_alloc") == 0 && !sim_audit(false));
+	check_moved();
+	end();
+}
+
+/* An empty table is no obstacle; one that is not, and a part, are matters of base pages. */
+static void tables_in_the_way(void *arg)
+{
+	struct pgtable *pt;
+
+	begin_huge(2);
+	pt = &sim_mm()->pt;
+	CHECK(pt_populate(pt, dst, dst + P(1)) == 0 && move_span(0) == (long)PT_HUGE_SIZE && pt_is_huge(pt, dst));
+	CHECK(!sim_audit(false));
+	check_moved();
+	CHECK(uffd_fill(u, UFFD_FILL_ZERO, dst + PT_HUGE_SIZE + P(1), 0, P(1), false) == PAGE_SIZE);
+	CHECK(uffd_move(u, sim_mm(), dst + PT_HUGE_SIZE, dst, PT_HUGE_SIZE, 0) == P(1));
+	CHECK(!pt_is_huge(pt, dst) && load_word(dst + PT_HUGE_SIZE) == 1 && load_word(dst + P(1)) == 2);
+	CHECK(!sim_audit(false));
+	end();
+}
+
+/* What is refused stays whole. */
+static void huge_obstacles(void *arg)
+{
+	struct pgtable *pt;
+	struct page *page;
+	struct mm *child;
+
+	begin_huge(2);
+	pt = &sim_mm()->pt;
+	CHECK(uffd_register(u, src, PT_HUGE_SIZE, UFFDX_REGISTER_MISSING) == 0 && move_span(0) == (long)PT_HUGE_SIZE);
+	CHECK(uffd_move(u, sim_mm(), dst, dst, PT_HUGE_SIZE, 0) == -EEXIST);
+	CHECK(uffd_move(u, sim_mm(), dst + P(1), dst, P(1), 0) == -EEXIST);
+	CHECK(uffd_fill(u, UFFD_FILL_ZERO, dst + P(1), 0, P(1), false) == -EEXIST && pt_is_huge(pt, dst));
+	CHECK(uffd_move(u, sim_mm(), src, dst, PT_HUGE_SIZE, 0) == (long)PT_HUGE_SIZE && pt_is_huge(pt, src));
+	CHECK(pin_user_pages(sim_mm(), src + P(1), 1, FOLL_WRITE, &page) == 1 && move_span(0) == -EBUSY);
+	CHECK(uffd_move(u, sim_mm(), dst, src + P(1), P(1), 0) == -EBUSY && pt_is_huge(pt, src));
+	CHECK(move_span(UFFDX_MOVE_PINNED) == (long)PT_HUGE_SIZE && pt_is_huge(pt, dst) && frame_at(dst + P(1)) == page);
+	unpin_user_pages(&page, 1, FOLL_WRITE, true);
+	CHECK(uffd_move(u, sim_mm(), src, dst, PT_HUGE_SIZE, 0) == (long)PT_HUGE_SIZE);
+	child = mm_fork(sim_mm());
+	CHECK(!IS_ERR(child) && move_span(0) == -EBUSY && pt_is_huge(pt, src) && !sim_audit(false));
+	page = frame_at(src);
+	CHECK(move_span(UFFDX_MOVE_UNSHARE) == (long)PT_HUGE_SIZE && frame_at(dst) != page && !pt_is_huge(pt, src));
+	check_moved();
+	CHECK(pt_is_huge(&child->pt, src) && !sim_audit(false));
+	mm_put(child);
+	end();
+}
+
+/* Pages and zeros come from another address space, each with its deposit. */
+static void huge_from_another_space(void *arg)
+{
+	struct mm *mine, *other;
+
+	begin_huge(2);
+	mine = sim_mm();
+	mm_get(mine);
+	enter_space();
+	other = sim_mm();
+	CHECK(sim_mmap(other, src, 2 * PT_HUGE_SIZE, RW, MAP_PRIVATE | MAP_FIXED, NULL, 0) == (long)src);
+	CHECK(mm_madvise(other, src, 2 * PT_HUGE_SIZE, MADV_HUGEPAGE) == 0);
+	store_word(src + P(1), 50);
+	CHECK(load_word(src + PT_HUGE_SIZE) == 0 && other->pt.nr_huge == 2 && !mine->huge_zero);
+	CHECK(uffd_move(u, other, dst, src, 2 * PT_HUGE_SIZE, UFFDX_MOVE_FROM_CALLER) == 2 * (long)PT_HUGE_SIZE);
+	CHECK(other->pt.nr_huge == 0 && other->pt.nr_pages == 0 && mine->pt.nr_huge == 3 && mine->huge_zero);
+	CHECK(pt_count_deposits(&mine->pt) == 3 && pt_count_deposits(&other->pt) == 0 && !sim_audit(false));
+	sim_use(mine);
+	CHECK(load_word(dst + P(1)) == 50 && load_word(dst + PT_HUGE_SIZE) == 0 &&
+	      pt_is_huge(&mine->pt, dst + PT_HUGE_SIZE));
+	end();
+	mm_put(mine);
+}
+
+/* Each allocation may fail: then nothing has happened, or all of it (the room for a large batch is not needed). */
+static void no_memory_for_huge(void *arg)
+{
+	u64 n, failed;
+	long moved;
+
+	begin_huge(1);
+	CHECK(uffd_register(u, src, PT_HUGE_SIZE, UFFDX_REGISTER_MISSING) == 0);
+	for (n = 1, failed = 1; failed; n++) {
+		sim_failpoint("page_alloc", n);
+		moved = move_span(0);
+		failed = sim_failpoint_end("page_alloc") >= n;
+		CHECK(moved == (long)PT_HUGE_SIZE || (failed && moved == -ENOMEM));
+		CHECK(pt_is_huge(&sim_mm()->pt, moved > 0 ? dst : src) && sim_mm()->pt.nr_huge == 1 && !sim_audit(false));
+		if (moved > 0)
+			CHECK(uffd_move(u, sim_mm(), src, dst, PT_HUGE_SIZE, 0) == (long)PT_HUGE_SIZE);
+	}
+	end();
+}
+
 int main(int argc, char **argv)
 {
 	sim_main(argc, argv);
@@ -153,5 +300,10 @@ int main(int argc, char **argv)
 	CASE(from_another_space);
 	CASE_CALM(no_memory);
 	CASE_CALM(no_slab);
+	CASE_WITH(CALM_BIG, a_huge_entry_moves_as_one);
+	CASE_WITH(CALM_BIG, tables_in_the_way);
+	CASE_WITH(CALM_BIG, huge_obstacles);
+	CASE_WITH(CALM_BIG, huge_from_another_space);
+	CASE_WITH(CALM_BIG, no_memory_for_huge);
 	return sim_end();
 }

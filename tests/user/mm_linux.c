@@ -338,7 +338,7 @@ TEST(linux_file_order, "linux.files which error comes first")
 {
 	int fd = CHECK_OK((int)syscall(SYS_memfd_create, "sealed", 2)), fds[2];
 	int tmp = make_file(tmp_dir(), "seals", 0), ro = reopened(fd, O_RDONLY);
-	u8 *p;
+	u8 *p, page[4096] = {1};
 
 	CHECK_OK(pipe(fds));
 	CHECK_OK(ftruncate(fd, P));
@@ -357,6 +357,9 @@ TEST(linux_file_order, "linux.files which error comes first")
 	CHECK_OK(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW));
 	CHECK_ERRNO(fallocate(fd, FALLOC_FL_KEEP_SIZE, P, 2 * P), EPERM); /* beyond the end, although the end stays */
 	CHECK_OK(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 2 * P));
+	CHECK_ERRNO(pwrite(fd, page, P, P + 100), EPERM); /* not even the part before the end */
+	CHECK_EQ(pread(fd, page, 1, P + 100), 1);
+	CHECK_EQ(page[0], 0);
 	CHECK_ERRNO(fcntl(tmp, F_ADD_SEALS, F_SEAL_WRITE), EPERM);
 	CHECK_EQ(fcntl(tmp, F_GET_SEALS), F_SEAL_SEAL);
 }

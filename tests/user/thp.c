@@ -1,84 +1,17 @@
 /*
- * thp.c - huge pages of anonymous memory: T4-14, T1-23, T3-22, T2-15 by splitting, and the calls on memory that has them.
+ * thp.c - huge pages of anonymous memory: T4-14, T1-23, T3-22, and the calls on memory that has them.
  *
  * Whether a range has huge pages is what smaps says (AnonHugePages), here as on Linux.
  */
 #define _GNU_SOURCE
+#include "spans.h"
 #include "swap.h"
-#include "t2.h"
 #include "t3.h"
 #include "threads.h"
 #include "kernel/uapi/edu.h"
 
 #include <fcntl.h>
 #include <unistd.h>
-
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
-
-/* -- what smaps says -------------------------------------------------------------------------------------------------- */
-
-static long huge_kb(const volatile void *p, size_t size)
-{
-	return smaps_kb(p, size, "AnonHugePages");
-}
-
-/* How much one huge page is: asked of the kernel by making one. */
-static size_t span(void)
-{
-	static size_t known;
-	size_t most = 4 << 20;
-	u8 *p, *a;
-
-	if (known)
-		return known;
-	p = CHECK_OK(mmap(NULL, 2 * most, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-	a = (u8 *)(((uintptr_t)p + most - 1) & -most);
-	CHECK_OK(madvise(a, most, MADV_HUGEPAGE));
-	*(volatile u8 *)a = 1;
-	known = (size_t)huge_kb(a, most) << 10;
-	CHECK_OK(munmap(p, 2 * most));
-	if (!known)
-		SKIP("no huge pages");
-	return known;
-}
-
-/* Memory for @n huge pages, aligned; nothing is touched yet. */
-static u8 *map_spans(size_t n, bool want)
-{
-	size_t size = span();
-	u8 *p = CHECK_OK(mmap(NULL, (n + 1) * size, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-	u8 *a = (u8 *)(((uintptr_t)p + size - 1) & -size);
-
-	if (a > p)
-		CHECK_OK(munmap(p, (size_t)(a - p)));
-	if (p + size > a)
-		CHECK_OK(munmap(a + n * size, (size_t)(p + size - a)));
-	CHECK_OK(madvise(a, n * size, want ? MADV_HUGEPAGE : MADV_NOHUGEPAGE));
-	return a;
-}
-
-static void fill(u8 *p, u64 seed)
-{
-	for (size_t i = 0; i < span() / P; i++)
-		set_tag(p, i, seed + i);
-}
-
-static void check(const u8 *p, u64 seed)
-{
-	for (size_t i = 0; i < span() / P; i++)
-		CHECK_EQ(tag(p, i), seed + i);
-}
-
-static u8 *map_filled(u64 seed)
-{
-	u8 *p = map_spans(1, true);
-
-	fill(p, seed);
-	CHECK_EQ(huge_kb(p, span()), (long)(span() >> 10));
-	return p;
-}
 
 /* -- faults -------------------------------------------------------------------------------------------------------------- */
 
@@ -108,20 +41,20 @@ TEST(thp_fault, "thp.fault one store makes a huge page, one load the zero page")
 TEST(thp_parts, "thp.parts of a huge page are given back, protected, unmapped; the rest stays")
 {
 	size_t size = span(), n = size / P;
-	u8 *p = map_filled(100);
+	u8 *p = span_filled(100);
 
 	CHECK_OK(madvise(p + 3 * P, P, MADV_DONTNEED));
 	CHECK_EQ(huge_kb(p, size), 0);
 	CHECK_EQ(smaps_kb(p, size, "Rss"), (long)((size - P) >> 10));
 	CHECK_EQ(tag(p, 3), 0);
 	set_tag(p, 3, 103);
-	check(p, 100);
+	span_check(p, 100);
 	CHECK_OK(munmap(p, size));
-	p = map_filled(200);
+	p = span_filled(200);
 	CHECK_OK(mprotect(p + size / 2, size / 2, PROT_READ));
 	CHECK_ACCERR(try_write(p + size / 2, 1), p + size / 2);
 	CHECK_NOFAULT(try_write64(p + size / 2 - P, 200 + n / 2 - 1));
-	check(p, 200);
+	span_check(p, 200);
 	CHECK_OK(munmap(p + size / 2, size / 2));
 	CHECK_MAPERR(try_read(p + size / 2), p + size / 2);
 	CHECK_EQ(tag(p, n / 2 - 1), 200 + n / 2 - 1);
@@ -130,16 +63,16 @@ TEST(thp_parts, "thp.parts of a huge page are given back, protected, unmapped; t
 TEST(thp_protect, "thp.protect all of a huge page: it stays one")
 {
 	size_t size = span();
-	u8 *p = map_filled(1);
+	u8 *p = span_filled(1);
 
 	CHECK_OK(mprotect(p, size, PROT_NONE));
 	CHECK_ACCERR(try_read(p + P), p + P);
 	CHECK_OK(mprotect(p, size, PROT_READ));
 	CHECK_ACCERR(try_write(p + P, 1), p + P);
-	check(p, 1);
+	span_check(p, 1);
 	CHECK_OK(mprotect(p, size, RW));
-	fill(p, 2);
-	check(p, 2);
+	span_fill(p, 2);
+	span_check(p, 2);
 	CHECK_EQ(huge_kb(p, size), (long)(size >> 10));
 }
 
@@ -149,35 +82,35 @@ static void child_stores(void *arg)
 {
 	u8 *p = arg;
 
-	check(p, 1);
+	span_check(p, 1);
 	CHECK_EQ(huge_kb(p, span()), (long)(span() >> 10));
-	fill(p, 50);
-	check(p, 50);
+	span_fill(p, 50);
+	span_check(p, 50);
 }
 
 TEST(thp_fork, "thp.fork both have it, and neither sees the other's stores")
 {
-	u8 *p = map_filled(1);
+	u8 *p = span_filled(1);
 
 	in_child(child_stores, p);
-	check(p, 1);
-	fill(p, 2);
+	span_check(p, 1);
+	span_fill(p, 2);
 	CHECK_EQ(huge_kb(p, span()), (long)(span() >> 10)); /* the last one that has it keeps it */
-	check(p, 2);
+	span_check(p, 2);
 }
 
 TEST(thp_mremap, "thp.mremap moves it whole where it fits, in pages where not")
 {
 	size_t size = span();
-	u8 *p = map_filled(1), *to = map_spans(2, true);
+	u8 *p = span_filled(1), *to = map_spans(2, true);
 
 	CHECK(CHECK_OK(mremap(p, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to)) == to);
 	CHECK_EQ(huge_kb(to, size), (long)(size >> 10));
-	check(to, 1);
+	span_check(to, 1);
 	CHECK_MAPERR(try_read(p), p);
 	CHECK(CHECK_OK(mremap(to, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, p + P)) == p + P);
 	CHECK_EQ(huge_kb(p + P, size), 0);
-	check(p + P, 1);
+	span_check(p + P, 1);
 }
 
 /* -- collapse -------------------------------------------------------------------------------------------------------------------- */
@@ -188,15 +121,15 @@ TEST(thp_collapse, "thp.collapse base pages become a huge one, on request")
 	u8 *p = map_spans(1, false), *file;
 
 	CHECK_ERRNO(madvise(p, size, MADV_COLLAPSE), EINVAL); /* NOHUGEPAGE */
-	fill(p, 1);
+	span_fill(p, 1);
 	CHECK_EQ(huge_kb(p, size), 0);
 	CHECK_OK(madvise(p, size, MADV_HUGEPAGE));
 	CHECK_OK(madvise(p, size, MADV_COLLAPSE));
 	CHECK_EQ(huge_kb(p, size), (long)(size >> 10));
-	check(p, 1);
-	fill(p, 2);
+	span_check(p, 1);
+	span_fill(p, 2);
 	CHECK_OK(madvise(p, size, MADV_COLLAPSE));
-	check(p, 2);
+	span_check(p, 2);
 	CHECK_ERRNO(madvise(p + 1, size, MADV_COLLAPSE), EINVAL);
 	CHECK_OK(munmap(p, size));
 	CHECK_ERRNO(madvise(p, size, MADV_COLLAPSE), ENOMEM);
@@ -214,11 +147,11 @@ TEST(thp_pageout, "thp.pageout a huge page goes to swap page by page, and comes 
 	u8 *p;
 
 	swap_begin((u32)(2 * size / P));
-	p = map_filled(1000);
+	p = span_filled(1000);
 	CHECK_OK(madvise(p, size, MADV_PAGEOUT));
 	CHECK_EQ(huge_kb(p, size), 0);
 	CHECK_OP(smaps_kb(p, size, "Swap"), >, (long)(size >> 11));
-	check(p, 1000);
+	span_check(p, 1000);
 	CHECK_OK(munmap(p, size));
 	swap_end();
 }
@@ -237,7 +170,7 @@ TEST(t1_23, "T1-23 a pin on one page of a huge one: it may be split, the page st
 {
 	int edu = open("/dev/edu", O_RDWR), mm = mm_open();
 	size_t size = span();
-	u8 *p = map_filled(1);
+	u8 *p = span_filled(1);
 	struct edu_pin pin = {.addr = (uintptr_t)(p + 5 * P), .len = P, .flags = EDU_PIN_WRITE};
 	struct edu_unpin un;
 	u64 pfn;
@@ -276,7 +209,7 @@ TEST(t3_22, "T3-22 a device's translations follow: split, collapse, partial unma
 {
 	int dev = device_open(), mm = mm_open();
 	size_t size = span(), n = size / P;
-	u8 *p = map_filled(1);
+	u8 *p = span_filled(1);
 	u32 value;
 
 	device_sees(dev, p, 0, n);
@@ -343,7 +276,7 @@ static void member(unsigned me, void *arg)
 
 TEST(t4_14, "T4-14 split and collapse under faulting threads: nothing is lost")
 {
-	struct tearing x = {.p = map_filled(0), .end = race_end(400)};
+	struct tearing x = {.p = span_filled(0), .end = race_end(400)};
 	int mm = mm_open();
 
 	crew_run(4, member, &x);
@@ -351,31 +284,4 @@ TEST(t4_14, "T4-14 split and collapse under faulting threads: nothing is lost")
 	CHECK_OP(x.splits, >, 0);
 	if (mm >= 0)
 		mm_audit_clean(mm, "torn");
-}
-
-/* -- userfaultfd ------------------------------------------------------------------------------------------------------- */
-
-TEST(thp_moved, "T2-15 MOVE of a huge page splits it and moves its frames; onto one: EEXIST")
-{
-	size_t pages = span() / P;
-	u8 *src = map_spans(1, true), *dst = map_spans(1, false), *taken = map_spans(1, true);
-	int fd = uffd_open(UFFDX_MOVE, 0), mm = mm_open();
-	int64_t done;
-
-	for (size_t i = 0; i < pages; i++)
-		set_tag(src, i, i + 1);
-	set_tag(taken, 0, 1);
-	CHECK_EQ(huge_kb(src, span()), (long)(span() >> 10));
-	uffd_register(fd, dst, pages, UFFDX_REGISTER_MISSING);
-	uffd_register(fd, taken, pages, UFFDX_REGISTER_MISSING);
-	CHECK_EQ(uffd_move(fd, taken, src, 1, 0, &done), EEXIST);
-	CHECK_EQ(done, -EEXIST);
-	CHECK_EQ(uffd_move(fd, dst, src, pages, 0, &done), 0);
-	CHECK_EQ(done, (int64_t)span());
-	for (size_t i = 0; i < pages; i++)
-		CHECK_EQ(tag(dst, i), i + 1);
-	CHECK_EQ(tag(src, 0), 0);
-	CHECK_EQ(tag(taken, 0), 1);
-	if (mm >= 0)
-		mm_audit_clean(mm, "after the move of a huge page");
 }

@@ -213,7 +213,7 @@ static int zero_read_page(struct vm_object *obj, struct page *page)
 	return 0;
 }
 
-static const struct object_ops tmpfs_ops = {.read_page = zero_read_page};
+static const struct object_ops tmpfs_ops = {.read_page = zero_read_page, .hold = file_hold, .release = file_release};
 
 /* -- files ----------------------------------------------------------------------------------------------------------- */
 struct sim_file *sim_file_create(enum sim_file_kind kind, loff_t size, bool filled)
@@ -412,7 +412,14 @@ static struct readahead *ref_readahead(struct file *file)
 	return &((struct sim_file *)file)->readahead;
 }
 
-static const struct mm_file_ops ops = {.get = ref_get, .put = ref_put, .fsync = ref_fsync, .readahead = ref_readahead};
+static int ref_punch(struct file *file, pgoff_t first, pgoff_t last)
+{
+	sim_file_punch((struct sim_file *)file, first, last);
+	return 0;
+}
+
+static const struct mm_file_ops ops = {
+	.get = ref_get, .put = ref_put, .fsync = ref_fsync, .readahead = ref_readahead, .punch = ref_punch};
 
 void file_init(void)
 {
