@@ -181,7 +181,7 @@ def compare_part(m):
 
 
 def alone_part(m):
-    values = measure(m, "anon notify mosaic cache swap")
+    values = measure(m, "anon notify mosaic cache swap pins")
     typed, cheap = typed_against_raw(m, values)
     parts = [
         ["A user-mode kernel's guest, -icount"], user_mode_kernel(m),
