@@ -60,17 +60,18 @@ static bool find_huge(struct pgtable *pt, vaddr_t va, struct pt_huge *h)
 	return pte_is_huge(h->pte, 1);
 }
 
-/* A look without the lock, for who need not notice one that is just being made. */
-static bool seems_huge(const struct pgtable *pt, vaddr_t va)
+/* A look without the lock, for who need not notice one that is just being made: an entry that is just being split, of which
+ * only one word is stored (PAE), may be anything but a table. */
+static bool may_be_huge(const struct pgtable *pt, vaddr_t va)
 {
 	struct page *above = upper_table(pt, va);
 
-	return above && pte_is_huge(hw_pte_get_lockless(upper_entry(above, va)), 1);
+	return above && !pte_is_table(hw_pte_get_lockless(upper_entry(above, va)), 1);
 }
 
 bool pt_lock_huge(struct pgtable *pt, vaddr_t va, struct pt_huge *h)
 {
-	if (likely(!READ_ONCE(pt->nr_huge)) || !seems_huge(pt, va))
+	if (likely(!READ_ONCE(pt->nr_huge)) || !may_be_huge(pt, va))
 		return false;
 	spin_lock(&pt->lock);
 	if (find_huge(pt, va, h))
@@ -124,7 +125,7 @@ static void deposit(struct pgtable *pt, struct page *table)
 	pt->nr_huge++;
 }
 
-/* => pt->lock held */
+/* => pt->lock held; the entry is not huge any more, or nobody will find what comes in its place */
 static struct page *withdraw(struct pgtable *pt)
 {
 	struct page *table;
@@ -228,10 +229,11 @@ static void split(struct pt_huge *h)
 
 	SYNC_POINT("huge-split");
 	pgtable_flush_cpus(h->pt, h->base, h->end);
-	table = withdraw(h->pt);
+	table = list_first_entry(&h->pt->deposits, struct page, link);
 	table->index = h->base / PT_HUGE_SIZE;
 	fill(table, old);
 	hw_pte_set(h->hw, pte_mk_table(page_to_pfn(table), 1));
+	(void)withdraw(h->pt); /* now: who finds neither table nor any huge entry looks for the table once more (walk.c) */
 	h->pt->nr_tables++;
 	count_mapped(old, false);
 	vm_count(VM_THP_SPLIT_PMD, 1);

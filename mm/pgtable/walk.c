@@ -36,15 +36,25 @@ static inline struct hw_pte *leaf_entry(struct page *table, vaddr_t va)
 	return hw_pte_at(page_address(table), pt_index(0, va));
 }
 
+/*
+ * A look at an entry that is just being split may find neither huge entry nor table.  While it is, nr_huge counts it, and who
+ * takes pt->lock has waited for its end; if nr_huge counts none (any more), a second look finds the table.
+ */
+static struct descent look_again(struct pgtable *pt, vaddr_t va)
+{
+	return descend(pt, va);
+}
+
 /* The leaf table of @va, a huge entry split for it, or NULL. */
 static inline struct page *leaf_table(struct pgtable *pt, vaddr_t va)
 {
-	struct page *table = descend(pt, va).table;
+	struct descent d = descend(pt, va);
 
-	if (likely(table) || likely(!READ_ONCE(pt->nr_huge)))
-		return table;
-	pt_split_huge(pt, va);
-	return descend(pt, va).table;
+	if (likely(d.table) || d.level > 1)
+		return d.table;
+	if (unlikely(READ_ONCE(pt->nr_huge)))
+		pt_split_huge(pt, va);
+	return look_again(pt, va).table;
 }
 
 /*
@@ -226,7 +236,9 @@ int pt_walk_huge(struct pgtable *pt, vaddr_t start, vaddr_t end, pt_extent_fn *f
 					break;
 				continue;
 			}
-			if (next <= va)
+			if (d.level == 1 && unlikely(look_again(pt, va).table))
+				next = va;
+			else if (next <= va)
 				break; /* the span reaches the end of the address space */
 			continue;
 		}

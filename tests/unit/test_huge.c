@@ -419,6 +419,43 @@ static void storm(void *arg)
 		CHECK(load_word(shared_at + i * 8) == 12);
 }
 
+static void split_it(void *arg)
+{
+	rwsem_read_lock(&mm->lock);
+	pt_split_huge(&mm->pt, shared_at);
+	rwsem_read_unlock(&mm->lock);
+}
+
+static int count_extent(struct pt_extent *x, void *ctx)
+{
+	*(unsigned long *)ctx += (x->end - x->va) >> PAGE_SHIFT;
+	return 0;
+}
+
+/* Whenever somebody else splits the last huge entry there is: who asks for a page's entry, or walks over all, finds it. */
+static void found_while_it_splits(void *arg)
+{
+	mm = enter_space();
+	shared_at = middle();
+	for (unsigned round = 0; round < 60; round++) {
+		unsigned long pages = 0;
+		struct sim_thread *other;
+
+		map_at(shared_at, 1);
+		store_word(shared_at, 1);
+		CHECK(mm->pt.nr_huge == 1);
+		other = sim_spawn(mm, 1, split_it, NULL);
+		rwsem_read_lock(&mm->lock);
+		if (round % 2)
+			CHECK(pt_find(&mm->pt, shared_at + LAST).hw);
+		pt_walk(&mm->pt, shared_at, shared_at + PT_HUGE_SIZE, count_extent, &pages);
+		rwsem_read_unlock(&mm->lock);
+		CHECK(pages == N);
+		sim_join(other);
+		CHECK(mm_munmap(mm, shared_at, PT_HUGE_SIZE) == 0);
+	}
+}
+
 /* Two threads fault at once: one huge page comes of it. */
 static void touch_last(void *arg)
 {
@@ -481,6 +518,7 @@ int main(int argc, char **argv)
 	CASE_WITH(CALM_BIG, shared_pages_stay);
 	CASE_WITH(CALM_BIG, reclaim_of_a_part);
 	CASE_WITH(BUSY_BIG, two_faults_at_once);
+	CASE_WITH(BUSY_BIG, found_while_it_splits);
 	CASE_WITH(BUSY_BIG, storm);
 	return sim_end();
 }
