@@ -89,6 +89,7 @@ static void late_store_without(void *arg)
 static void clean_translation(void *arg)
 {
 	struct sim_file *f = sim_file_create(SIM_FILE_TMPFS, P(PAGES), false);
+	struct sim_swap *swap = sim_swap_on(64, SWAP_PRIO_DEFAULT);
 	struct sim_thread *t;
 	u64 word = 1;
 
@@ -101,6 +102,7 @@ static void clean_translation(void *arg)
 	race_end("unmap-owed", t);
 	CHECK(load_word(a) == 0);
 	sim_file_put(f);
+	CHECK(!sim_swap_off(swap));
 }
 
 /* -- who changes the range in between -------------------------------------------------------------------------------------- */

@@ -111,8 +111,8 @@ static void changes(void *arg)
 	lru_rescue(page);
 	CHECK(own()->lists[LRU_UNEVICTABLE].nr == 0 && !page_test(page, PG_UNEVICTABLE));
 	CHECK(lru_change(page, BIT(PG_UNEVICTABLE) | BIT(PG_SWAPBACKED), 0));
-	lru_rescue(page); /* of tmpfs: it has nowhere to go */
-	CHECK(own()->lists[LRU_UNEVICTABLE].nr == 1);
+	lru_rescue(page); /* of tmpfs */
+	CHECK(own()->lists[LRU_INACTIVE_ANON].nr == 1);
 	page_put(page);
 	page_put(first);
 }
