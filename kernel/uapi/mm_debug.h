@@ -56,6 +56,9 @@ struct mm_audit {
  *   access-held          a page of another address space is about to be copied from or to
  *   migrate-taken        a page's entries are migration entries, its references not yet looked at
  *   migrate-copied       its content is copied, the new page is not uptodate yet
+ *   object-swap-out      a file's page without a disk has a slot, and is still its object's
+ *   object-swap-in       its content is copied from the slot, which has not been given up yet
+ *   unmap-owed           reclaim has emptied entries whose flush it still owes
  *   merge-taken          the entries of two pages that may be merged are empty
  *   reclaim-verdict      reclaim has unmapped a file's page and is about to judge its references
  *   entry-half-set       one of the two words of a page's entry is stored (i386 with PAE)

@@ -252,6 +252,24 @@ static void live_dangerously(unsigned me, void *arg)
 	}
 }
 
+/* A process of four threads that do all of it; @events: it also hears of what happens to its memory. */
+static pid_t dangerous_process(bool events)
+{
+	pid_t pid = CHECK_OK(fork());
+	struct answerer a;
+	u8 *p;
+
+	if (pid)
+		return pid;
+	p = map_anon(PAGES, RW);
+	signal(SIGCHLD, SIG_IGN);
+	fd = uffd_open(UFFDX_MOVE | UFFDX_PAGEFAULT_FLAG_WP | (events ? UFFDX_EVENT_REMOVE | UFFDX_EVENT_REMAP : 0), 0);
+	uffd_register(fd, p, PAGES, UFFDX_REGISTER_MISSING | UFFDX_REGISTER_WP);
+	answer_start(&a, fd, give_zero, NULL);
+	crew_run(3, live_dangerously, p);
+	_exit(1);
+}
+
 TEST_SECONDS(x_killed,
              "X-11 storm: a process is killed in the middle of all of it, again and again: nothing is left behind", 120)
 {
@@ -262,19 +280,8 @@ TEST_SECONDS(x_killed,
 	swap_begin(256);
 	end = race_end(1500);
 	for (rounds = 0; race_on(end, rounds); rounds++) {
-		pid_t pid = CHECK_OK(fork());
+		pid_t pid = dangerous_process(rounds % 2);
 
-		if (pid == 0) {
-			u8 *p = map_anon(PAGES, RW);
-			struct answerer a;
-
-			signal(SIGCHLD, SIG_IGN);
-			fd = uffd_open(
-				UFFDX_MOVE | UFFDX_PAGEFAULT_FLAG_WP | (rounds % 2 ? UFFDX_EVENT_REMOVE | UFFDX_EVENT_REMAP : 0), 0);
-			uffd_register(fd, p, PAGES, UFFDX_REGISTER_MISSING | UFFDX_REGISTER_WP);
-			answer_start(&a, fd, give_zero, NULL);
-			crew_run(3, live_dangerously, p);
-		}
 		sleep_ms(5 + rnd(&rng) % 40);
 		CHECK_OK(kill(pid, SIGKILL));
 		join_signal(pid, SIGKILL);
@@ -282,5 +289,41 @@ TEST_SECONDS(x_killed,
 			mm_audit_clean(mm, "after a death");
 	}
 	test_note("%llu deaths", (unsigned long long)rounds);
+	swap_end();
+}
+
+/* Was somebody caught at @point, some time in the next @ms? */
+static bool caught_at(int mm, const char *point, unsigned ms)
+{
+	while (!mm_look(mm, point).paused && ms--)
+		sleep_ms(1);
+	return mm_look(mm, point).paused;
+}
+
+TEST_SECONDS(x_killed_at, "X-11s a process is killed while a thread of it is at a place chosen at random", 3600)
+{
+	static const char *const points[] = {
+		"clear-before-flush", "flush-before-free", "fault-entry",   "fault-snapshot", "fault-mapped", "swap-found",
+		"notify-started",     "uffd-queued",       "move-judged",   "move-cleared",   "page-locked",  "unmap-owed",
+		"migrate-taken",      "migrate-copied",    "mkclean-begins"};
+	u64 rounds = suite_number("kills", 40), caught = 0;
+	u32 rng = suite_seed();
+	int mm = mm_need();
+
+	swap_begin(256);
+	for (u64 i = 0; i < rounds; i++) {
+		const char *point = points[rnd(&rng) % (sizeof(points) / sizeof(points[0]))];
+		pid_t pid = dangerous_process(i % 2);
+
+		sleep_ms(rnd(&rng) % 10);
+		mm_arm_after(mm, point, 0, rnd(&rng) % 16);
+		caught += caught_at(mm, point, 30);
+		CHECK_OK(kill(pid, SIGKILL));
+		mm_disarm(mm, point);
+		join_signal(pid, SIGKILL);
+		mm_audit_clean(mm, point);
+	}
+	test_note("%llu deaths, %llu of them with a thread held", (unsigned long long)rounds, (unsigned long long)caught);
+	CHECK_OP(caught, >, rounds / 8);
 	swap_end();
 }
