@@ -302,10 +302,10 @@ static bool caught_at(int mm, const char *point, unsigned ms)
 
 TEST_SECONDS(x_killed_at, "X-11s a process is killed while a thread of it is at a place chosen at random", 3600)
 {
-	static const char *const points[] = {
-		"clear-before-flush", "flush-before-free", "fault-entry",   "fault-snapshot", "fault-mapped", "swap-found",
-		"notify-started",     "uffd-queued",       "move-judged",   "move-cleared",   "page-locked",  "unmap-owed",
-		"migrate-taken",      "migrate-copied",    "mkclean-begins"};
+	static const char *const points[] = {"clear-before-flush", "flush-before-free", "fault-entry",    "fault-snapshot",
+	                                     "fault-mapped",       "swap-found",        "notify-started", "uffd-queued",
+	                                     "move-judged",        "move-cleared",      "page-locked",    "unmap-owed",
+	                                     "migrate-taken",      "migrate-copied",    "mkclean-begins"};
 	u64 rounds = suite_number("kills", 40), caught = 0;
 	u32 rng = suite_seed();
 	int mm = mm_need();

@@ -131,7 +131,7 @@ TEST(t2_huge_order_split, "T2-15s both orders: a huge page moves, and somebody s
 TEST(t2_huge_order_zap, "T2-15s both orders: a huge page moves, and its source is given back")
 {
 	while_it_moves(zap_it, "move-judged");
-	CHECK_EQ(while_it_is_held(zap_it, "clear-before-flush", false), ENOENT);
+	CHECK_EQ(while_it_is_held(zap_it, "clear-before-flush", true), ENOENT);
 	CHECK_EQ(resident(m.dst), 0);
 }
 
