@@ -21,6 +21,11 @@ def findable(linux, pteron):
                                           for a, b in zip(one, other))
 
 
+def more_of_files(linux, pteron):
+    """Page by page, either both say the same or only here a page of a file is mapped."""
+    return all(a == b or (a == "." and b.startswith("pf")) for a, b in zip(linux.split(), pteron.split()))
+
+
 def pages(maps):
     """{page: (permissions, file, offset)} of "p10-p13 -wxs 2 8;" ..."""
     found = {}
@@ -72,16 +77,16 @@ KNOWN = (
                 r"(\d+)c* mremap\(p\S+, (?:(\S+), (?!\2,)\S+, \d|(\S+), \3, [57]), [^\n]* = (?:p|elsewhere)"),
     Known("remap_file_pages of a mapping older than its file's seals", r"c* ?remap_file_pages", "EPERM", "0",
           "to Linux it is a new mapping, which F_SEAL_FUTURE_WRITE forbids", "older than F_SEAL_FUTURE_WRITE"),
-    Known("populated before it fails", r"c* ?(pagemap|mincore)", "", "",
+    Known("populated before it fails", r"c* ?pagemap", "", "",
           "MADV_POPULATE_READ of memory that may not be read and of memory where nothing may be done", "is readable to the kernel, too",
-          findable, after=r"(\d+)c* madvise\([^\n]*, 22\) = E(?:INVAL|FAULT)\n(?:[^\n]*\n)*$"),
+          more_of_files, after=r"(\d+)c* madvise\([^\n]*, 22\) = E(?:INVAL|FAULT)\n(?:[^\n]*\n)*$"),
     Known("preallocated again", r"c* ?mincore", "", "",
           "fallocate of pages that it has made before zeroes them on Linux", "resident when it is needed",
           lambda linux, pteron: all(a == b or a + b in ("10", "01") for a, b in zip(linux, pteron)),
           after=r"(\d+)c* fallocate\(\S+, [01], [^\n]* = 0\n(?:[^\n]*\n)*$"),
     Known("a hole in the first page", r"c* ?pagemap", "", "",
           "Linux unmaps the whole file for a hole that begins at 0 and is less than a page", "less than the first page",
-          lambda linux, pteron: all(a == b or (a == "." and b.startswith("pf")) for a, b in zip(linux.split(), pteron.split())),
+          more_of_files,
           after=r"(\d+)c* fallocate\(\S+, [23], 0, (?:\d{1,3}|[1-3]\d{3}|40[0-8]\d|409[0-5])\) = 0\n(?:[^\n]*\n)*$"),
     Known("advice that a remapped range keeps", r"c+ ", "", "",
           "Linux's new vmas have lost MADV_DONTFORK; here the vma goes on being one", "no vma is made",
