@@ -62,7 +62,7 @@ for _ in range(40):
         break
 at("fault"); print("ring", ring()); print(text("bt"))
 text("delete"); text("finish")
-found = step_to(r"^iret", 600)
+found = step_to(r"^iret", 3000)
 target = value("*(unsigned long *)$sp")
 text("stepi")
 at("iret-step"); print("found", found, "ring", ring(), "there", value("$pc") == target, "tf", tf())
