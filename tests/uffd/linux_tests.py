@@ -6,6 +6,7 @@ usage: linux_tests.py ARCH PAGING
 Their source (tools/testing/selftests/mm of Linux 6.12) comes from the distribution's package linux-source-6.12, fetched with apt
 into build/cache at need, and is built there as it is.  docs/userfaultfd.md says what is skipped and why.
 """
+import contextlib
 import dataclasses
 import os
 import re
@@ -53,8 +54,9 @@ def fetch():
             subprocess.run(["tar", "-xJf", f"{d}/x/usr/src/{PACKAGE}.tar.xz", "-C", to, "--strip-components=1", "--wildcards",
                             *(f"*/{w}" for w in WANTED)], check=True)
             os.chmod(to, 0o755)
-            os.rename(to, SOURCES)
-            os.mkdir(to)  # for who removes it
+            with contextlib.suppress(OSError):  # another lane was faster
+                os.rename(to, SOURCES)
+                os.mkdir(to)  # for who removes it
     return True
 
 
