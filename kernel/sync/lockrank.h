@@ -41,7 +41,7 @@
 	RANK(SUBSCRIBER, "a secondary MMU's own state")                                 \
 	RANK(SWAP, "swap slots")                                                        \
 	RANK(PAGES, "an object's page cache tree")                                      \
-	RANK(FLUSHER, "the list of dirty objects")                                      \
+	RANK(FLUSHER, "the lists of dirty objects, and of those with pages in swap")    \
 	RANK(FILES, "a table of file descriptors")                                      \
 	RANK(DENTRY, "the tree of cached names")                                        \
 	RANK(INODE_TABLE, "a file system's live inodes, dirty lists and the like")      \

@@ -19,15 +19,11 @@
 static struct list swapped = LIST_INIT(swapped); /* objects that may have slots; list_lock */
 static spinlock_t list_lock = SPINLOCK_INIT(LOCK_FLUSHER);
 
-swap_entry_t object_slot(struct vm_object *obj, pgoff_t index)
+swap_entry_t object_slot_slow(struct vm_object *obj, pgoff_t index)
 {
-	swap_entry_t entry = {0};
-	unsigned long flags;
+	unsigned long flags = spin_lock_irqsave(&obj->pages_lock);
+	swap_entry_t entry = object_slot_locked(obj, index);
 
-	if (likely(!READ_ONCE(obj->nr_slots)))
-		return entry;
-	flags = spin_lock_irqsave(&obj->pages_lock);
-	entry = object_slot_locked(obj, index);
 	spin_unlock_irqrestore(&obj->pages_lock, flags);
 	return entry;
 }

@@ -17,8 +17,12 @@ static inline swap_entry_t object_slot_locked(const struct vm_object *obj, pgoff
 {
 	return (swap_entry_t){obj->nr_slots ? (unsigned long)radix_lookup(&obj->slots, index) : 0};
 }
+swap_entry_t object_slot_slow(struct vm_object *obj, pgoff_t index);
 /* The same for who does not hold it: as of now. */
-swap_entry_t object_slot(struct vm_object *obj, pgoff_t index);
+static inline swap_entry_t object_slot(struct vm_object *obj, pgoff_t index)
+{
+	return likely(!READ_ONCE(obj->nr_slots)) ? (swap_entry_t){0} : object_slot_slow(obj, index);
+}
 /* Does page @index read as zeros: in no slot, and not cached, or only preallocated? */
 bool object_blank(struct vm_object *obj, pgoff_t index);
 

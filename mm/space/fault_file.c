@@ -13,7 +13,6 @@
 #include "mm/object/pagecache.h"
 #include "mm/object/readahead.h"
 
-/* What the program gets for a negative errno: want of memory may pass, so the access is tried again. */
 /* The entry that shows @page; RW only where a store needs no notice. */
 static pte_t make_entry(const struct fault *f, struct page *page, unsigned grant, bool writable)
 {
