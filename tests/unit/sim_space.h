@@ -10,6 +10,10 @@
 
 /* A machine that turns to another CPU only where a thread waits, and whose TLBs do nothing by themselves. */
 #define CALM (&(struct sim_config){.switch_one_in = SIM_NEVER, .prefetch_one_in = SIM_NEVER, .evict_one_in = SIM_NEVER})
+/* The same with memory for huge pages. */
+#define CALM_BIG           \
+	(&(struct sim_config){ \
+		.ram_pages = 24576, .switch_one_in = SIM_NEVER, .prefetch_one_in = SIM_NEVER, .evict_one_in = SIM_NEVER})
 #define CASE_CALM(fn) CASE_WITH(CALM, fn)
 /* The run must end in a panic, and says nothing about it. */
 #define CASE_PANICS(fn)                                                                                         \

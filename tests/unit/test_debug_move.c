@@ -8,10 +8,6 @@
 #include "mm/service/migrate.h"
 #include "tests/unit/sim_laws.h"
 
-#define CALM_BIG           \
-	(&(struct sim_config){ \
-		.ram_pages = 24576, .switch_one_in = SIM_NEVER, .prefetch_one_in = SIM_NEVER, .evict_one_in = SIM_NEVER})
-
 static vaddr_t a;
 
 static void begin(void)

@@ -9,9 +9,6 @@
 #include "mm/space/huge.h"
 #include "tests/unit/sim_swap.h"
 
-#define CALM_BIG           \
-	(&(struct sim_config){ \
-		.ram_pages = 24576, .switch_one_in = SIM_NEVER, .prefetch_one_in = SIM_NEVER, .evict_one_in = SIM_NEVER})
 #define BUSY_BIG (&(struct sim_config){.ram_pages = 24576})
 #define N PT_HUGE_PAGES
 #define LAST ((vaddr_t)(N - 1) << PAGE_SHIFT)

@@ -147,7 +147,8 @@ static void no_slab(void *arg)
 
 /* -- huge entries ------------------------------------------------------------------------------------------------------- */
 
-#define CALM_BIG (&(struct sim_config){.ram_pages = 24576, .switch_one_in = SIM_NEVER, .evict_one_in = SIM_NEVER})
+#define LOOKS_AHEAD_BIG \
+	(&(struct sim_config){.ram_pages = 24576, .switch_one_in = SIM_NEVER, .evict_one_in = SIM_NEVER})
 
 /* The two ranges are spans now; the source is one huge page. */
 static void begin_huge(unsigned spans)
@@ -300,10 +301,10 @@ int main(int argc, char **argv)
 	CASE(from_another_space);
 	CASE_CALM(no_memory);
 	CASE_CALM(no_slab);
-	CASE_WITH(CALM_BIG, a_huge_entry_moves_as_one);
-	CASE_WITH(CALM_BIG, tables_in_the_way);
-	CASE_WITH(CALM_BIG, huge_obstacles);
-	CASE_WITH(CALM_BIG, huge_from_another_space);
-	CASE_WITH(CALM_BIG, no_memory_for_huge);
+	CASE_WITH(LOOKS_AHEAD_BIG, a_huge_entry_moves_as_one);
+	CASE_WITH(LOOKS_AHEAD_BIG, tables_in_the_way);
+	CASE_WITH(LOOKS_AHEAD_BIG, huge_obstacles);
+	CASE_WITH(LOOKS_AHEAD_BIG, huge_from_another_space);
+	CASE_WITH(LOOKS_AHEAD_BIG, no_memory_for_huge);
 	return sim_end();
 }

@@ -134,12 +134,12 @@ TEST(migrate_dirty, "MIGRATE-04 a store to memory that MADV_FREE gave up survive
 	swap_begin(64);
 	p = map_anon(1, RW);
 	set_tag(p, 0, 1);
-	CHECK_OK(madvise(p, P, 8 /* MADV_FREE */));
+	CHECK_OK(madvise(p, P, MADV_FREE));
 	set_tag(p, 0, 2);
 	CHECK_EQ(migrate(mm, p), 0); /* M182: the entry is clean now */
 	CHECK_OK(madvise(p, P, MADV_PAGEOUT));
 	CHECK_EQ(tag(p, 0), 2);
-	CHECK_OK(madvise(p, P, 8));
+	CHECK_OK(madvise(p, P, MADV_FREE));
 	CHECK_EQ(migrate(mm, p), 0);
 	CHECK(!mm_entry_at(mm, p, 0).dirty);
 	swap_end();
@@ -448,7 +448,7 @@ static void meet_fork(struct held *h, u8 *p)
 
 static void meet_lazy(struct held *h, u8 *p)
 {
-	CHECK_OK(madvise(p, P, 8 /* MADV_FREE */));
+	CHECK_OK(madvise(p, P, MADV_FREE));
 	CHECK_OK(madvise(p, P, MADV_PAGEOUT));
 	CHECK_OK(mlock(p, 0));
 	CHECK_EQ(resident(p), 1);

@@ -61,60 +61,51 @@ static void fork_it(void *arg)
 	o->result = 0;
 }
 
-/* The move is held between the look at its source and the next step, @o comes; it waits, for locks. */
-static void while_it_moves(void (*fn)(void *), const char *point)
+/* @first is held at @point, @second comes; it waits, for locks. */
+static void meet(void (*first)(void *), void *a, void (*second)(void *), void *b, const char *point)
 {
-	struct puppet mover = {0}, second = {0};
-	struct other o = {.result = -1};
-	int err = -1;
+	struct puppet one = {0}, two = {0};
 
 	m.mm = mm_need();
 	puppet_need(2);
 	moving_begin(&m, 1);
-	puppet_start(&mover, 1);
-	puppet_start(&second, 2);
-	mm_arm(m.mm, point, mover.tid);
-	puppet_tell(&mover, do_move, &err);
+	puppet_start(&one, 1);
+	puppet_start(&two, 2);
+	mm_arm(m.mm, point, one.tid);
+	puppet_tell(&one, first, a);
 	mm_await(m.mm, point);
-	puppet_tell(&second, fn, &o);
-	CHECK(!puppet_within(&second, 20));
+	puppet_tell(&two, second, b);
+	CHECK(!puppet_within(&two, 20));
 	mm_release(m.mm, point);
-	CHECK_NOFAULT(puppet_wait(&mover));
-	CHECK_NOFAULT(puppet_wait(&second));
+	CHECK_NOFAULT(puppet_wait(&one));
+	CHECK_NOFAULT(puppet_wait(&two));
 	mm_disarm(m.mm, point);
+	puppet_stop(&one);
+	puppet_stop(&two);
+}
+
+/* The move is held between the look at its source and the next step, the other comes. */
+static void while_it_moves(void (*fn)(void *), const char *point)
+{
+	struct other o = {.result = -1};
+	int err = -1;
+
+	meet(do_move, &err, fn, &o, point);
 	CHECK_EQ(err, 0);
 	CHECK_EQ(o.result, 0);
 	CHECK(moving_whole(&m, m.dst));
 	span_check(m.dst, 1);
-	puppet_stop(&mover);
-	puppet_stop(&second);
 	moving_audit(&m, "both");
 }
 
 /* The other is held at @point, the move comes. */
-static int while_it_is_held(void (*fn)(void *), const char *point, bool waits)
+static int while_it_is_held(void (*fn)(void *), const char *point)
 {
-	struct puppet mover = {0}, first = {0};
 	struct other o = {.result = -1};
 	int err = -1;
 
-	m.mm = mm_need();
-	puppet_need(2);
-	moving_begin(&m, 1);
-	puppet_start(&mover, 1);
-	puppet_start(&first, 2);
-	mm_arm(m.mm, point, first.tid);
-	puppet_tell(&first, fn, &o);
-	mm_await(m.mm, point);
-	puppet_tell(&mover, do_move, &err);
-	CHECK_EQ(puppet_within(&mover, waits ? 20 : 4000), !waits);
-	mm_release(m.mm, point);
-	CHECK_NOFAULT(puppet_wait(&mover));
-	CHECK_NOFAULT(puppet_wait(&first));
-	mm_disarm(m.mm, point);
+	meet(fn, &o, do_move, &err, point);
 	CHECK_EQ(o.result, 0);
-	puppet_stop(&mover);
-	puppet_stop(&first);
 	moving_audit(&m, "both");
 	return err;
 }
@@ -122,7 +113,7 @@ static int while_it_is_held(void (*fn)(void *), const char *point, bool waits)
 TEST(t2_huge_order_split, "T2-15s both orders: a huge page moves, and somebody splits it")
 {
 	while_it_moves(split_it, "move-judged");
-	CHECK_EQ(while_it_is_held(split_it, "huge-split", true), 0);
+	CHECK_EQ(while_it_is_held(split_it, "huge-split"), 0);
 	CHECK(!moving_whole(&m, m.dst));
 	span_check(m.dst, 1);
 	CHECK_EQ(resident(m.src), 0);
@@ -131,7 +122,7 @@ TEST(t2_huge_order_split, "T2-15s both orders: a huge page moves, and somebody s
 TEST(t2_huge_order_zap, "T2-15s both orders: a huge page moves, and its source is given back")
 {
 	while_it_moves(zap_it, "move-judged");
-	CHECK_EQ(while_it_is_held(zap_it, "clear-before-flush", true), ENOENT);
+	CHECK_EQ(while_it_is_held(zap_it, "clear-before-flush"), ENOENT);
 	CHECK_EQ(resident(m.dst), 0);
 }
 
@@ -142,7 +133,7 @@ TEST(t2_huge_order_pin, "T2-15s both orders: a huge page moves, and a device wan
 	while_it_moves(pin_it, "move-judged");
 	CHECK_EQ(mm_entry_at(m.mm, m.dst + 5 * P, 0).pins_w, 0); /* it got what was at the source then: a new page */
 	CHECK_EQ(mm_entry_at(m.mm, m.src + 5 * P, 0).pins_w, 1);
-	CHECK_EQ(while_it_is_held(pin_it, "pin-counted", true), EBUSY);
+	CHECK_EQ(while_it_is_held(pin_it, "pin-counted"), EBUSY);
 	CHECK(moving_whole(&m, m.src));
 	CHECK_EQ(mm_entry_at(m.mm, m.src + 5 * P, 0).pins_w, 1);
 }

@@ -109,7 +109,7 @@ TEST(t2_order_dirty, "T2-18 a store between the look and the clear: its dirty bi
 	puppet_start(&mover, 1);
 	puppet_start(&other, 2);
 	set_tag(src, 0, 5);
-	CHECK_OK(madvise(src, P, 8 /* MADV_FREE */)); /* clean, and writable */
+	CHECK_OK(madvise(src, P, MADV_FREE)); /* clean, and writable */
 	CHECK(!mm_entry_at(mm, src, 0).dirty);
 	mm_arm(mm, "move-judged", mover.tid);
 	puppet_tell(&mover, do_move, &m);
